@@ -1,0 +1,56 @@
+# Every target sets up .venv by itself; it is set up again when setup.cfg, pyproject.toml or constraints.txt change.
+SHELL := /bin/bash
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 \
+	&& echo $$p && break; done)
+
+# one thread a process: the tests run in several processes, and a benchmark compares like with like
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: help setup demo test lint format bench clean
+help:
+	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
+	@echo 'make test    the tests          make lint    style, types, the direction of imports'
+	@echo 'make bench   speed against torch     make format  format the code'
+
+setup: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
+		{ echo 'Python 3.11 to 3.13 was not found. Install one, or say where it is: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@test -x $(BIN)/python || { echo 'creating .venv ...'; $(PYTHON) -m venv .venv; }
+	@echo 'installing the exact versions of constraints.txt into .venv ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/autograd-check check linear --lessons solutions
+	@echo
+	@echo 'Next a submission with a mistake; failing (exit code 1) is what it should do:'
+	$(BIN)/autograd-check check linear --file examples/linear_mean_for_sum.py; test $$? -eq 1
+	@echo
+	$(BIN)/autograd-check train --network mlp
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,iqr,rounds
+	$(BIN)/autograd-check bench
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

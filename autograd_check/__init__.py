@@ -1,0 +1,1 @@
+"""Hand-written gradients, verified and explained. Importing this package imports nothing else."""

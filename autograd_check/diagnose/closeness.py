@@ -1,0 +1,30 @@
+"""When two arrays count as equal for a diagnosis: far looser than a verdict, far tighter than a coincidence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LOOSE = 1e-7
+"""Relative to the largest entry. A coincidence of independent random arrays at this level does not happen."""
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    """Same shape, both finite, and equal to `LOOSE` relative to the largest entry."""
+    if one.shape != other.shape or not bool(torch.isfinite(one).all()) or not bool(torch.isfinite(other).all()):
+        return False
+    if one.numel() == 0:
+        return True
+    scale = max(float(one.abs().max()), float(other.abs().max()))
+    return float((one - other).abs().max()) <= LOOSE * scale
+
+
+def factor(got: Tensor, expected: Tensor) -> float | None:
+    """The number c with got = c·expected, or None. Neither may be all zero."""
+    if got.shape != expected.shape or got.numel() == 0 or got.is_complex() or expected.is_complex():
+        return None
+    norm = float((expected * expected).sum())
+    if norm == 0 or norm - norm != 0:
+        return None
+    c = float((got * expected).sum()) / norm
+    return c if c != 0 and close(got, c * expected) else None

@@ -1,0 +1,294 @@
+"""Relations between a wrong gradient and the right one that hold for any layer, from the simplest.
+
+Each is a function of all the evidence about one subject and answers only if it holds on every probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, permutations
+
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.closeness import close, factor
+from autograd_check.diagnose.counts import name_factor
+from autograd_check.diagnose.where import wrong_entries
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis
+from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
+
+Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
+
+
+def _same_shape(evidence: Sequence[Evidence]) -> bool:
+    return all(piece.got.shape == piece.expected.shape for piece in evidence)
+
+
+def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """NaN or infinity where the right gradient is finite."""
+    piece = evidence[0]
+    if bool(torch.isfinite(piece.got).all()):
+        return None
+    bad = int((~torch.isfinite(piece.got)).sum())
+    says = (
+        f"{bad} of {piece.got.numel()} entries of {piece.subject} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
+        "exp overflows."
+    )
+    return Diagnosis("not_finite", says, {"not_finite": bad})
+
+
+def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """All zeros."""
+    if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
+        return None
+    return Diagnosis("zero_gradient", f"{evidence[0].subject} is zero in every entry: nothing would ever be learnt.", {})
+
+
+def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The backward fits the forward as written, and that forward is wrong."""
+    if any(piece.forward_right or piece.own is None or not close(piece.got, piece.own) for piece in evidence):
+        return None
+    subject = evidence[0].subject
+    says = (
+        f"{subject} is the right gradient of the forward that you wrote, but that forward is not the one of the definition. "
+        "Mend the forward first."
+    )
+    return Diagnosis("consistent_with_wrong_forward", says, {})
+
+
+def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The gradient that belongs to an upstream gradient of ones."""
+    if evidence[0].subject == "out":
+        return None
+    for piece in evidence:
+        ones = piece.vjp(map_tensors(torch.ones_like, piece.dout)).get(piece.subject)
+        if ones is None or not close(piece.got, ones) or close(ones, piece.expected):
+            return None
+    says = (
+        f"{evidence[0].subject} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
+        "multiplies by it."
+    )
+    return Diagnosis("ignores_upstream", says, {})
+
+
+def constant_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """A constant multiple of the right gradient; the constant is named if it can be."""
+    factors = [factor(piece.got, piece.expected) for piece in evidence]
+    if any(c is None for c in factors):
+        return None
+    return name_factor(evidence, [c for c in factors if c is not None])
+
+
+def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """For a gradient that is dout summed over some axes: a mean instead, other axes, or everything."""
+    for piece in evidence:
+        if not isinstance(piece.dout, Tensor) or piece.dout.dim() < 1 or piece.subject == "out":
+            return None
+    subject = evidence[0].subject
+    for axes in _subsets(min(_dout(piece).dim() for piece in evidence)):
+        if all(_fits(_dout(piece).sum(axes), piece.expected) for piece in evidence):
+            named = ", ".join(map(str, axes))
+            if all(_fits(_dout(piece).mean(axes), piece.got) for piece in evidence):
+                says = f"{subject} is the mean of dout over axis {named}; every use adds up, so it must be the sum."
+                return Diagnosis("mean_for_sum", says, {"axes": list(axes)})
+            for other in _subsets(min(_dout(piece).dim() for piece in evidence)):
+                if other != axes and all(_spread(_dout(piece).sum(other), piece.got) for piece in evidence):
+                    wrong = ", ".join(map(str, other))
+                    says = f"{subject} sums dout over axis {wrong}; it belongs over axis {named}."
+                    return Diagnosis("wrong_axis", says, {"axes": list(other), "expected_axes": list(axes)})
+    return None
+
+
+def _dout(piece: Evidence) -> Tensor:
+    dout: Tensor = piece.dout
+    return dout
+
+
+def _subsets(dimensions: int) -> list[tuple[int, ...]]:
+    return [axes for size in range(1, dimensions + 1) for axes in combinations(range(dimensions), size)]
+
+
+def _fits(array: Tensor, target: Tensor) -> bool:
+    return array.numel() == target.numel() and close(array.reshape(-1), target.reshape(-1))
+
+
+def _spread(array: Tensor, target: Tensor) -> bool:
+    """Whether `target` is `array`, perhaps copied along further axes."""
+    if _fits(array, target):
+        return True
+    return array.numel() == 1 and close(array.reshape(()).expand(target.shape), target)
+
+
+def summed_over_everything(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Every entry is the sum of all the right entries."""
+    if not all(
+        piece.expected.numel() > 1 and close(piece.expected.sum().expand(piece.got.shape), piece.got) for piece in evidence
+    ):
+        return None
+    says = f"Every entry of {evidence[0].subject} is the sum over all axes; sum only over those that the gradient does not have."
+    return Diagnosis("wrong_axis", says, {})
+
+
+def missing_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The right gradient before its sum over some axes."""
+    for piece in evidence:
+        if piece.got.numel() <= piece.expected.numel() and piece.got.dim() <= piece.expected.dim():
+            return None
+        if not any(_fits(piece.got.sum(axes), piece.expected) for axes in _subsets(piece.got.dim())):
+            return None
+    piece = evidence[0]
+    axes = next(axes for axes in _subsets(piece.got.dim()) if _fits(piece.got.sum(axes), piece.expected))
+    named = ", ".join(map(str, axes))
+    says = (
+        f"{piece.subject} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
+        "for each entry along that axis, and the gradients of all uses add up."
+    )
+    return Diagnosis("missing_reduction", says, {"axes": list(axes)})
+
+
+def silent_broadcast(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """(N, N) where a column met a row."""
+    for piece in evidence:
+        n = piece.expected.numel()
+        if tuple(piece.got.shape) != (n, n) or n < 2 or piece.expected.shape == piece.got.shape:
+            return None
+    piece = evidence[0]
+    shape = tuple(piece.got.shape)
+    says = f"{piece.subject} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
+    return Diagnosis("silent_broadcast", says, {"shape": list(shape)})
+
+
+def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The right gradient with its axes in another order."""
+    for piece in evidence:
+        orders = [order for order in permutations(range(piece.expected.dim())) if order != tuple(range(piece.expected.dim()))]
+        if piece.got.dim() != piece.expected.dim() or piece.expected.dim() > 5:
+            return None
+        if not any(close(piece.got, piece.expected.permute(order)) for order in orders):
+            return None
+    subject = evidence[0].subject
+    shape = tuple(evidence[0].expected.shape)
+    says = f"{subject} is the right gradient with its axes swapped; it must have the shape {shape} of its input."
+    return Diagnosis("transposed", says, {"expected_shape": list(shape)})
+
+
+def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The right gradient, reversed along some axes."""
+    if not _same_shape(evidence) or any(piece.expected.dim() == 0 for piece in evidence):
+        return None
+    for axes in _subsets(min(piece.expected.dim() for piece in evidence)):
+        if all(close(piece.got, piece.expected.flip(axes)) for piece in evidence):
+            named = ", ".join(map(str, axes))
+            says = f"{evidence[0].subject} is the right gradient in reverse order along axis {named}."
+            return Diagnosis("flipped", says, {"axes": list(axes)})
+    return None
+
+
+def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The gradient of another primal."""
+    names = set.intersection(*(set(piece.vjp(piece.dout)) for piece in evidence)) if evidence[0].subject != "out" else set()
+    for name in sorted(names - {evidence[0].subject}):
+        if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
+            says = f"What you return as {evidence[0].subject} is {name}: gradients come back in the order of the inputs."
+            return Diagnosis("swapped", says, {"is": name})
+    return None
+
+
+def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Right where the mask passes, not zero where it blocks; or just the other way round."""
+    if not _same_shape(evidence) or not all(bool((piece.expected == 0).any()) for piece in evidence):
+        return None
+    subject = evidence[0].subject
+    blocked = [piece.expected == 0 for piece in evidence]
+    wrong = [wrong_entries(piece) for piece in evidence]
+    if all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
+        says = f"{subject} is right where it should be nonzero and wrong only where it should be 0: the mask is missing there."
+        return Diagnosis("mask_missing", says, {"entries": int(wrong[0].sum())})
+    inverted = all(
+        bool((piece.got[b] != 0).any()) and not bool((piece.got[~b] != 0).any()) and bool((~b).any())
+        for piece, b in zip(evidence, blocked, strict=True)
+    )
+    if inverted:
+        says = f"{subject} is 0 where it should pass dout on, and passes it where it should be 0: the mask is inverted."
+        return Diagnosis("mask_inverted", says, {})
+    return None
+
+
+def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """For elementwise functions: the output stands where the input belongs, or the reverse."""
+    if not _same_shape(evidence) or evidence[0].subject == "out":
+        return None
+    for piece in evidence:
+        if not isinstance(piece.out, Tensor) or piece.out.shape != piece.got.shape:
+            return None
+    for first, second in (("out", "in"), ("in", "out")):
+        if all(_exchanged(piece, first == "out") for piece in evidence):
+            says = (
+                f"In {evidence[0].subject} the {'output' if first == 'out' else 'input'} stands where the "
+                f"{'input' if second == 'in' else 'output'} belongs."
+            )
+            return Diagnosis("wrong_operand", says, {})
+    return None
+
+
+def _exchanged(piece: Evidence, out_for_input: bool) -> bool:
+    primal = next(
+        (leaf for leaf in leaves(dict(piece.primals)) if is_differentiable(leaf) and leaf.shape == piece.got.shape),
+        None,
+    )
+    if primal is None:
+        return False
+    used, belongs = (piece.out, primal) if out_for_input else (primal, piece.out)
+    return close(piece.got * belongs, piece.expected * used) and bool(piece.got.any())
+
+
+def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Wrong only in the outermost rows and columns of the last two axes."""
+    if not _same_shape(evidence) or not all(piece.expected.dim() >= 3 for piece in evidence):
+        return None
+    for piece in evidence:
+        bad = wrong_entries(piece)
+        inner = bad[..., 1:-1, 1:-1] if piece.expected.dim() >= 4 else bad[..., 1:-1]
+        if not inner.numel() or bool(inner.any()) or not bool(bad.any()):
+            return None
+    says = f"{evidence[0].subject} is wrong only at the border: the padding is not undone there as it was applied."
+    return Diagnosis("border", says, {})
+
+
+def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Off by something that is the same along an axis: a term that comes through a sum or mean over that axis is missing."""
+    if not _same_shape(evidence) or evidence[0].subject == "out" or any(p.expected.dim() < 1 for p in evidence):
+        return None
+    for axis in range(min(piece.expected.dim() for piece in evidence)):
+        if all(piece.expected.shape[axis] > 1 and _constant(piece.got - piece.expected, axis) for piece in evidence):
+            says = (
+                f"The error of {evidence[0].subject} is the same for all entries along axis {axis}: the term that comes through "
+                "the sum or mean over that axis is missing or wrong."
+            )
+            return Diagnosis("missing_term", says, {"axis": axis})
+    return None
+
+
+def _constant(difference: Tensor, axis: int) -> bool:
+    return bool(difference.any()) and close(difference, difference.mean(axis, keepdim=True).expand_as(difference))
+
+
+RELATIONS: tuple[Relation, ...] = (
+    not_finite,
+    consistent_with_wrong_forward,
+    zero,
+    ignores_upstream,
+    sums_of_dout,
+    constant_factor,
+    missing_reduction,
+    silent_broadcast,
+    transposed,
+    another_gradient,
+    summed_over_everything,
+    flipped,
+    mask,
+    wrong_operand,
+    border,
+    missing_term,
+)

@@ -1,0 +1,55 @@
+"""When no relation holds: at least where the array is wrong, in rows, columns, borders or signs of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis
+
+
+def wrong_entries(piece: Evidence) -> Tensor:
+    """Boolean mask of the entries that differ (shape of the expected array)."""
+    scale = float(piece.expected.abs().max()) if piece.expected.numel() else 0.0
+    return (piece.got - piece.expected).abs() > LOOSE * scale
+
+
+def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
+    """A diagnosis `unknown` (or `forward_wrong`) that says which entries are wrong and which are right."""
+    piece = evidence[0]
+    if piece.subject == "out":
+        return Diagnosis("forward_wrong", "The forward does not compute what the definition says.", {})
+    if piece.got.shape != piece.expected.shape:
+        says = f"{piece.subject} has shape {tuple(piece.got.shape)} where {tuple(piece.expected.shape)} is expected."
+        return Diagnosis("wrong_shape", says, {})
+    bad = wrong_entries(piece)
+    total, wrong = bad.numel(), int(bad.sum())
+    where = _lines(bad)
+    share = "every entry" if wrong == total else f"{wrong} of {total} entries"
+    says = f"{piece.subject} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
+    if not piece.forward_right:
+        says += " The forward is wrong as well: mend it first."
+    elif piece.own is not None:
+        says += " The forward is right, so look at the backward alone."
+    return Diagnosis("unknown", says, {"wrong": wrong, "total": total, "norm_ratio": _ratio(piece)})
+
+
+def _ratio(piece: Evidence) -> float:
+    expected = float(torch.linalg.vector_norm(piece.expected))
+    return float(torch.linalg.vector_norm(piece.got)) / expected if expected else float("inf")
+
+
+def _lines(bad: Tensor) -> str:
+    """`, all of them in row 0` and the like, where the wrong entries fill whole slices of one axis."""
+    for axis in range(bad.dim()):
+        others = [other for other in range(bad.dim()) if other != axis]
+        hit = bad.any(dim=others) if others else bad
+        slices = [position for position, is_hit in enumerate(hit.tolist()) if is_hit]
+        if slices and len(slices) < bad.shape[axis] and len(slices) <= 3:
+            named = ", ".join(str(position) for position in slices)
+            return f", all of them at index {named} of axis {axis}"
+    return ""

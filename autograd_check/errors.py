@@ -1,0 +1,38 @@
+"""The exceptions of this library, as one tree.
+
+    AutogradCheckError
+    ├── CourseError            a course folder, lesson file or specification is not usable
+    │   └── MarkerError        a BEGIN/END marker stands without its partner
+    ├── SubmissionError        a submission cannot be read at all
+    ├── WireError              a process that runs student code sent something that is not a message
+    └── GradientError          a gradient is wrong (an AssertionError as well, so that any test runner shows it as a failure)
+
+An error of this tree says what was expected, what came, where, and what to do; the command line prints it without a traceback
+and exits with 2.
+"""
+
+from __future__ import annotations
+
+
+class AutogradCheckError(Exception):
+    """Root of all errors that this library raises on purpose."""
+
+
+class CourseError(AutogradCheckError):
+    """A course folder, lesson file or specification is not usable."""
+
+
+class MarkerError(CourseError):
+    """A BEGIN/END marker stands without its partner."""
+
+
+class SubmissionError(AutogradCheckError):
+    """A submission cannot be read at all."""
+
+
+class WireError(AutogradCheckError):
+    """A process that runs student code sent something that is not a message."""
+
+
+class GradientError(AutogradCheckError, AssertionError):
+    """A gradient is wrong; the text names the input, the entry, both values, the resolution and the cause."""

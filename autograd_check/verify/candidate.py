@@ -1,0 +1,159 @@
+"""The code under test, wherever it runs: in this process, or in another one that can only send tensors back.
+
+A check never calls a student's function itself. It asks a `Candidate`, which clones every argument before the call, keeps
+the `cache` on its own side, and turns whatever happens (an exception, `sys.exit`, an endless loop) into a `Failure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Stands for a fresh `torch.Generator` with this seed, made anew for every call."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """Stands for the value of a python expression that the grader wrote, such as a function handed to the student's checker.
+
+    `setup` is run first and may define functions; `expression` is evaluated after it.
+    """
+
+    expression: str
+    setup: str = ""
+
+
+@dataclass(frozen=True)
+class StateAfter:
+    """Stands, as the last primal, for the state that the same function has after these calls; None before the first.
+
+    The calls are points without a state: each is given the state that the one before returned.
+    """
+
+    calls: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Stands for a returned value that is no tensor, number, string, list, tuple or dict: only its type's name."""
+
+    type_name: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a call gave no value. `cause` is of the vocabulary of diagnoses.
+
+    One of `not_implemented`, `missing` (no such function), `crashed`, `exited`, `timed_out`, `wrong_arity` (a forward that
+    does not return `(out, cache)`), `forbidden_operation`, `died`.
+    `exception` is the exception's class name, `says` its text, `where` "file:line" in the student's file, `trace` the
+    student's own frames only.
+    """
+
+    cause: str
+    says: str
+    exception: str = ""
+    where: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one request: a value or a failure, and what the call did besides.
+
+    `changed` names arguments whose contents differ after the call ("x", "dout"); `aliases` names pairs of results and
+    arguments that share memory where they must not ("db shares memory with x").
+    """
+
+    value: Any = None
+    failure: Failure | None = None
+    changed: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    printed: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.failure is None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One set of arguments of a forward function: primals by name (in order) and keyword hyperparameters.
+
+    A primal is a tensor, or a nested list or tuple of tensors (a network's parameters).
+    """
+
+    primals: Mapping[str, Any]
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Candidate(Protocol):
+    """What checks may ask of the code under test. Every method returns; none raises for what the student's code does."""
+
+    isolation: str
+
+    def functions(self) -> tuple[str, ...]:
+        """Names of the functions that the code defines (empty where it could not be loaded)."""
+        ...
+
+    def loaded(self) -> Outcome:
+        """What came of running the file itself."""
+        ...
+
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
+        """Call a plain function; `Seed` and `Code` arguments are made into generators and functions on the other side."""
+        ...
+
+    def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
+        """Run the forward, then the backward for every cotangent; the value is `(out, [grads, ...])`.
+
+        Each backward gets a cache of its own from a forward of its own, unless `share_cache`. A failure of the backward
+        still carries `value=(out, [])`.
+        """
+        ...
+
+    def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
+        """Evaluate the forward at many points: the value is a list of `(out, signature)`, `signature` None if not asked.
+
+        A point at which the forward raises has `out` None; where it raises at every point there is a failure as well.
+        Where a forward does not return `(out, cache)` but `out` alone, say `returns_cache=False`.
+        """
+        ...
+
+    def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
+        """`torch.autograd` of the code's own forward: a list of gradients in the order of `wrt` (None where the tape is cut)."""
+        ...
+
+    def operations(
+        self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
+    ) -> Outcome:
+        """The torch operations that one forward (and one backward for `dout`) used: a tuple of distinct names.
+
+        Both torch's functions as they were called (`softmax`, `linear`) and the aten operations underneath (`_softmax`,
+        `addmm`); `autograd` where something ran with gradients enabled.
+        """
+        ...
+
+    def trajectory(
+        self,
+        function: str,
+        starts: Sequence[Any],
+        gradients: Sequence[Sequence[Any]],
+        hyper: Mapping[str, Any] | None = None,
+        *,
+        together: bool = False,
+    ) -> Outcome:
+        """A whole run of an optimiser's step: the value is a list with the parameters after every step.
+
+        At each step `function(param, grad, state, **hyper)` moves every parameter in turn; its state, any object, stays on
+        the other side. `together` steps are `function(params, grads, **hyper)`. The list is shorter than `gradients` where a
+        step fails (then there is a failure as well) or a parameter is no tensor any more.
+        """
+        ...

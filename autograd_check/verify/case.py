@@ -1,0 +1,70 @@
+"""One concrete point of a check: drawn primals, drawn cotangents, and what the check on it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
+
+
+@dataclass(frozen=True)
+class PairNames:
+    """Which functions are under test and what their primals are called.
+
+    `wrt` are the primals that get a gradient, in the order in which the backward returns them. `oracle` takes the primals
+    in order and the hyperparameters as keywords, and returns `out`; None where there is no reference.
+    """
+
+    forward: str
+    backward: str
+    wrt: tuple[str, ...]
+    oracle: Callable[..., Any] | None
+    leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point, its name on screen, and (for a convention) the cause and sentence that a difference here stands for."""
+
+    name: str
+    point: Point
+    convention: tuple[str, str] | None = None
+
+    def as_float32(self) -> Case:
+        """The same case with every float64 tensor in float32."""
+
+        def convert(tensor: Tensor) -> Tensor:
+            return tensor.float() if tensor.dtype is torch.float64 else tensor
+
+        primals = {name: map_tensors(convert, value) for name, value in self.point.primals.items()}
+        return replace(self, name=f"{self.name}, float32", point=Point(primals, self.point.hyper))
+
+
+def draw_cotangent(out: Any, generator: Generator) -> Any:
+    """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in [0.5, 2], signs random.
+
+    No entry is near 0 or exactly 1, so nothing hides behind a small or a neutral upstream gradient. Entries of `out` that
+    are not differentiable get zeros.
+    """
+
+    def draw(leaf: Any) -> Any:
+        if not is_differentiable(leaf):
+            return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
+        size = torch.rand(leaf.shape, generator=generator, dtype=torch.float64) * 1.5 + 0.5
+        sign = torch.randint(0, 2, leaf.shape, generator=generator).to(torch.float64) * 2 - 1
+        return (size * sign).to(leaf.dtype)
+
+    return map_leaves(draw, out)
+
+
+def combine(a: float, one: Any, b: float, other: Any) -> Any:
+    """a·one + b·other for two cotangents of the same nest."""
+    if isinstance(one, (list, tuple)):
+        return type(one)(combine(a, x, b, y) for x, y in zip(one, other, strict=True))
+    return a * one + b * other if isinstance(one, Tensor) else one

@@ -1,0 +1,310 @@
+"""A forward and its backward, checked: the order of the checks.
+
+Contract first (cheap, structural), then every entry against autograd of the oracle, then finite differences of the code's
+own forward. A failed check skips what depends on it, and says so. Every gradient has its own findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from autograd_check.verify.candidate import Candidate, Point
+from autograd_check.verify.case import Case, PairNames
+from autograd_check.verify.contract import (
+    check_aliases,
+    check_cache_reusable,
+    check_count,
+    check_float32,
+    check_linear,
+    check_out_form,
+    check_repeatable,
+    check_unchanged,
+    failure_finding,
+)
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.probes import ProbeResult, probe_vjp
+from autograd_check.verify.trial import Trial, try_case, unpack
+from autograd_check.verify.values import check_convention, check_gradient, check_out, evidence
+
+Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
+"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
+
+DIFFERENCED = 2
+"""How many cases are checked by finite differences as well."""
+
+
+EXPLAINED = ("autograd", "shape", "value")
+"""The checks whose failures are compared with the reference, so that their cause can be looked for."""
+
+
+LOSES_PROCESS = ("timed_out", "died", "exited")
+"""Failures after which the code under test has to be started anew."""
+
+
+def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The explanation of those who want none."""
+    return None
+
+
+def check_pair(
+    candidate: Candidate,
+    names: PairNames,
+    cases: Sequence[Case],
+    *,
+    seed: int = 0,
+    explain: Explain = no_explanation,
+    directions: int = 2,
+) -> list[Finding]:
+    """Check a pair on all cases; findings are condensed to one for each check and subject.
+
+    Args:
+        candidate: the code under test, wherever it runs.
+        names: its functions, and the oracle.
+        cases: ordinary cases first; the first one also carries the float32 check and the reuse of the cache.
+        seed: of the cotangents and of the directions.
+        explain: turns evidence about a wrong gradient into a diagnosis.
+        directions: signed directions for each primal (2; 4 in strict mode).
+
+    """
+    unusable = _unusable(candidate, names)
+    if unusable:
+        return unusable
+    ordinary = [case for case in cases if case.convention is None]
+    trials = list(_trials(candidate, names, ordinary, seed))
+    findings = [finding for trial in trials for finding in _check_trial(trial, names)]
+    if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
+        return condense(findings)
+    forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
+    findings = _explained(candidate, names, trials, findings, forward_right, explain)
+    sound = [trial for trial in trials if trial.gradients]
+    if sound:
+        findings += _conventions(candidate, names, sound[0], cases, seed)
+        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions)
+    return condense(findings)
+
+
+def _trials(candidate: Candidate, names: PairNames, cases: Sequence[Case], seed: int) -> Iterator[Trial]:
+    """One trial a case, up to the first that cost the process: code that hangs once would hang on every case."""
+    for number, case in enumerate(cases):
+        trial = try_case(candidate, names, case, seed=seed * 1009 + number, full=True)
+        yield trial
+        failures = (trial.forward_failure, trial.backward_failure)
+        if any(failure is not None and failure.cause in LOSES_PROCESS for failure in failures):
+            return
+
+
+def _unusable(candidate: Candidate, names: PairNames) -> list[Finding]:
+    """Findings where the file did not load or a function is missing; else nothing."""
+    gradients = [f"d{name}" for name in names.wrt]
+    loaded = candidate.loaded()
+    if loaded.failure is not None:
+        return [
+            failure_finding("loads", subject, "", "the file", loaded.failure, kind)
+            for subject, kind in [("out", Kind.VALUE)] + [(gradient, Kind.GRADIENT) for gradient in gradients]
+        ]
+    missing = [name for name in (names.forward, names.backward) if name not in candidate.functions()]
+    if names.forward in missing:
+        text = f"{names.forward} is not defined in this file"
+        diagnosis = Diagnosis("missing", text)
+        return [
+            Finding("defined", subject, "", Status.FAILED, text, kind, None, diagnosis)
+            for subject, kind in [("out", Kind.VALUE)] + [(gradient, Kind.GRADIENT) for gradient in gradients]
+        ]
+    return []
+
+
+def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
+    """Contract and values of one ordinary case."""
+    where, gradients = trial.case.name, [f"d{name}" for name in names.wrt]
+    if trial.forward_failure is not None:
+        failed = failure_finding("runs", "out", where, names.forward, trial.forward_failure, Kind.VALUE)
+        if failed.status is Status.TODO:
+            return [failed] + [replace(failed, subject=subject, kind=Kind.GRADIENT) for subject in gradients]
+        return [failed] + [_skipped("runs", subject, where, f"{names.forward} does not run here") for subject in gradients]
+    findings = list(check_out_form(trial, names))
+    if not any(finding.kind is Kind.VALUE for finding in findings):
+        findings += check_out(trial, names)
+    findings += check_unchanged(trial, names)
+    if trial.backward_failure is not None:
+        failure = trial.backward_failure
+        return findings + [
+            failure_finding("runs", subject, where, names.backward, failure, Kind.GRADIENT) for subject in gradients
+        ]
+    findings += check_count(trial, names)
+    findings += check_aliases(trial, names)
+    for gradient in trial.gradients.values():
+        if gradient.subject in trial.reference.grads:
+            findings += check_gradient(gradient, trial, names)
+    findings += check_linear(trial, names)
+    findings += check_repeatable(trial, names)
+    return findings
+
+
+def _skipped(check: str, subject: str, where: str, reason: str) -> Finding:
+    return Finding(check, subject, where, Status.SKIPPED, f"not checked: {reason}", Kind.GRADIENT)
+
+
+def _explained(
+    candidate: Candidate,
+    names: PairNames,
+    trials: Sequence[Trial],
+    findings: list[Finding],
+    forward_right: bool,
+    explain: Explain,
+) -> list[Finding]:
+    """The findings, with a diagnosis for every wrong value and gradient."""
+    by_probe = {trial.case.name: trial for trial in trials}
+    wrong: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.status is Status.FAILED and finding.check in EXPLAINED and finding.diagnosis is None:
+            wrong.setdefault(finding.subject, []).append(finding)
+    tapes = {
+        probe: _tape(candidate, names, by_probe[probe])
+        for probe in dict.fromkeys(finding.probe for found in wrong.values() for finding in found)
+    }
+    nonlinear = {f.subject: f.diagnosis for f in findings if f.check == "linear in dout" and f.status is Status.FAILED}
+    causes: dict[str, Diagnosis | None] = {}
+    for subject, found in wrong.items():
+        pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
+        cause = explain([piece for piece in pieces if piece is not None])
+        vague = cause is None or cause.cause == "unknown"
+        causes[subject] = nonlinear[subject] if vague and subject in nonlinear else cause
+    for subject in wrong:
+        if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
+            parts_of = (causes[part] for part in wrong if _root(part) == subject and causes[part] is not None)
+            causes[subject] = next(parts_of, None)
+    return [
+        finding.with_diagnosis(causes[finding.subject]) if finding in wrong.get(finding.subject, ()) else finding
+        for finding in findings
+    ]
+
+
+def _tape(candidate: Candidate, names: PairNames, trial: Trial) -> Mapping[str, Any]:
+    outcome = candidate.taped(names.forward, trial.case.point, trial.douts[0], names.wrt)
+    if not outcome.ok or outcome.value is None:
+        return {}
+    return {f"d{name}": grad for name, grad in zip(names.wrt, outcome.value, strict=True) if grad is not None}
+
+
+def _conventions(candidate: Candidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int) -> list[Finding]:
+    """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
+    findings: list[Finding] = []
+    shared = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
+    findings += check_cache_reusable(shared, names, first.case.name)
+    if names.oracle is not None:
+        single = try_case(candidate, names, first.case.as_float32(), seed=seed, full=False)
+        if single.forward_failure is None and single.backward_failure is None:
+            findings += check_float32(single, names)
+    for number, case in enumerate(case for case in cases if case.convention is not None):
+        findings += check_convention(try_case(candidate, names, case, seed=seed + 7 * number, full=False), names)
+    checked = {(finding.check, finding.subject) for finding in findings}
+    passed = [
+        ("unmodified", names.forward),
+        ("unmodified", names.backward),
+        ("repeatable", names.backward),
+        ("cache reusable", names.backward),
+        ("aliasing", names.backward),
+        ("keeps float32", names.backward),
+    ]
+    return findings + [
+        Finding(check, subject, first.case.name, Status.PASSED, "as it should be", Kind.CONVENTION)
+        for check, subject in passed
+        if (check, subject) not in checked
+    ]
+
+
+def _differences(
+    candidate: Candidate,
+    names: PairNames,
+    trials: Sequence[Trial],
+    findings: Sequence[Finding],
+    forward_right: bool,
+    seed: int,
+    directions: int,
+) -> list[Finding]:
+    """Finite differences of the code's own forward, for every gradient that is still in the running."""
+    failed = {_root(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
+    rough = {_root(f.diagnosis.evidence["subject"]) for f in findings if f.check == "keeps float64" and f.diagnosis}
+    reasons = {
+        **{f"d{name}": "rounded to float32 on the way" for name in names.wrt if rough & {"out", f"d{name}"}},
+        **{subject: f"{subject} already differs from autograd" for subject in failed},
+    }
+    open_subjects = [name for name in names.wrt if f"d{name}" not in reasons]
+    results = [
+        _skipped("finite differences", f"d{name}", "", reasons[f"d{name}"]) for name in names.wrt if name not in open_subjects
+    ]
+    if not forward_right:
+        return results + [
+            _skipped("finite differences", f"d{name}", "", "the forward is not the one of the definition")
+            for name in open_subjects
+        ]
+    if not open_subjects:
+        return results
+    for trial in trials:
+        results += _difference(candidate, names, trial, open_subjects, seed, directions)
+    return results
+
+
+def _difference(
+    candidate: Candidate, names: PairNames, trial: Trial, wrt: Sequence[str], seed: int, directions: int
+) -> list[Finding]:
+    def sweep(points: Sequence[Point], signatures: bool) -> list[tuple[Any, bytes | None]]:
+        outcome = candidate.sweep(names.forward, points, signatures=signatures)
+        return list(outcome.value) if outcome.value is not None else [(None, None)] * len(points)
+
+    def regrad(point: Point) -> Mapping[str, Any] | None:
+        outcome = candidate.vjp(names.forward, names.backward, point, [trial.douts[0]])
+        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
+        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
+
+    grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
+    verdicts = probe_vjp(sweep, trial.case.point, grads, trial.douts[0], wrt=wrt, regrad=regrad, seed=seed, directions=directions)
+    return [_difference_finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()]
+
+
+def _difference_finding(subject: str, verdict: ProbeResult, probe: str) -> Finding:
+    if verdict.status is Status.PASSED:
+        text = "matches finite differences of your own forward"
+        return Finding("finite differences", subject, probe, Status.PASSED, text, Kind.GRADIENT)
+    if verdict.status is Status.FAILED:
+        text = (
+            f"along a random direction your forward changes by {verdict.numeric:.6g}, your {subject} says "
+            f"{verdict.analytic:.6g} (error bound {verdict.tolerance:.1g})"
+        )
+        return Finding("finite differences", subject, probe, Status.FAILED, text, Kind.GRADIENT)
+    text = f"finite differences cannot tell here: {verdict.reason}"
+    return Finding("finite differences", subject, probe, Status.INCONCLUSIVE, text, Kind.GRADIENT)
+
+
+def _root(subject: str) -> str:
+    return subject.split("[")[0].split(".")[0]
+
+
+def lost_process(finding: Finding) -> bool:
+    """Whether the finding is of a call that hung or ended its process; more calls would only do so again."""
+    return finding.diagnosis is not None and finding.diagnosis.cause in LOSES_PROCESS
+
+
+def condense(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each check and subject: the worst, or what passed with the number of probes it passed on.
+
+    An inconclusive result gives way to a passed one of the same check and subject: one witness is enough.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.check, finding.subject), []).append(finding)
+    condensed = []
+    for group in groups.values():
+        passed = [finding for finding in group if finding.status is Status.PASSED]
+        bad = [finding for finding in group if finding.status.severity >= Status.TODO.severity]
+        if bad:
+            condensed.append(max(bad, key=lambda finding: finding.status.severity))
+        elif passed:
+            probes = len({finding.probe for finding in passed})
+            condensed.append(replace(passed[0], probe=passed[0].probe if probes == 1 else f"{probes} probes"))
+        else:
+            condensed.append(group[0])
+    return condensed

@@ -1,0 +1,290 @@
+"""What a forward and a backward owe whatever their mathematics: named checks, each from a `Trial` to findings.
+
+Cheap and structural; they come before any number is judged. A convention's finding names the function, never the gradient:
+code that writes into `dout` or returns float64 for float32 may still have the right derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.verify.candidate import Failure, Opaque, Outcome
+from autograd_check.verify.case import PairNames, combine
+from autograd_check.verify.compare import compare
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.tree import is_tensor, leaves, same_structure
+from autograd_check.verify.trial import ALPHA, BETA, Gradient, Trial, parts
+
+LINEARITY = 2e-5
+"""What counts as linear, relative to the largest entry: float32 temporaries pass, a forgotten dout does not."""
+
+_SAYS = {
+    "not_implemented": "not written yet",
+    "missing": "is not defined in this file",
+    "crashed": "raised",
+    "exited": "ended the program",
+    "timed_out": "did not return in time",
+    "died": "killed its own process",
+    "forbidden_operation": "uses what this lesson forbids",
+}
+
+
+def failure_finding(check: str, subject: str, probe: str, function: str, failure: Failure, kind: Kind) -> Finding:
+    """The finding for a call that gave no value; an unwritten function is `todo`, all else `failed`."""
+    status = Status.TODO if failure.cause == "not_implemented" else Status.FAILED
+    what = _SAYS.get(failure.cause, "gave no value")
+    message = f"{function} {what}"
+    if failure.cause == "crashed" and failure.exception:
+        message = f"{function} raised {failure.exception}: {failure.says}"
+    elif failure.says and status is not Status.TODO:
+        message = f"{message}: {failure.says}" if failure.cause != "missing" else message
+    if failure.where:
+        message = f"{message} ({failure.where})"
+    evidence = {"exception": failure.exception, "where": failure.where, "trace": failure.trace}
+    says = failure.says or message
+    return Finding(check, subject, probe, status, message, kind, None, Diagnosis(failure.cause, says, evidence))
+
+
+def shape_text(shape: Any) -> str:
+    """A shape as `(3, 5)`."""
+    return str(tuple(shape))
+
+
+def type_text(value: Any) -> str:
+    """What kind of thing a value is, for a message."""
+    if isinstance(value, Opaque):
+        return value.type_name
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {shape_text(value.shape)}"
+    return "None" if value is None else type(value).__name__
+
+
+def plain_number(value: Any) -> bool:
+    """Whether a value is a python number (which stands for a 0-d tensor)."""
+    return isinstance(value, (int, float, complex)) and not isinstance(value, bool)
+
+
+def check_out_form(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """`out` is a tensor (or the nest that the definition gives) of the right shape."""
+    expected = trial.reference.out
+    where = trial.case.name
+    if not same_structure(trial.out, expected):
+        text = f"{names.forward} returned {type_text(trial.out)} as out, expected {_nest_text(expected)}"
+        yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+        return
+    for got, want in zip(leaves(trial.out), leaves(expected), strict=True):
+        if plain_number(got) and want.dim() == 0:
+            text = f"{names.forward} returned the python number {got!r}; return a 0-d tensor, which keeps its dtype"
+            yield Finding("type", names.forward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_type", text))
+        elif not is_tensor(got):
+            text = f"{names.forward} returned {type_text(got)} as out, expected a tensor of shape {shape_text(want.shape)}"
+            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_type", text))
+        elif got.shape != want.shape:
+            text = f"out has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}"
+            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+
+
+def _nest_text(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return type_text(value)
+
+
+def check_count(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """The backward returns one gradient per primal."""
+    if trial.gradients or not trial.answers:
+        return
+    answer = trial.answers[0]
+    wanted = ", ".join(f"d{name}" for name in names.wrt)
+    if answer is None:
+        text = f"{names.backward} returned None, expected {wanted}: is a return missing?"
+        cause = "returns_none"
+    else:
+        given = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type_text(answer)
+        text = f"{names.backward} returned {given}, expected {len(names.wrt)}: {wanted}"
+        cause = "wrong_arity"
+    for name in names.wrt:
+        yield Finding("returned", f"d{name}", trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+
+
+def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """One gradient has the structure of its primal, is made of tensors, and is finite. Shapes: `check_shape`."""
+    subject, where = gradient.subject, trial.case.name
+    primal = trial.case.point.primals[gradient.primal]
+    if not same_structure(gradient.value, primal):
+        text = f"{subject} is {_nest_text(gradient.value)}, expected the structure of {gradient.primal}: {_nest_text(primal)}"
+        if gradient.value is None:
+            text = f"{names.backward} returned None for {subject}"
+        cause = "returns_none" if gradient.value is None else "wrong_shape"
+        yield Finding("returned", subject, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+        return
+    named = parts(gradient.value, subject, names)
+    for (path, got), want in zip(named, leaves(expected), strict=True):
+        if plain_number(got) and want.dim() == 0:
+            text = f"{path} is the python number {got!r}; return a 0-d tensor"
+            yield Finding(
+                "type", names.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_type", text)
+            )
+        elif not is_tensor(got):
+            text = f"{path} is {type_text(got)}, expected a tensor of shape {shape_text(want.shape)}"
+            if got is None:
+                text = f"{names.backward} returned None for {path}"
+            cause = "returns_none" if got is None else "wrong_type"
+            yield Finding("returned", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+        elif not bool(torch.isfinite(got).all()) and bool(torch.isfinite(want).all()):
+            bad = int((~torch.isfinite(got)).sum())
+            text = f"{path} has {bad} of {got.numel()} entries that are not finite"
+            yield Finding("finite", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis("not_finite", text))
+
+
+def check_unchanged(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Primals and `dout` are as they were; compared with copies."""
+    for name in trial.changed:
+        function = names.backward if name.startswith("dout") else names.forward
+        text = f"{name} was changed in place; make a new tensor instead, its owner still needs the old one"
+        yield Finding(
+            "unmodified",
+            function,
+            trial.case.name,
+            Status.FAILED,
+            text,
+            Kind.CONVENTION,
+            None,
+            Diagnosis("mutates_input", text, {"changed": name}),
+        )
+
+
+def check_aliases(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """No gradient shares memory with a primal or with another gradient."""
+    for pair in trial.aliases:
+        text = f"{pair}: changing one later would change the other; return a copy"
+        yield Finding(
+            "aliasing",
+            names.backward,
+            trial.case.name,
+            Status.FAILED,
+            text,
+            Kind.CONVENTION,
+            None,
+            Diagnosis("aliases_input", text, {"aliases": pair}),
+        )
+
+
+def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Two backward calls on the same inputs give the same bits."""
+    if len(trial.unpacked) < 5:
+        return
+    for subject, gradient in trial.unpacked[0].items():
+        again = trial.unpacked[4][subject]
+        pairs = zip(leaves(gradient.value), leaves(again.value), strict=False)
+        if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in pairs):
+            text = (
+                f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
+            )
+            yield Finding(
+                "repeatable",
+                names.backward,
+                trial.case.name,
+                Status.FAILED,
+                text,
+                Kind.CONVENTION,
+                None,
+                Diagnosis("nondeterministic", text),
+            )
+            return
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+
+
+def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iterator[Finding]:
+    """A second backward with the same cache gives what the first one gave: `outcome` is of two calls that shared it."""
+    text = ""
+    if outcome.value is not None and outcome.failure is not None and len(outcome.value[1]) == 1:
+        text = f"a second {names.backward} with the same cache raised {outcome.failure.exception}: {outcome.failure.says}"
+    elif outcome.ok and outcome.value is not None:
+        first, second = (leaves(answer) for answer in outcome.value[1])
+        if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in zip(first, second, strict=False)):
+            text = f"a second {names.backward} with the same cache gives another result: the backward changes its cache"
+    if text:
+        yield Finding(
+            "cache reusable",
+            names.backward,
+            probe,
+            Status.FAILED,
+            text,
+            Kind.CONVENTION,
+            None,
+            Diagnosis("stale_state", text),
+        )
+
+
+def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """v(αd₁ + βd₂) = αv(d₁) + βv(d₂) and v(0) = 0: a backward pass is linear in its cotangent."""
+    if len(trial.unpacked) < 4:
+        return
+    first, second, mixed, zero = trial.unpacked[:4]
+    for subject, gradient in first.items():
+        values = [leaves(answer[subject].value) for answer in (first, second, mixed, zero)]
+        if any(not is_tensor(leaf) for value in values for leaf in value) or len({len(v) for v in values}) > 1:
+            continue
+        for one, two, both, none in zip(*values, strict=True):
+            if not one.shape == two.shape == both.shape == none.shape or not (one.is_floating_point() or one.is_complex()):
+                continue
+            expected = combine(ALPHA, one, BETA, two)
+            scale = max((float(leaf.abs().max()) for leaf in (one, two) if leaf.numel()), default=0.0)
+            if not math.isfinite(scale):
+                continue
+            tolerance = LINEARITY * scale
+            mismatch = compare(both, expected, tolerance) or compare(none, torch.zeros_like(none), tolerance)
+            if mismatch:
+                text = (
+                    f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
+                    "must be the sum of the two backwards"
+                )
+                yield Finding(
+                    "linear in dout",
+                    subject,
+                    trial.case.name,
+                    Status.FAILED,
+                    text,
+                    Kind.GRADIENT,
+                    mismatch,
+                    Diagnosis("nonlinear_in_upstream", text),
+                )
+                break
+
+
+def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """With float32 inputs `out` and every gradient are float32."""
+    wrong = [
+        (names.forward, "out", leaf.dtype)
+        for leaf, want in zip(leaves(trial.out), leaves(trial.reference.out), strict=False)
+        if is_tensor(leaf) and is_tensor(want) and want.dtype is torch.float32 and leaf.dtype is not torch.float32
+    ]
+    wrong += [
+        (names.backward, path, leaf.dtype)
+        for gradient in trial.gradients.values()
+        for path, leaf in parts(gradient.value, gradient.subject, names)
+        if is_tensor(leaf) and leaf.dtype is not torch.float32
+    ]
+    for function, subject, dtype in wrong[:1]:
+        text = (
+            f"{subject} is {str(dtype).removeprefix('torch.')} for float32 inputs; make new tensors with the dtype of the inputs"
+        )
+        yield Finding(
+            "keeps float32",
+            function,
+            trial.case.name,
+            Status.FAILED,
+            text,
+            Kind.CONVENTION,
+            None,
+            Diagnosis("wrong_dtype", text),
+        )

@@ -1,0 +1,33 @@
+"""What is known about one wrong gradient on one probe: the material from which a diagnosis is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A wrong array beside the right one, and the call it came from.
+
+    `subject` is what the array is ("dw"), `got` and `expected` the two arrays (shapes may differ), `primals`, `hyper`,
+    `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
+    `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
+    the forward's value was right.
+    """
+
+    subject: str
+    got: Tensor
+    expected: Tensor
+    primals: Mapping[str, Any]
+    hyper: Mapping[str, Any]
+    out: Any
+    dout: Any
+    vjp: Callable[[Any], Mapping[str, Any]]
+    got_all: Mapping[str, Any]
+    own: Tensor | None = None
+    forward_right: bool = True
+    probe: str = ""

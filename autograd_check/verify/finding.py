@@ -1,0 +1,119 @@
+"""What a check says: status, mismatch, diagnosis, finding. Plain records; nobody downstream computes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """The outcome of one check, or of a whole report (then the worst of its findings)."""
+
+    PASSED = "passed"
+    SKIPPED = "skipped"
+    INCONCLUSIVE = "inconclusive"
+    TODO = "todo"
+    FAILED = "failed"
+    ERROR = "error"
+
+    @property
+    def severity(self) -> int:
+        """Position from harmless (0, passed) to worst (error: the checker itself could not do its work)."""
+        return list(Status).index(self)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The most severe of some statuses; `skipped` where there are none.
+
+    A finding that was skipped says nothing of its own (the check it depends on speaks), so it never outweighs a `passed`
+    one.
+    """
+    found = [status for status in statuses if status is not Status.SKIPPED]
+    return max(found, key=lambda status: status.severity, default=Status.SKIPPED)
+
+
+class Kind(StrEnum):
+    """What a finding is about: a value, a gradient, or only a convention (which never makes a right gradient wrong)."""
+
+    VALUE = "value"
+    GRADIENT = "gradient"
+    CONVENTION = "convention"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How an array differs from what was expected: counts of entries and the worst entry."""
+
+    wrong: int
+    total: int
+    index: tuple[int, ...]
+    got: float | complex
+    expected: float | complex
+    relative_error: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready record; complex values become strings, non-finite ones too."""
+        return {
+            "wrong": self.wrong,
+            "total": self.total,
+            "index": list(self.index),
+            "got": _number(self.got),
+            "expected": _number(self.expected),
+            "relative_error": _number(self.relative_error),
+        }
+
+
+def _number(value: float | complex) -> float | str:
+    if isinstance(value, complex):
+        return str(value)
+    return value if value - value == 0 else str(value)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why it is wrong: `cause` from the stable vocabulary, `says` one plain sentence, `evidence` the numbers behind it."""
+
+    cause: str
+    says: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready record."""
+        return {"cause": self.cause, "says": self.says, "evidence": dict(self.evidence)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check says about one subject on one probe.
+
+    `subject` is `out` for what a forward, a step or a plain function returns, `d<primal>` for a gradient,
+    `dparams[2].w` for one of a network's; a convention's subject is the function that breaks it.
+    """
+
+    check: str
+    subject: str
+    probe: str
+    status: Status
+    message: str
+    kind: Kind = Kind.VALUE
+    mismatch: Mismatch | None = None
+    diagnosis: Diagnosis | None = None
+
+    def with_diagnosis(self, diagnosis: Diagnosis | None) -> Finding:
+        """The same finding with its cause."""
+        return replace(self, diagnosis=diagnosis)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready record (the `findings` entry of schema 1)."""
+        return {
+            "check": self.check,
+            "subject": self.subject,
+            "probe": self.probe,
+            "kind": str(self.kind),
+            "status": str(self.status),
+            "message": self.message,
+            "mismatch": self.mismatch.to_dict() if self.mismatch else None,
+            "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
+        }

@@ -1,0 +1,85 @@
+"""The reference: value and gradients of a function by `torch.autograd`, and how well conditioned they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+
+ULPS = 8
+"""How far the inputs move, in units of their last place, when the condition of a gradient is measured."""
+
+
+def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any) -> tuple[Any, dict[str, Any]]:
+    """`out` and the gradient of every primal in `wrt` for the cotangent `dout`, in the nest of the primal.
+
+    A primal that `out` does not depend on gets zeros. Raises `ValueError` without an oracle.
+    """
+    if oracle is None:
+        raise ValueError("oracle_vjp needs an oracle, got None")
+    primals = {name: map_tensors(_leaf if name in wrt else _plain, value) for name, value in point.primals.items()}
+    with torch.enable_grad():
+        out = oracle(*primals.values(), **point.hyper)
+    pairs = [(o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad]
+    inputs = [leaf for name in wrt for leaf in leaves(primals[name])]
+    grads: Sequence[Tensor | None] = [None] * len(inputs)
+    if pairs and inputs:
+        outputs, cotangents = zip(*pairs, strict=True)
+        grads = torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
+    filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
+    nested = {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
+    return map_tensors(lambda tensor: tensor.detach(), out), nested
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    copy = tensor.detach().clone()
+    return copy.requires_grad_() if is_differentiable(copy) else copy
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def oracle_spread(
+    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = 2
+) -> tuple[Any, dict[str, Any]]:
+    """How far `out` and the gradients move when every primal in `wrt` moves by up to `ULPS` units in its last place.
+
+    Same nests as `oracle_vjp`; each entry is four times the largest change over `draws` random moves.
+    """
+    out, grads = oracle_vjp(oracle, point, wrt, dout)
+    generator = Generator().manual_seed(2718)
+    out_spread = [torch.zeros_like(leaf) for leaf in leaves(out)]
+    grad_spread = [torch.zeros_like(leaf) for leaf in leaves(grads)]
+    for _ in range(draws):
+        moved = Point(
+            {
+                name: map_tensors(lambda t: _nudged(t, generator), value) if name in wrt else value
+                for name, value in point.primals.items()
+            },
+            point.hyper,
+        )
+        out_moved, grads_moved = oracle_vjp(oracle, moved, wrt, dout)
+        out_spread = _wider(out_spread, leaves(out), leaves(out_moved))
+        grad_spread = _wider(grad_spread, leaves(grads), leaves(grads_moved))
+    spreads, grad_spreads = iter(out_spread), iter(grad_spread)
+    return map_leaves(lambda _: next(spreads), out), map_leaves(lambda _: next(grad_spreads), grads)
+
+
+def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Tensor]) -> list[Tensor]:
+    return [
+        torch.maximum(s, 4 * (m - b).abs()) if b.is_floating_point() and b.shape == m.shape else s
+        for s, b, m in zip(spreads, base, moved, strict=True)
+    ]
+
+
+def _nudged(tensor: Tensor, generator: Generator) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    steps = torch.randint(-ULPS, ULPS + 1, tensor.shape, generator=generator).to(tensor.dtype)
+    return tensor * (1 + steps * torch.finfo(tensor.dtype).eps)

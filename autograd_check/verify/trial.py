@@ -1,0 +1,157 @@
+"""One case tried out: what the reference gives there, and what the code under test gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator
+
+from autograd_check.verify.candidate import Candidate, Failure, Outcome
+from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
+from autograd_check.verify.oracle import oracle_spread, oracle_vjp
+from autograd_check.verify.tree import leaves, map_tensors, named_leaves
+
+ALPHA, BETA = 0.75, -1.5
+"""Weights of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Value and gradients of the oracle at a case, and how far each moves when the inputs move by a few ulps."""
+
+    out: Any
+    grads: Mapping[str, Any]
+    out_spread: Any
+    grad_spread: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient that a backward returned for one primal, unpacked; `value` is whatever came."""
+
+    primal: str
+    value: Any
+
+    @property
+    def subject(self) -> str:
+        """`d<primal>`, as reports name it."""
+        return f"d{self.primal}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case, its reference, and the answers of the code under test.
+
+    `answers[k]` are the raw results of the backward for `douts[k]`: first the plain cotangent, then (where the case asks
+    for the linearity check) a second one, their combination, zero, and the first again.
+    """
+
+    case: Case
+    reference: Reference
+    douts: tuple[Any, ...]
+    out: Any
+    answers: tuple[Any, ...]
+    forward_failure: Failure | None
+    backward_failure: Failure | None
+    changed: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    unpacked: tuple[Mapping[str, Gradient], ...] = field(default=())
+
+    @property
+    def gradients(self) -> Mapping[str, Gradient]:
+        """The gradients for the plain cotangent by subject; empty where the backward did not answer."""
+        return self.unpacked[0] if self.unpacked else {}
+
+
+def unpack(answer: Any, wrt: tuple[str, ...]) -> dict[str, Gradient] | None:
+    """The gradients in a backward's answer by subject, or None where their number is not that of `wrt`.
+
+    One primal: the answer itself, or the only item of a tuple or list. Trailing `None`s (for primals without a gradient)
+    are dropped.
+    """
+    if isinstance(answer, (tuple, list)):
+        items = list(answer)
+        while len(items) > len(wrt) and items[-1] is None:
+            items.pop()
+        if len(items) != len(wrt):
+            return {f"d{wrt[0]}": Gradient(wrt[0], answer)} if len(wrt) == 1 and isinstance(answer, list) else None
+        return {f"d{name}": Gradient(name, item) for name, item in zip(wrt, items, strict=True)}
+    return {f"d{wrt[0]}": Gradient(wrt[0], answer)} if len(wrt) == 1 else None
+
+
+def try_case(candidate: Candidate, names: PairNames, case: Case, *, seed: int, full: bool) -> Trial:
+    """Ask the reference and the candidate about one case; `full` adds the cotangents of the linearity check."""
+    generator = Generator().manual_seed(seed)
+    if names.oracle is None:
+        return _try_own(candidate, names, case, generator, full)
+    with torch.no_grad():
+        shape_of_out = names.oracle(*_copies(case), **case.point.hyper)
+    douts = _cotangents(shape_of_out, generator, full)
+    reference = _reference(names, case, douts[0])
+    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, reference, douts)
+
+
+def _copies(case: Case) -> list[Any]:
+    return [map_tensors(lambda tensor: tensor.detach().clone(), value) for value in case.point.primals.values()]
+
+
+def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
+    out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
+    out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout)
+    return Reference(
+        out,
+        {f"d{name}": grad for name, grad in grads.items()},
+        out_spread,
+        {f"d{name}": spread for name, spread in grad_spread.items()},
+    )
+
+
+def _try_own(candidate: Candidate, names: PairNames, case: Case, generator: Generator, full: bool) -> Trial:
+    """Without an oracle the code's own forward says what `out` is; the gradients then rest on tape and differences."""
+    first = candidate.sweep(names.forward, [case.point])
+    out = first.value[0][0] if first.ok and first.value else None
+    nothing = Reference(out, {}, None, {})
+    if out is None:
+        return _answered(candidate.vjp(names.forward, names.backward, case.point, []), names, case, nothing, ())
+    douts = _cotangents(out, generator, full)
+    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, nothing, douts)
+
+
+def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
+    first = draw_cotangent(out, generator)
+    if not full:
+        return (first,)
+    second = draw_cotangent(out, generator)
+    return (first, second, combine(ALPHA, first, BETA, second), combine(0.0, first, 0.0, second), first)
+
+
+def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
+    if outcome.value is None:
+        return Trial(case, reference, douts, None, (), outcome.failure, None, outcome.changed, outcome.aliases)
+    out, answers = outcome.value
+    unpacked = [unpack(answer, names.wrt) for answer in answers]
+    return Trial(
+        case=case,
+        reference=reference,
+        douts=douts,
+        out=out,
+        answers=tuple(answers),
+        forward_failure=None,
+        backward_failure=outcome.failure,
+        changed=outcome.changed,
+        aliases=outcome.aliases,
+        unpacked=tuple(one for one in unpacked if one is not None) if all(u is not None for u in unpacked) else (),
+    )
+
+
+def parts(value: Any, subject: str, names: PairNames) -> list[tuple[str, Any]]:
+    """The leaves of a gradient, each with its subject: `dw`, or `dparams[2].w` for one of a network's."""
+    return list(named_leaves(value, subject, names.leaves.get(subject[1:], ())))
+
+
+def count(value: Any) -> int:
+    """How many leaves a nest has."""
+    return len(leaves(value))

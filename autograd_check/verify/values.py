@@ -1,0 +1,237 @@
+"""Values against the reference: the forward's output and every gradient at every entry, and conventions judged alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.verify.case import PairNames
+from autograd_check.verify.compare import compare, gradient_tolerance
+from autograd_check.verify.contract import check_form, failure_finding, plain_number, shape_text
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
+from autograd_check.verify.oracle import oracle_vjp
+from autograd_check.verify.tree import is_tensor, leaves
+from autograd_check.verify.trial import Gradient, Trial, parts
+
+SINGLE = 4e-6
+"""Largest error, relative to the largest entry, that a few float32 temporaries explain (2⁻²⁴ times a few dozen roundings)."""
+
+
+def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """The forward's value against the oracle's."""
+    triples = zip(leaves(trial.out), leaves(trial.reference.out), leaves(trial.reference.out_spread), strict=True)
+    for got, want, spread in triples:
+        got = _as_tensor(got, want)
+        if not want.is_floating_point() and not want.is_complex():
+            mismatch = compare(got.to(torch.float64), want.to(torch.float64), 0.0)
+        else:
+            mismatch = compare(got, want, gradient_tolerance(want, spread))
+        if mismatch is None:
+            continue
+        if rounds_to_single(got, want):
+            yield _single(names.forward, "out", trial)
+            continue
+        text = f"out is wrong: {mismatch_text(mismatch)}"
+        yield Finding("value", "out", trial.case.name, Status.FAILED, text, Kind.VALUE, mismatch, None)
+        return
+    yield Finding("value", "out", trial.case.name, Status.PASSED, "matches the definition", Kind.VALUE)
+
+
+def check_gradient(gradient: Gradient, trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """One gradient against autograd of the oracle, leaf by leaf: form, shape, then every entry."""
+    expected = trial.reference.grads[gradient.subject]
+    problems = list(check_form(gradient, expected, trial, names))
+    yield from problems
+    broken = [finding for finding in problems if finding.kind is Kind.GRADIENT]
+    if broken:
+        if not any(finding.subject == gradient.subject for finding in broken):
+            yield replace(broken[0], subject=gradient.subject)
+        return
+    spreads = leaves(trial.reference.grad_spread[gradient.subject])
+    named = parts(gradient.value, gradient.subject, names)
+    found = [
+        _check_leaf(path, got, want, spread, gradient.primal, trial, names)
+        for (path, got), want, spread in zip(named, leaves(expected), spreads, strict=True)
+    ]
+    yield from (finding for findings in found for finding in findings)
+    if [path for path, _ in named] != [gradient.subject]:
+        yield _whole(gradient.subject, [findings[0] for findings in found], trial)
+
+
+def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, primal: str, trial: Trial, names: PairNames) -> list[Finding]:
+    """The findings about one tensor of a gradient, the verdict first."""
+    got = _as_tensor(got, want)
+    where = trial.case.name
+    if got.shape != want.shape:
+        return [_shape_finding(path, got, want, spread, primal, trial)]
+    mismatch = compare(got, want, gradient_tolerance(want, spread))
+    if mismatch is None:
+        return [Finding("autograd", path, where, Status.PASSED, "matches autograd", Kind.GRADIENT)]
+    if rounds_to_single(got, want):
+        passed = Finding("autograd", path, where, Status.PASSED, "matches autograd to float32", Kind.GRADIENT)
+        return [passed, _single(names.backward, path, trial)]
+    return [Finding("autograd", path, where, Status.FAILED, mismatch_text(mismatch), Kind.GRADIENT, mismatch)]
+
+
+def _whole(subject: str, verdicts: Sequence[Finding], trial: Trial) -> Finding:
+    """The one finding about a gradient of many parts (`dparams`)."""
+    wrong = [finding for finding in verdicts if finding.status is Status.FAILED]
+    if not wrong:
+        text = f"all {len(verdicts)} parts match autograd"
+        return Finding("autograd", subject, trial.case.name, Status.PASSED, text, Kind.GRADIENT)
+    named = ", ".join(finding.subject for finding in wrong[:4]) + (" and more" if len(wrong) > 4 else "")
+    text = f"{len(wrong)} of {len(verdicts)} parts are wrong: {named}"
+    return Finding("autograd", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, wrong[0].mismatch)
+
+
+def _shape_finding(path: str, got: Tensor, want: Tensor, spread: Any, primal: str, trial: Trial) -> Finding:
+    text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {primal}"
+    diagnosis = None
+    if got.numel() == want.numel() and compare(got.reshape(want.shape), want, gradient_tolerance(want, spread)) is None:
+        says = (
+            f"The values of {path} are right; only its shape is {shape_text(got.shape)} where {primal} has "
+            f"{shape_text(want.shape)}. Return reshape({path}, {primal}.shape), or sum without keepdim."
+        )
+        squeezed = [size for size in got.shape if size != 1] == [size for size in want.shape if size != 1]
+        diagnosis = Diagnosis("wrong_shape", says, {"got": list(got.shape), "expected": list(want.shape)}) if squeezed else None
+    return Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
+
+
+def _as_tensor(got: Any, want: Tensor) -> Tensor:
+    return got if is_tensor(got) else torch.as_tensor(got if plain_number(got) else float("nan"), dtype=want.dtype)
+
+
+def _single(function: str, path: str, trial: Trial) -> Finding:
+    text = (
+        f"{path} is right to float32 only, though the inputs are float64: look for .float(), float32 or torch.tensor(...) "
+        "without a dtype"
+    )
+    diagnosis = Diagnosis("wrong_dtype", text, {"subject": path})
+    return Finding("keeps float64", function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+
+
+def rounds_to_single(got: Tensor, want: Tensor) -> bool:
+    """Whether `got` differs from `want` as float32 temporaries would make it differ: everywhere, a little, at random.
+
+    A systematic error (one factor, one entry) of the same size does not look like this.
+    """
+    if not bool(torch.isfinite(got).all()) or not bool(torch.isfinite(want).all()) or not want.numel():
+        return False
+    error = (got.to(want.dtype) - want).abs()
+    scale = float(want.abs().max())
+    if float(error.max()) > SINGLE * scale:
+        return False
+    if got.dtype in (torch.float32, torch.complex64) and want.dtype in (torch.float64, torch.complex128):
+        return True
+    present = want.abs() > 0
+    relative = error[present] / want[present].abs()
+    if want.numel() == 1:
+        return bool(got.to(torch.float32).to(want.dtype) == got)
+    often = float((relative > 1e-11).to(torch.float64).mean()) > 0.3
+    uneven = float(relative.std()) > 0.05 * float(relative.mean())
+    return often and uneven
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """`12 of 12 entries differ, worst at [1, 2]: yours 0.2058, expected 0.8231`."""
+    entries = "entry differs" if mismatch.total == 1 else "entries differ"
+    where = f", worst at {list(mismatch.index)}" if mismatch.index else ""
+    got, expected = number_pair(mismatch.got, mismatch.expected)
+    return f"{mismatch.wrong} of {mismatch.total} {entries}{where}: yours {got}, expected {expected}"
+
+
+def number_pair(got: float | complex, expected: float | complex) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see them differ, at least four."""
+    for digits in range(4, 18):
+        pair = f"{got:.{digits}g}", f"{expected:.{digits}g}"
+        if pair[0] != pair[1] and digits >= _first_difference(got, expected):
+            return pair
+    return repr(got), repr(expected)
+
+
+def _first_difference(got: float | complex, expected: float | complex) -> int:
+    size = abs(expected) or abs(got)
+    error = abs(got - expected)
+    if not size or not error or size - size != 0 or error - error != 0:
+        return 4
+    digits = 1
+    while digits < 17 and error < size * 10.0**-digits:
+        digits += 1
+    return digits + 1
+
+
+def check_convention(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """A convention's probe: a difference here is a finding about that convention and about nothing else."""
+    cause, says = trial.case.convention or ("unknown", "")
+    for function, failure in ((names.forward, trial.forward_failure), (names.backward, trial.backward_failure)):
+        if failure is not None:
+            yield failure_finding(cause, function, trial.case.name, function, failure, Kind.CONVENTION)
+            return
+    inner = list(check_out(trial, names)) if _comparable(trial) else []
+    findings = [(names.forward, "out", finding) for finding in inner]
+    for gradient in trial.gradients.values():
+        findings += [(names.backward, f.subject, f) for f in check_gradient(gradient, trial, names)]
+    for function in (names.forward, names.backward):
+        bad = [
+            (s, f) for name, s, f in findings if name == function and f.status is Status.FAILED and f.kind is not Kind.CONVENTION
+        ]
+        if not bad:
+            yield Finding(cause, function, trial.case.name, Status.PASSED, "keeps the convention", Kind.CONVENTION)
+            continue
+        subject, finding = bad[0]
+        text = f"{subject} differs at this edge ({finding.message}): {says}"
+        yield Finding(
+            cause,
+            function,
+            trial.case.name,
+            Status.FAILED,
+            text,
+            Kind.CONVENTION,
+            finding.mismatch,
+            Diagnosis(cause, says, {"subject": subject}),
+        )
+
+
+def _comparable(trial: Trial) -> bool:
+    got, want = leaves(trial.out), leaves(trial.reference.out)
+    return len(got) == len(want) and all(
+        (is_tensor(g) and g.shape == w.shape) or plain_number(g) for g, w in zip(got, want, strict=True)
+    )
+
+
+def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right: bool) -> Evidence | None:
+    """The material for a diagnosis of one wrong gradient (`path` is its subject), or None where it is no tensor."""
+
+    def flat(grads: Any) -> dict[str, Any]:
+        return {leaf_path: leaf for subject, value in grads.items() for leaf_path, leaf in parts(value, subject, names)}
+
+    def vjp(dout: Any) -> dict[str, Any]:
+        _, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
+        return flat({f"d{name}": grad for name, grad in grads.items()})
+
+    got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})
+    expected = flat(trial.reference.grads)
+    if is_tensor(trial.out) and is_tensor(trial.reference.out):
+        got["out"], expected["out"] = trial.out, trial.reference.out
+    if path not in expected or not is_tensor(got.get(path)):
+        return None
+    tape = flat(own).get(path) if own else None
+    return Evidence(
+        subject=path,
+        got=got[path],
+        expected=expected[path],
+        primals=trial.case.point.primals,
+        hyper=trial.case.point.hyper,
+        out=trial.reference.out,
+        dout=trial.douts[0],
+        vjp=vjp,
+        got_all=got,
+        own=tape if is_tensor(tape) else None,
+        forward_right=forward_right,
+        probe=trial.case.name,
+    )

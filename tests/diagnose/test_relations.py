@@ -1,0 +1,195 @@
+"""Every relation names its cause, says it in the promised words, and stays silent about its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.explain import explain
+from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis
+
+N, D, M = 4, 3, 5
+
+
+def tensor(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+X, W, B, DOUT = tensor(N, D), tensor(D, M, seed=1), tensor(M, seed=2), tensor(N, M, seed=3)
+
+
+def linear_vjp(dout: Any) -> Mapping[str, Any]:
+    return {"dx": dout @ W.T, "dw": X.T @ dout, "db": dout.sum(0)}
+
+
+def piece(subject: str, got: Tensor, **changes: Any) -> Evidence:
+    right = linear_vjp(DOUT)
+    values: dict[str, Any] = {
+        "subject": subject,
+        "got": got,
+        "expected": right[subject],
+        "primals": {"x": X, "w": W, "b": B},
+        "hyper": {},
+        "out": X @ W + B,
+        "dout": DOUT,
+        "vjp": linear_vjp,
+        "got_all": {**right, subject: got},
+        "own": right[subject],
+    }
+    return Evidence(**{**values, **changes})
+
+
+def cause_of(evidence: Evidence) -> str:
+    found = explain([evidence])
+    assert isinstance(found, Diagnosis)
+    return found.cause
+
+
+@pytest.mark.parametrize(
+    ("subject", "wrong", "cause", "words"),
+    [
+        ("dw", lambda: -(X.T @ DOUT), "sign", "opposite sign"),
+        ("dw", lambda: X.T @ DOUT / N, "extra_batch_mean", "this batch has 4 rows: you took a mean over the batch"),
+        ("dw", lambda: X.T @ DOUT * N, "missing_batch_mean", "the division by N of the mean is missing"),
+        ("dw", lambda: 2 * X.T @ DOUT, "constant_factor", "a factor 2 too many"),
+        ("dw", lambda: 0.5 * X.T @ DOUT, "constant_factor", "a factor 2 too few"),
+        ("dw", lambda: 0.77 * X.T @ DOUT, "constant_factor", "exactly 0.77 times the right value"),
+        ("dw", lambda: torch.zeros(D, M), "zero_gradient", "zero in every entry"),
+        ("dw", lambda: (X.T @ DOUT).T, "transposed", "must have the shape (3, 5)"),
+        ("dw", lambda: X.T @ torch.ones_like(DOUT), "ignores_upstream", "dout were all ones"),
+        ("dw", lambda: (X.T @ DOUT).flip(0), "flipped", "reverse order along axis 0"),
+        ("dw", lambda: X[:, :, None] * DOUT[:, None, :], "missing_reduction", "summed over axis 0 it is right"),
+        ("db", lambda: DOUT.mean(0), "mean_for_sum", "mean of dout over axis 0"),
+        ("db", lambda: DOUT.sum(1), "wrong_axis", "sums dout over axis 1; it belongs over axis 0"),
+        ("db", lambda: DOUT.sum() * torch.ones(M, dtype=torch.float64), "wrong_axis", "sums dout over axis 0, 1"),
+        ("db", lambda: DOUT, "missing_reduction", "summed over axis 0"),
+        ("dx", lambda: X.T @ DOUT, "swapped", "is dw"),
+        ("dx", lambda: DOUT @ W.T + X.mean(0, keepdim=True), "missing_term", "along axis 0"),
+        ("dx", lambda: torch.full((N, D), float("nan")), "not_finite", "12 of 12 entries"),
+        ("dx", lambda: torch.sin(DOUT @ W.T), "unknown", "every entry"),
+    ],
+)
+def test_a_relation_has_its_cause_and_words(subject: str, wrong: Callable[[], Tensor], cause: str, words: str) -> None:
+    found = explain([piece(subject, wrong().to(torch.float64))])
+    assert found is not None
+    assert found.cause == cause, found
+    assert words in found.says
+
+
+def test_a_factor_must_hold_on_every_probe() -> None:
+    good = piece("dw", X.T @ DOUT / N)
+    bad = piece("dw", X.T @ DOUT * 0.3)
+    found = explain([good, bad])
+    assert found is not None
+    assert found.cause == "constant_factor"
+    assert "depends on the data or its sizes" in found.says
+
+
+def test_a_factor_may_be_a_hyperparameter() -> None:
+    found = explain([piece("dw", X.T @ DOUT * 0.3, hyper={"slope": 0.3})])
+    assert found is not None
+    assert "0.3 is slope" in found.says
+
+
+def test_one_part_in_a_thousand_is_no_coincidence() -> None:
+    """2.001 for 2 is not called a factor 2."""
+    found = explain([piece("dw", 2.001 * (X.T @ DOUT))])
+    assert found is not None
+    assert "2.001 times" in found.says
+
+
+def relu_piece(got: Tensor, **changes: Any) -> Evidence:
+    x = tensor(5, 6, seed=7)
+    dout = tensor(5, 6, seed=8)
+
+    def vjp(d: Any) -> Mapping[str, Any]:
+        return {"dx": d * (x > 0)}
+
+    values: dict[str, Any] = {
+        "subject": "dx",
+        "got": got,
+        "expected": vjp(dout)["dx"],
+        "primals": {"x": x},
+        "hyper": {},
+        "out": x.clamp(min=0),
+        "dout": dout,
+        "vjp": vjp,
+        "got_all": {"dx": got},
+    }
+    return Evidence(**{**values, **changes})
+
+
+def test_masks() -> None:
+    x, dout = tensor(5, 6, seed=7), tensor(5, 6, seed=8)
+    assert cause_of(relu_piece(dout)) == "mask_missing"
+    assert cause_of(relu_piece(dout * (x <= 0))) == "mask_inverted"
+
+
+def test_consistent_with_a_wrong_forward_comes_before_everything_else() -> None:
+    wrong = -(X.T @ DOUT)
+    found = explain([piece("dw", wrong, own=wrong, forward_right=False)])
+    assert found is not None
+    assert found.cause == "consistent_with_wrong_forward"
+    assert "Mend the forward first" in found.says
+
+
+def test_an_output_in_place_of_the_input_is_seen_where_the_function_is_elementwise() -> None:
+    x, dout = tensor(3, 4, seed=5), tensor(3, 4, seed=6)
+    out = x**2
+
+    def vjp(d: Any) -> Mapping[str, Any]:
+        return {"dx": d * 2 * x}
+
+    evidence = Evidence("dx", dout * 2 * out, vjp(dout)["dx"], {"x": x}, {}, out, dout, vjp, {})
+    assert cause_of(evidence) == "wrong_operand"
+
+
+def test_a_border_is_seen() -> None:
+    dout = tensor(2, 3, 6, 7, seed=9)
+    got = dout.clone()
+    got[..., 0, :] = 0
+    evidence = Evidence("dx", got, dout, {"x": dout}, {}, dout, dout, lambda d: {"dx": d}, {})
+    assert cause_of(evidence) == "border"
+
+
+def test_a_column_against_a_row_is_seen() -> None:
+    p = tensor(6, 1, seed=10)
+    expected = p * 2
+    got = (p - tensor(6, seed=11)) * 0.3
+    evidence = Evidence("dp", got, expected, {"p": p}, {}, tensor(), tensor(seed=1), lambda d: {"dp": expected * d}, {})
+    assert cause_of(evidence) == "silent_broadcast"
+
+
+def test_a_known_mistake_gives_its_cause_where_the_relation_says_less() -> None:
+    wrong = torch.sin(DOUT @ W.T)
+    known = Fingerprint("sine of the gradient", "missing_term", lambda primals, hyper, dout: {"dx": torch.sin(dout @ W.T)})
+    found = explain([piece("dx", wrong)], [known])
+    assert found is not None
+    assert found.cause == "missing_term"
+    assert "sine of the gradient" in found.says
+
+
+def test_a_known_mistake_that_is_right_on_this_probe_is_no_match() -> None:
+    right = Fingerprint("no mistake here", "sign", lambda primals, hyper, dout: {"dx": dout @ W.T})
+    found = explain([piece("dx", DOUT @ W.T + 1e-3 * X)], [right])
+    assert found is not None
+    assert found.cause == "unknown"
+
+
+def test_where_it_is_wrong_is_said_when_nothing_else_can_be() -> None:
+    got = (X.T @ DOUT).clone()
+    got[1] = torch.cos(got[1])
+    found = explain([piece("dw", got)])
+    assert found is not None
+    assert "5 of 15 entries, all of them at index 1 of axis 0" in found.says
+    assert "look at the backward alone" in found.says
+
+
+def test_no_evidence_no_diagnosis() -> None:
+    assert explain([]) is None
