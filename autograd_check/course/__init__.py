@@ -1,0 +1,1 @@
+"""Lessons as data: what a lesson asks, how its course is loaded, and the files that students get."""

@@ -1,0 +1,121 @@
+"""Loads a course by path: a folder with `lessons/` (what students fill in) and `solutions/` (references and specifications).
+
+A lesson file is run when its lesson is first asked for, under a private module name, with the course folder in front of
+`sys.path`, so that `from solutions.u02_network.linear import linear_forward` works inside a later lesson. Afterwards
+`sys.path` and the modules named `solutions` and `lessons` are as they were: two courses in one process never mix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
+from autograd_check.course.spec import Lesson
+from autograd_check.errors import CourseError
+
+COURSE_PACKAGES = ("solutions", "lessons")
+
+
+@dataclass(frozen=True)
+class CourseLesson:
+    """A lesson in its course: the specification, the folder name of its unit, the reference file and the student's file."""
+
+    spec: Lesson
+    unit: str
+    solution: Path
+    stub: Path
+
+    def reference_source(self) -> str:
+        """Text of the solution file."""
+        return self.solution.read_text(encoding="utf-8")
+
+    def stub_source(self) -> str:
+        """Text of the file that a student starts from, made from the solution. Raises `MarkerError`."""
+        # libcst takes a quarter of a second to import, and checking an ordinary lesson does not need it
+        from autograd_check.course.stubs import make_stub
+
+        return make_stub(self.reference_source(), self.solution)
+
+    def functions(self) -> tuple[str, ...]:
+        """Names of the functions that the lesson asks for."""
+        return self.spec.functions
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course folder; lessons are loaded when they are asked for, each once."""
+
+    outline: Outline
+    _loaded: dict[str, CourseLesson] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Course:
+        """The course in the folder `path`. Raises `CourseError` if that is none."""
+        return cls(read_outline(Path(path)))
+
+    @classmethod
+    def find(cls, start: Path | str = ".") -> Course:
+        """The course of the nearest folder from `start` upward. Raises `CourseError`."""
+        return cls.load(find_course(Path(start)))
+
+    @property
+    def root(self) -> Path:
+        """The course folder."""
+        return self.outline.root
+
+    @property
+    def lessons(self) -> tuple[CourseLesson, ...]:
+        """All lessons, by unit and then by prerequisites. Runs every lesson file."""
+        return tuple(self.lesson(entry.name) for entry in self.outline.lessons)
+
+    def lesson(self, name: str) -> CourseLesson:
+        """One lesson. Raises `CourseError`, with near matches, if there is none of this name."""
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self.outline.lesson(name))
+        return self._loaded[name]
+
+    def run_file(self, path: Path) -> ModuleType:
+        """Run a python file of this course and return its module. Raises `CourseError` with what it raised."""
+        digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+        name = f"_course_{digest}_{path.stem}"
+        module_spec = importlib.util.spec_from_file_location(name, path)
+        if module_spec is None or module_spec.loader is None:
+            raise CourseError(f"{path.relative_to(self.root)} is not a python file.")
+        module = importlib.util.module_from_spec(module_spec)
+        with importable(self.root):
+            # dataclasses and inspect look a class's module up by its name
+            sys.modules[name] = module
+            try:
+                module_spec.loader.exec_module(module)
+            except Exception as error:
+                del sys.modules[name]
+                raise CourseError(f"{path.relative_to(self.root)} could not be run: {type(error).__name__}: {error}") from error
+        return module
+
+    def _load(self, entry: LessonEntry) -> CourseLesson:
+        spec = getattr(self.run_file(entry.solution), "LESSON", None)
+        if not isinstance(spec, Lesson):
+            where = entry.solution.relative_to(self.root)
+            raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
+        return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
+
+
+@contextmanager
+def importable(root: Path) -> Iterator[None]:
+    """The course folder in front of `sys.path`, with the course packages not yet imported."""
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in COURSE_PACKAGES}
+    sys.path.insert(0, str(root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+        for name in [name for name in sys.modules if name.split(".")[0] in COURSE_PACKAGES]:
+            del sys.modules[name]
+        sys.modules.update(kept)

@@ -1,0 +1,39 @@
+"""The mistakes of a lesson made runnable: the reference with one edit, or with some functions replaced."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+from autograd_check.course.spec import Lesson, Mistake
+from autograd_check.errors import CourseError
+
+
+def edited_source(source: str, mistake: Mistake, where: str) -> str:
+    """The reference's source with the mistake's edit made everywhere before the specification.
+
+    Raises `CourseError` where the old text does not occur.
+    """
+    if mistake.edit is None:
+        return source
+    old, new = mistake.edit
+    head, marker, tail = source.partition("### BEGIN SPEC")
+    if old not in head:
+        raise CourseError(f"{where}: mistake {mistake.name!r} edits {old!r}, which does not occur in the reference.")
+    return head.replace(old, new) + marker + tail
+
+
+def functions_of(source: str, filename: str, names: tuple[str, ...]) -> dict[str, Callable[..., Any]]:
+    """Run trusted source of the course (without its specification) and return the named functions that it defines."""
+    code = compile(ast.parse(source.partition("### BEGIN SPEC")[0], filename), filename, "exec")
+    namespace: dict[str, Any] = {"__name__": f"_course_{names[0] if names else 'lesson'}"}
+    exec(code, namespace)
+    return {name: value for name, value in namespace.items() if isinstance(value, (FunctionType, type)) or name in names}
+
+
+def mistake_functions(lesson: Lesson, mistake: Mistake, reference: str, filename: str) -> Mapping[str, Callable[..., Any]]:
+    """The lesson's functions as someone writes them who makes this mistake."""
+    functions = functions_of(edited_source(reference, mistake, filename), filename, lesson.functions)
+    return {**functions, **mistake.functions}

@@ -1,0 +1,178 @@
+"""A course at a glance: its lessons in order, read from the solution files without running them.
+
+Running a lesson needs torch, which takes seconds to import; the status of a course must not. So the few literals that it
+shows (title, prerequisites, time, points, hints) are read from the syntax tree of `LESSON = Lesson(...)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from autograd_check.errors import CourseError
+
+_SPECIFICATION = re.compile(r"^LESSON\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class LessonEntry:
+    """What is known about a lesson without running it. The defaults are those of `Lesson`; `minutes` is the expected time."""
+
+    name: str
+    title: str
+    unit: str
+    solution: Path
+    stub: Path
+    requires: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    points: int = 10
+    minutes: int = 15
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The lessons of a course folder, ordered by unit and then by prerequisites."""
+
+    root: Path
+    lessons: tuple[LessonEntry, ...]
+
+    @property
+    def units(self) -> dict[str, tuple[LessonEntry, ...]]:
+        """Lessons by unit folder, both in order."""
+        names = dict.fromkeys(entry.unit for entry in self.lessons)
+        return {unit: tuple(entry for entry in self.lessons if entry.unit == unit) for unit in names}
+
+    def lesson(self, name: str) -> LessonEntry:
+        """The lesson of this name. Raises `CourseError` with the names that come close."""
+        for entry in self.lessons:
+            if entry.name == name:
+                return entry
+        raise CourseError(unknown_lesson(name, [entry.name for entry in self.lessons], self.root))
+
+
+def unit_title(unit: str) -> str:
+    """`u02_network` as people read it: "Unit 2 · network"."""
+    number, _, words = unit.removeprefix("u").partition("_")
+    return f"Unit {int(number)} · {words.replace('_', ' ')}"
+
+
+def unknown_lesson(name: str, names: list[str], where: Path) -> str:
+    """The sentence for a lesson that is not there, with near matches."""
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    advice = f"Did you mean {' or '.join(near)}?" if near else "`autograd-check list` shows all lessons."
+    return f"There is no lesson named {name!r} in {where}. {advice}"
+
+
+def find_course(start: Path) -> Path:
+    """The nearest folder, from `start` upward, that holds both `lessons/` and `solutions/`. Raises `CourseError`."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if is_course(folder):
+            return folder
+    raise CourseError(
+        f"No course was found: neither {start} nor a folder above it has both a lessons/ and a solutions/ folder. "
+        "Change into a course folder, or name one with --course DIR."
+    )
+
+
+def is_course(folder: Path) -> bool:
+    """Whether a folder holds `lessons/` and `solutions/`."""
+    return (folder / "lessons").is_dir() and (folder / "solutions").is_dir()
+
+
+def read_outline(root: Path) -> Outline:
+    """The outline of the course in `root`. Raises `CourseError` where a file or the order of lessons makes no sense."""
+    root = root.resolve()
+    if not is_course(root):
+        raise CourseError(f"{root} is no course: it needs a lessons/ and a solutions/ folder.")
+    entries: dict[str, LessonEntry] = {}
+    for path in sorted(root.glob("solutions/u[0-9]*_*/[!_]*.py")):
+        entry = _read_entry(root, path)
+        if entry is None:
+            continue
+        if entry.name in entries:
+            other = entries[entry.name].solution.relative_to(root)
+            raise CourseError(f"Two lessons are named {entry.name!r}: {other} and {path.relative_to(root)}. Rename one.")
+        entries[entry.name] = entry
+    return Outline(root, _ordered(root, entries))
+
+
+def _read_entry(root: Path, path: Path) -> LessonEntry | None:
+    where = path.relative_to(root)
+    text = path.read_text(encoding="utf-8")
+    start = _SPECIFICATION.search(text)
+    if start is None:
+        return None
+    try:
+        call = _call(ast.parse(text[start.start() :]))
+    except SyntaxError as error:
+        line = text.count("\n", 0, start.start()) + (error.lineno or 1)
+        raise CourseError(f"{where}, line {line}: the specification is not valid Python ({error.msg}).") from None
+    if call is None:
+        raise CourseError(f"{where}: expected `LESSON = Lesson(...)` written out as one call.")
+    values = _literals(call, where)
+    if values.get("name") != path.stem:
+        raise CourseError(f"{where}: the lesson calls itself {values.get('name')!r}; its name must be {path.stem!r}.")
+    if "title" not in values:
+        raise CourseError(f"{where}: LESSON has no title.")
+    return LessonEntry(unit=path.parent.name, solution=path, stub=root / "lessons" / path.parent.name / path.name, **values)
+
+
+def _call(tree: ast.Module) -> ast.Call | None:
+    statement = tree.body[0] if tree.body else None
+    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+    return value if isinstance(value, ast.Call) else None
+
+
+def _literals(call: ast.Call, where: Path) -> dict[str, Any]:
+    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given"}
+    values: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg not in wanted:
+            continue
+        try:
+            values[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError:
+            raise CourseError(
+                f"{where}: LESSON's {keyword.arg} must be a literal, so that a course can be listed without running it."
+            ) from None
+    return values
+
+
+def _ordered(root: Path, entries: Mapping[str, LessonEntry]) -> tuple[LessonEntry, ...]:
+    graph: dict[str, list[str]] = {}
+    for entry in entries.values():
+        for needed in entry.requires:
+            if needed not in entries:
+                raise CourseError(f"{entry.name} requires {needed!r}. {unknown_lesson(needed, list(entries), root)}")
+            if entries[needed].unit > entry.unit:
+                raise CourseError(f"{entry.name} ({entry.unit}) requires {needed}, which comes later ({entries[needed].unit}).")
+        graph[entry.name] = [needed for needed in entry.requires if entries[needed].unit == entry.unit]
+    return tuple(
+        entries[name]
+        for unit in dict.fromkeys(entry.unit for entry in entries.values())
+        for name in _by_prerequisites({name: graph[name] for name in entries if entries[name].unit == unit})
+    )
+
+
+def _by_prerequisites(graph: Mapping[str, list[str]]) -> list[str]:
+    """Every name after the names that it needs; alphabetical where nothing decides."""
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise CourseError(f"Lessons require each other in a circle: {' → '.join(reversed(error.args[1]))}.") from None
+    ready: list[str] = []
+    ordered: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()])
+        ordered.append(ready.pop(0))
+        sorter.done(ordered[-1])
+    return ordered

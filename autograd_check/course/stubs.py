@@ -1,0 +1,77 @@
+"""Stubs from solutions: the same file, with the reference's code taken out.
+
+Everything outside the marked regions stays byte for byte: prose, imports, helper functions. A stub raises; it never returns a
+plausible value.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+from autograd_check.course.regions import Layout, Region, read_layout
+from autograd_check.errors import CourseError, MarkerError
+
+
+def make_stub(source: str, where: Path) -> str:
+    """The stub of a solution file's text; `where` names the file in errors.
+
+    Raises:
+        MarkerError: a marker without its partner, or out of place.
+        CourseError: the solution or its stub is not valid Python.
+    """
+    layout = read_layout(source, where)
+    lines = _renamed(source.split("\n"), layout)
+    kept: list[str] = []
+    position = 0
+    for index, region in enumerate(layout.regions):
+        kept += lines[position : region.first - 1]
+        position = region.last
+        if region.kind == "SOLUTION":
+            after = layout.regions[index + 1] if index + 1 < len(layout.regions) else None
+            if after is None or after.kind != "STUB":
+                kept += _raising(region, lines)
+        elif region.kind == "STUB":
+            kept += _handed_out(region, lines, where)
+        else:
+            while kept and not kept[-1].strip():
+                kept.pop()
+    kept += lines[position:]
+    stub = "\n".join(kept).rstrip("\n") + "\n"
+    try:
+        ast.parse(stub)
+    except SyntaxError as error:
+        raise CourseError(f"{where}: its stub is not valid Python, line {error.lineno}: {error.msg}.") from None
+    return stub
+
+
+def _renamed(lines: list[str], layout: Layout) -> list[str]:
+    """Imports of `solutions` become imports of `lessons`, from the last column to the first so that none moves another."""
+    renamed = list(lines)
+    for line, column in sorted(layout.imports, reverse=True):
+        text = renamed[line - 1]
+        renamed[line - 1] = text[:column] + "lessons" + text[column + len("solutions") :]
+    return renamed
+
+
+def _raising(region: Region, lines: list[str]) -> list[str]:
+    if not region.function:
+        return []
+    message = f"{region.function}: {region.summary}" if region.summary else region.function
+    return [f"{_indent(lines[region.first - 1])}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"]
+
+
+def _handed_out(region: Region, lines: list[str], where: Path) -> list[str]:
+    handed: list[str] = []
+    for number in range(region.first + 1, region.last):
+        text = lines[number - 1].strip()
+        if text and not text.startswith("#"):
+            raise MarkerError(f"{where}, line {number}: lines between BEGIN STUB and END STUB must be comments.")
+        code = text.removeprefix("#").removeprefix(" ")
+        handed.append(f"{_indent(lines[region.first - 1])}{code}" if code else "")
+    return handed
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
