@@ -1,0 +1,147 @@
+"""Values read back from JSON and raw bytes, with everything checked before it is used.
+
+A dtype is one of a list, a shape fits its bytes exactly, strides stay inside them. The grader reads replies of a process that
+runs student code, so nothing here trusts its input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.errors import WireError
+from autograd_check.run.encoder import ALIGN, DTYPES
+from autograd_check.verify.candidate import Code, Opaque, Point, Seed, StateAfter
+
+MAX_DEPTH = 40
+MAX_DIMENSIONS = 64
+
+
+class Decoder:
+    """Reads values back: `table` and `payload` as they came, nothing about them believed.
+
+    A `reply` may hold plain values only: no strides, and none of the records that stand for a request's arguments.
+    """
+
+    def __init__(self, table: Any, payload: bytearray, *, reply: bool = True) -> None:
+        if not isinstance(table, list):
+            raise WireError("expected a table of tensors in the message")
+        self._table = table
+        self._payload = payload
+        self._made: dict[int, Any] = {}
+        self._kinds: dict[str, Callable[[Any, int], Any]] = {
+            "tuple": lambda body, depth: tuple(self._items(body, depth)),
+            "dict": self._dict,
+            "tensor": lambda body, _: self._made_once(body, self._tensor),
+            "bytes": lambda body, _: self._made_once(body, lambda entry: bytes(self._data(entry))),
+            "complex": lambda body, _: complex(*self._numbers(body)),
+            "opaque": lambda body, _: Opaque(_text(body)),
+        }
+        self._reply = reply
+        if not reply:
+            self._kinds |= self._request_kinds()
+
+    def _request_kinds(self) -> dict[str, Callable[[Any, int], Any]]:
+        return {
+            "seed": lambda body, _: Seed(_integer(body)),
+            "code": lambda body, _: Code(*map(_text, _pair(body))),
+            "point": lambda body, depth: Point(*(self.decode(part, depth + 1) for part in _pair(body))),
+            "state_after": lambda body, depth: StateAfter(tuple(self._items(body, depth))),
+        }
+
+    def decode(self, body: Any, depth: int = 0) -> Any:
+        """The value of some JSON.
+
+        Raises:
+            WireError: it is not what an `Encoder` writes.
+        """
+        if depth > MAX_DEPTH:
+            raise WireError(f"expected at most {MAX_DEPTH} levels of nesting")
+        if body is None or isinstance(body, (bool, int, float, str)):
+            return body
+        if isinstance(body, list):
+            return self._items(body, depth)
+        kind, content = next(iter(body.items()), ("", None)) if isinstance(body, dict) else ("", None)
+        if len(body) != 1 or kind not in self._kinds:
+            raise WireError("expected one known kind of value in the message")
+        return self._kinds[kind](content, depth)
+
+    def _items(self, body: Any, depth: int) -> list[Any]:
+        if not isinstance(body, list):
+            raise WireError("expected a list in the message")
+        return [self.decode(item, depth + 1) for item in body]
+
+    def _dict(self, body: Any, depth: int) -> dict[str, Any]:
+        if not isinstance(body, list):
+            raise WireError("expected a list of pairs in the message")
+        return {_text(key): self.decode(item, depth + 1) for key, item in map(_pair, body)}
+
+    def _numbers(self, body: Any) -> tuple[float, float]:
+        parts = _pair(body)
+        if not all(isinstance(part, (int, float)) for part in parts):
+            raise WireError("expected two numbers in the message")
+        return float(parts[0]), float(parts[1])
+
+    def _made_once(self, place: Any, make: Callable[[dict[str, Any]], Any]) -> Any:
+        if not 0 <= _integer(place) < len(self._table) or not isinstance(self._table[place], dict):
+            raise WireError("expected a reference into the message's table")
+        if place not in self._made:
+            self._made[place] = make(self._table[place])
+        return self._made[place]
+
+    def _data(self, entry: dict[str, Any]) -> memoryview:
+        offset, size = _integer(entry.get("offset")), _integer(entry.get("bytes"))
+        if offset < 0 or size < 0 or offset % ALIGN or offset + size > len(self._payload):
+            raise WireError("expected bytes inside the message")
+        return memoryview(self._payload)[offset : offset + size]
+
+    def _tensor(self, entry: dict[str, Any]) -> Tensor:
+        dtype = DTYPES.get(_text(entry.get("dtype")))
+        shape = entry.get("shape")
+        if dtype is None or not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+            raise WireError("expected a known dtype and a shape in the message")
+        if any(_integer(size) < 0 for size in shape):
+            raise WireError("expected sizes of at least 0 in the message")
+        strides = _row_major(shape) if self._reply else entry.get("strides", _row_major(shape))
+        if not isinstance(strides, list) or len(strides) != len(shape) or any(_integer(s) < 0 for s in strides):
+            raise WireError("expected one stride of at least 0 for every axis in the message")
+        steps = zip(shape, strides, strict=True)
+        span = 1 + sum((size - 1) * stride for size, stride in steps) if math.prod(shape) else 0
+        data = self._data(entry)
+        if len(data) != span * dtype.itemsize:
+            raise WireError(f"expected {span * dtype.itemsize} bytes for shape {tuple(shape)} in {dtype}, got {len(data)}")
+        if not span:
+            return torch.empty(shape, dtype=dtype)
+        # A byte that is neither 0 nor 1 is no bool; comparing makes it one.
+        flat = torch.frombuffer(data, dtype=torch.uint8 if dtype is torch.bool else dtype)
+        return (flat != 0 if dtype is torch.bool else flat).as_strided(shape, strides)
+
+
+def _row_major(shape: list[int]) -> list[int]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return strides[::-1]
+
+
+def _text(body: Any) -> str:
+    if not isinstance(body, str):
+        raise WireError("expected text in the message")
+    return body
+
+
+def _integer(body: Any) -> int:
+    if not isinstance(body, int) or isinstance(body, bool) or body.bit_length() > 62:
+        raise WireError("expected an integer in the message")
+    return body
+
+
+def _pair(body: Any) -> list[Any]:
+    if not isinstance(body, list) or len(body) != 2:
+        raise WireError("expected a pair in the message")
+    return body

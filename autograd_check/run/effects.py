@@ -1,0 +1,47 @@
+"""What a call did besides its value: arguments that it changed, results that share memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from autograd_check.run.memory import same_bits, share_memory
+from autograd_check.run.plain import tensors_in
+from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
+
+MOST_COMPARED = 200
+"""So many results are looked at for shared memory; a network has fewer parameters."""
+
+
+def changed_paths(name: str, original: Any, given: Any) -> list[str]:
+    """Paths under an argument's name whose contents differ from the original; the name itself where items are gone."""
+    before, after = dict(named_leaves(original, name)), dict(named_leaves(given, name))
+    if before.keys() != after.keys():
+        return [name]
+    return [
+        path
+        for path, leaf in before.items()
+        if isinstance(leaf, Tensor) and not (isinstance(after[path], Tensor) and same_bits(leaf, after[path].detach()))
+    ]
+
+
+def gradient_overlaps(grads: Any, primals: Mapping[str, Any]) -> list[str]:
+    """Gradients that share memory with one another or with a primal. One that is `dout` itself is allowed."""
+    differentiable = [name for name, value in primals.items() if any(map(is_differentiable, leaves(value)))]
+    items = list(grads) if isinstance(grads, (tuple, list)) else [grads]
+    fits = len(items) <= len(differentiable)
+    names = [f"d{differentiable[i]}" if fits else f"gradient {i}" for i in range(len(items))]
+    results = [pair for name, item in zip(names, items, strict=True) for pair in tensors_in(item, name)]
+    return overlaps(results, [pair for name, value in primals.items() for pair in tensors_in(value, name)])
+
+
+def overlaps(results: list[tuple[str, Tensor]], arguments: list[tuple[str, Tensor]]) -> list[str]:
+    """Sentences about results that share memory with arguments or with one another."""
+    found = []
+    for position, (name, result) in enumerate(results[:MOST_COMPARED]):
+        for other, tensor in arguments + results[:position]:
+            if share_memory(result, tensor):
+                found.append(f"{name} shares memory with {other}")
+    return found

@@ -1,0 +1,234 @@
+"""Honesty, read from the source before it runs: is this gradient derived by hand, with plain tensor functions?
+
+Only what a required function reaches counts, so that unrelated code beside it (a notebook full of `torch.nn`) is fine.
+What runs while the file loads counts where it could disturb the grader. The check is lexical and can be fooled by somebody
+who tries; `operations_used` looks at what really ran.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autograd_check.run import rules
+from autograd_check.run.operations import AUTOGRAD
+from autograd_check.run.scope import Definition, FileScope, chain_root, imported, running_statements, scoped
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One name that a function may not use: where, and why not. `function` is "" for what the file does as it loads."""
+
+    function: str
+    name: str
+    line: int
+    reason: str
+
+    @property
+    def says(self) -> str:
+        """One sentence for the student."""
+        who = self.function or "the file"
+        return f"{who} uses {self.name} (line {self.line}): {self.reason}"
+
+
+def violations(
+    source: str,
+    functions: Sequence[str],
+    *,
+    forbids: Collection[str] = (),
+    allows: Collection[str] = (),
+    lessons: Collection[str] = (),
+) -> tuple[Violation, ...]:
+    """What the required functions of a file use that they may not; one violation a function and name, in order.
+
+    `forbids` are names that are the lesson's own answer (`softmax`, or a dotted `torch.cdist`), `allows` takes names off
+    the course-wide list, `lessons` are names of earlier lessons that may be imported. A file that does not parse has
+    none: loading it says what is wrong.
+    """
+    try:
+        tree = ast.parse(source)
+        scope = FileScope.of(tree)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    judge = _Judge(scope, frozenset(forbids), frozenset(allows), frozenset(lessons))
+    try:
+        return _judged(judge, tree, functions)
+    except RecursionError:
+        return (Violation("", "expressions nested this deep", 1, "they cannot be checked; write them in several lines"),)
+
+
+def _judged(judge: _Judge, tree: ast.Module, functions: Sequence[str]) -> tuple[Violation, ...]:
+    found = list(judge.loading(tree))
+    for function in functions:
+        for definition in judge.scope.reached(function):
+            found += [replace(violation, function=function) for violation in judge.definition(definition)]
+    once = {(v.function, v.name): v for v in sorted(found, key=lambda v: -v.line)}
+    return tuple(sorted(once.values(), key=lambda v: ([*functions, ""].index(v.function), v.line)))
+
+
+def operations_used(operations: Iterable[str], forbids: Collection[str]) -> tuple[str, ...]:
+    """Operations that ran (`Candidate.operations`) and are forbidden: `_softmax_backward_data` is `softmax`.
+
+    `autograd` is always forbidden.
+    """
+    bare = {name.rpartition(".")[2] for name in forbids}
+    return tuple(name for name in operations if name == AUTOGRAD or _family(name) & bare)
+
+
+def _family(operation: str) -> set[str]:
+    """The names under which a forbidden operation may be listed."""
+    name = operation.strip("_").removeprefix("native_").removeprefix("thnn_").removeprefix("cudnn_")
+    stem = name.removesuffix("_data").removesuffix("_backward").removesuffix("_forward")
+    return {operation, name, stem, name.removesuffix("_")}
+
+
+class _Judge:
+    """The rules applied to syntax trees of one file."""
+
+    def __init__(self, scope: FileScope, forbids: frozenset[str], allows: frozenset[str], lessons: frozenset[str]) -> None:
+        self.scope = scope
+        self._forbids = forbids
+        self._allows = allows
+        self._lessons = lessons
+
+    def loading(self, tree: ast.Module) -> Iterator[Violation]:
+        """Dangerous imports and changes of torch itself among the statements that run when the file is loaded."""
+        for statement, _ in running_statements(tree.body):
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                yield from self._dangerous(statement)
+            elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for node in ast.walk(statement):
+                    if isinstance(node, (ast.Import, ast.ImportFrom)):
+                        yield from self._dangerous(node)
+                    elif isinstance(node, ast.Name) and node.id in ("__import__", "exec", "eval", "__builtins__"):
+                        yield from self._builtin(node)
+                yield from self._patches(statement)
+
+    def definition(self, definition: Definition) -> Iterator[Violation]:
+        """Everything in one reached definition."""
+        aliases: dict[str, str] = {}
+        for node in ast.walk(definition):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                aliases |= imported(node)[0]
+        inner: set[int] = set()
+        for node, local in scoped(definition):
+            bound = local - aliases.keys()
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                yield from self._import(node)
+            elif isinstance(node, ast.Attribute) and id(node) not in inner:
+                inner |= {id(part) for part in ast.walk(node)} if isinstance(chain_root(node), ast.Name) else set()
+                yield from self._attribute(node, aliases, bound)
+            elif isinstance(node, ast.Name) and id(node) not in inner and node.id not in bound:
+                yield from self._name(node, aliases)
+            elif isinstance(node, ast.Call):
+                yield from self._call(node, aliases, bound)
+            elif isinstance(node, ast.MatchClass):
+                for attribute in node.kwd_attrs:
+                    yield from self._attribute_name(attribute, node.lineno)
+        yield from self._patches(definition)
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> Iterator[Violation]:
+        aliases, stars = imported(statement)
+        for path in [*aliases.values(), *stars]:
+            yield from self._path(path, statement.lineno)
+
+    def _dangerous(self, statement: ast.Import | ast.ImportFrom) -> Iterator[Violation]:
+        aliases, stars = imported(statement)
+        for path in [*aliases.values(), *stars]:
+            root = path.partition(".")[0]
+            if root in rules.DANGEROUS_IMPORTS and not self._allowed(path) and root not in self._lessons:
+                yield Violation("", root, statement.lineno, f"{rules.OUTSIDE}; remove the import")
+
+    def _name(self, node: ast.Name, aliases: Mapping[str, str]) -> Iterator[Violation]:
+        path = self.scope.path(node, aliases)
+        if path is not None:
+            yield from self._path(path, node.lineno)
+        elif node.id not in self.scope.definitions:
+            yield from self._builtin(node)
+
+    def _builtin(self, node: ast.Name) -> Iterator[Violation]:
+        reason = rules.FORBIDDEN_BUILTINS.get(node.id)
+        if reason and not self._allowed(node.id):
+            yield Violation("", node.id, node.lineno, reason)
+
+    def _attribute(self, node: ast.Attribute, aliases: Mapping[str, str], bound: frozenset[str]) -> Iterator[Violation]:
+        root = chain_root(node)
+        hidden = isinstance(root, ast.Name) and root.id in bound
+        path = None if hidden else self.scope.path(node, aliases)
+        if path is not None:
+            yield from self._path(path, node.lineno)
+            return
+        own = isinstance(root, ast.Name) and root.id == "self"
+        part: ast.AST = node
+        while isinstance(part, ast.Attribute):
+            yield from self._attribute_name(part.attr, node.lineno, own=own)
+            # The rest of a chain that begins at a call is visited on its own.
+            part = part.value if isinstance(root, ast.Name) else root
+
+    def _attribute_name(self, name: str, line: int, *, own: bool = False) -> Iterator[Violation]:
+        if self._allowed(name):
+            return
+        if name.startswith("__") and name.endswith("__") and name not in rules.PLAIN_DUNDERS:
+            yield Violation("", name, line, rules.HIDDEN)
+        elif name in rules.FORBIDDEN_ATTRIBUTES and name not in self.scope.methods:
+            yield Violation("", name, line, rules.FORBIDDEN_ATTRIBUTES[name])
+        elif not own and self._is_answer(name, name):
+            yield Violation("", name, line, "this is the lesson's own answer")
+
+    def _path(self, path: str, line: int) -> Iterator[Violation]:
+        """A dotted name that begins at an import."""
+        parts = path.split(".")
+        if parts[0] in ("lessons", "solutions") or parts[0] in self._lessons or self._allowed(path):
+            return
+        if parts[0] not in rules.ALLOWED_IMPORTS and parts[0] != "functorch":
+            yield Violation("", parts[0], line, f"only torch, math and the like may be imported here; {rules.OUTSIDE}")
+            return
+        for end in range(len(parts), 0, -1):
+            prefix = ".".join(parts[:end])
+            if prefix in rules.FORBIDDEN_PATHS:
+                yield Violation("", path, line, rules.FORBIDDEN_PATHS[prefix])
+                return
+        hidden = [part for part in parts[1:] if part in rules.DANGEROUS_IMPORTS or _is_private(part)]
+        if hidden or (parts[0] == "torch" and parts[-1].endswith("_backward")):
+            yield Violation("", path, line, rules.OUTSIDE if hidden else rules.READY_MADE)
+        elif len(parts) > 1 and self._is_answer(parts[-1], path):
+            yield Violation("", path, line, "this is the lesson's own answer")
+        else:
+            for part in parts[1:]:
+                if part in rules.FORBIDDEN_ATTRIBUTES:
+                    yield Violation("", path, line, rules.FORBIDDEN_ATTRIBUTES[part])
+
+    def _call(self, node: ast.Call, aliases: Mapping[str, str], bound: frozenset[str]) -> Iterator[Violation]:
+        for keyword in node.keywords:
+            refused = isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+            if keyword.arg == "requires_grad" and not refused and not self._allowed("requires_grad"):
+                yield Violation("", "requires_grad", node.lineno, rules.AUTOMATIC)
+        naming = isinstance(node.func, ast.Name) and node.func.id in rules.NAMING_BUILTINS
+        if not naming or not isinstance(node.func, ast.Name) or node.func.id in self.scope.definitions:
+            return
+        name = node.args[1] if len(node.args) > 1 else None
+        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+            if not self._allowed(node.func.id):
+                yield Violation("", node.func.id, node.lineno, rules.HIDDEN)
+            return
+        written = ast.Attribute(node.args[0], name.value, ast.Load(), lineno=node.lineno, col_offset=node.col_offset)
+        yield from self._attribute(written, aliases, bound)
+
+    def _patches(self, tree: Definition) -> Iterator[Violation]:
+        """Assignments to torch's own attributes."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del)):
+                path = self.scope.path(node, {}) or ""
+                if path.startswith("torch.") and not path.startswith("torch.backends."):
+                    yield Violation("", path, node.lineno, "torch itself is not to be changed")
+
+    def _is_answer(self, name: str, path: str) -> bool:
+        return not self._forbids.isdisjoint({name, name.removesuffix("_"), path})
+
+    def _allowed(self, path: str) -> bool:
+        return any(path == name or path.startswith(f"{name}.") for name in self._allows)
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and name not in rules.PLAIN_DUNDERS

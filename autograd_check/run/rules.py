@@ -1,0 +1,102 @@
+"""What a gradient derived by hand does not need: the names that the honesty check turns down, and why."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ALLOWED_IMPORTS = _words(
+    """__future__ abc cmath collections copy dataclasses enum functools itertools math numbers numpy operator random
+    string time torch typing typing_extensions warnings lessons solutions"""
+)
+"""Top-level packages that a required function may use."""
+
+DANGEROUS_IMPORTS = _words(
+    """_thread ast asyncio atexit builtins cffi code codeop concurrent ctypes dis faulthandler fcntl ftplib gc glob http
+    imp importlib inspect io linecache marshal mmap multiprocessing nt os pathlib pdb pickle pkgutil posix pty requests
+    resource runpy select selectors shutil signal site socket sqlite3 subprocess sys tempfile threading traceback
+    tracemalloc types urllib webbrowser zipimport _ctypes _io _posixsubprocess _socket _os _sys"""
+)
+"""Modules that reach outside a function's own arguments; a file that imports one while it loads is turned down."""
+
+AUTOMATIC = "the gradient is to be derived by hand, without automatic differentiation"
+READY_MADE = "the layer is to be written with plain tensor functions"
+HIDDEN = "names that are put together while the program runs cannot be checked"
+OUTSIDE = "a layer needs nothing outside its arguments"
+
+FORBIDDEN_PATHS = {
+    "torch.autograd": AUTOMATIC,
+    "torch.func": AUTOMATIC,
+    "torch.enable_grad": AUTOMATIC,
+    "torch.set_grad_enabled": AUTOMATIC,
+    "torch.inference_mode": AUTOMATIC,
+    "torch.compile": AUTOMATIC,
+    "torch.jit": AUTOMATIC,
+    "torch.fx": AUTOMATIC,
+    "functorch": AUTOMATIC,
+    "torch.utils": AUTOMATIC,
+    "torch.export": AUTOMATIC,
+    "torch.nn": READY_MADE,
+    "torch.ops": READY_MADE,
+    "torch.optim": READY_MADE,
+    "torch.overrides": OUTSIDE,
+    "torch.library": OUTSIDE,
+    "torch.hub": OUTSIDE,
+    "torch.load": OUTSIDE,
+    "torch.save": OUTSIDE,
+    "torch.package": OUTSIDE,
+    "torch.multiprocessing": OUTSIDE,
+    "torch.distributed": OUTSIDE,
+    "torch.classes": OUTSIDE,
+    "numpy.load": OUTSIDE,
+    "numpy.save": OUTSIDE,
+    "numpy.fromfile": OUTSIDE,
+    "numpy.memmap": OUTSIDE,
+    "numpy.ctypeslib": OUTSIDE,
+    "numpy.f2py": OUTSIDE,
+    "numpy.testing": OUTSIDE,
+    "operator.attrgetter": HIDDEN,
+    "operator.methodcaller": HIDDEN,
+}
+"""Dotted names, each with all that lies under it."""
+
+FORBIDDEN_ATTRIBUTES = {
+    "requires_grad": AUTOMATIC,
+    "requires_grad_": AUTOMATIC,
+    "grad_fn": AUTOMATIC,
+    "register_hook": AUTOMATIC,
+    "retain_grad": AUTOMATIC,
+    "backward": AUTOMATIC,
+}
+"""Attributes of anything. `backward` is fine where the file's own class defines it."""
+
+FORBIDDEN_BUILTINS = {
+    "exec": HIDDEN,
+    "eval": HIDDEN,
+    "compile": HIDDEN,
+    "__import__": HIDDEN,
+    "globals": HIDDEN,
+    "locals": HIDDEN,
+    "vars": HIDDEN,
+    "__builtins__": HIDDEN,
+    "__loader__": HIDDEN,
+    "__spec__": HIDDEN,
+    "open": OUTSIDE,
+    "input": OUTSIDE,
+    "breakpoint": OUTSIDE,
+}
+
+NAMING_BUILTINS = frozenset({"getattr", "setattr", "delattr", "hasattr"})
+"""Functions that take an attribute's name as text: fine where the text is written out, and then it is checked."""
+
+PLAIN_DUNDERS = frozenset(
+    f"__{name}__"
+    for name in _words(
+        """init call len getitem setitem contains iter next repr str name class doc enter exit eq ne lt le gt ge
+        hash bool add radd iadd sub rsub isub mul rmul imul truediv rtruediv pow rpow matmul rmatmul neg abs float int index
+        post_init slots version"""
+    )
+)
+"""Double-underscore names that ordinary classes use; the rest lead into the interpreter."""

@@ -1,0 +1,256 @@
+"""The student's side of a `Candidate`: the one place that calls their functions.
+
+The same code serves both executors. Everything it says about a call beside the value (changed, aliases, printed) is said
+on the student's side of the boundary, and so is advice for the student, never a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from autograd_check.run.deadline import Deadline
+from autograd_check.run.effects import changed_paths, gradient_overlaps, overlaps
+from autograd_check.run.failures import Missing, WrongArity, failure_of
+from autograd_check.run.operations import OperationRecorder
+from autograd_check.run.plain import fresh, plain, tensors_in, type_name
+from autograd_check.run.printed import Printed, quietly
+from autograd_check.run.source import run_source
+from autograd_check.run.stateful import bind_state
+from autograd_check.run.tape import differentiate, follow, rooted
+from autograd_check.run.trajectory import Trajectory
+from autograd_check.verify.candidate import Failure, Outcome, Point
+from autograd_check.verify.sweep import sweep as sweep_points
+from autograd_check.verify.tree import leaves, map_leaves
+
+SWEEP_SEED = 20_110
+
+
+@dataclass
+class Request:
+    """What is known so far about the request in hand; becomes its `Outcome`."""
+
+    value: Any = None
+    failure: Failure | None = None
+    changed: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+    printed: Printed = field(default_factory=Printed)
+
+    def note_changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Add the names of arguments whose contents differ from the originals."""
+        for name, original in before.items():
+            self.changed += [path for path in changed_paths(name, original, after[name]) if path not in self.changed]
+
+    def outcome(self) -> Outcome:
+        """The finished record."""
+        return Outcome(self.value, self.failure, tuple(self.changed), tuple(self.aliases), self.printed.text)
+
+
+class Session:
+    """Some functions under test, and the calls that may be made to them.
+
+    `files` are the names of the student's own files (for tracebacks), `deadline` the seconds that one call may take.
+    `capture` keeps what the functions print out of the terminal; switch it off for a debugger.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, Any],
+        loading: Outcome,
+        files: Collection[str],
+        deadline: Deadline,
+        *,
+        capture: bool = True,
+    ) -> None:
+        self._functions = dict(functions)
+        self._loading = loading
+        self._files = files
+        self._deadline = deadline
+        self._capture = capture
+
+    def functions(self) -> tuple[str, ...]:
+        """Names of the functions that the code defines."""
+        return tuple(self._functions)
+
+    def loaded(self) -> Outcome:
+        """What came of running the file."""
+        return self._loading
+
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
+        """See `Candidate.call`; `changed` names positional arguments `args[0]`, keyword arguments by name."""
+        with self._request() as request, torch.no_grad():
+            before = {f"args[{position}]": value for position, value in enumerate(args)} | dict(kwargs or {})
+            given = {name: fresh(value) for name, value in before.items()}
+            values = list(given.values())
+            named = {name: given[name] for name in kwargs or ()}
+            result = self._run(function, *values[: len(args)], **named)
+            request.note_changes(before, given)
+            request.value = plain(result)
+            arguments = [pair for name, value in given.items() for pair in tensors_in(value, name)]
+            request.aliases += overlaps(list(tensors_in(result, "result")), arguments)
+        return request.outcome()
+
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        partial: Callable[[Any], None] | None = None,
+    ) -> Outcome:
+        """See `Candidate.vjp`. `partial` is told the forward's output before the first backward runs."""
+        with self._request() as request, torch.no_grad():
+            primals, out, cache = self._forward(request, forward, point)
+            request.value = (plain(out), [])
+            if partial is not None:
+                partial(request.value[0])
+            for number, dout in enumerate(douts):
+                if number and not share_cache:
+                    primals, _, cache = self._forward(request, forward, point)
+                cotangent = fresh(dout)
+                grads = self._run(backward, cotangent, cache)
+                request.value[1].append(plain(grads))
+                request.note_changes({"dout": dout, **point.primals}, {"dout": cotangent, **primals})
+                if number == 0:
+                    request.aliases += gradient_overlaps(grads, primals)
+        return request.outcome()
+
+    def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
+        """See `Candidate.sweep`; where the forward raises at every point the outcome holds the first failure as well."""
+        errors: list[Exception] = []
+
+        def evaluate(*primals: Any, **hyper: Any) -> Any:
+            torch.default_generator.manual_seed(SWEEP_SEED)  # torch.manual_seed would import the compiler, a second
+            try:
+                result = self._run(forward, *map(fresh, primals), **{name: fresh(v) for name, v in hyper.items()})
+                return self._out(forward, result, returns_cache)
+            except Exception as error:
+                errors.append(error)
+                raise
+
+        with self._request() as request, torch.no_grad():
+            self._function(forward)
+            results = sweep_points(evaluate, points, signatures=signatures)
+            request.value = [(plain(out), signature) for out, signature in results]
+            if errors and all(out is None for out, _ in results):
+                raise errors[0]
+        return request.outcome()
+
+    def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
+        """See `Candidate.taped`."""
+        with self._request() as request, torch.enable_grad():
+            roots = {name: map_leaves(rooted, fresh(value)) for name, value in point.primals.items()}
+            # The function gets copies that the tape follows: writing into a root itself would be an error.
+            primals = [map_leaves(follow, value) for value in roots.values()]
+            hyper = {name: fresh(value) for name, value in point.hyper.items()}
+            out = self._out(forward, self._run(forward, *primals, **hyper), returns_cache)
+            grads = differentiate(out, dout, [root for name in wrt for root in leaves(roots[name])])
+            given = iter(grads)
+            request.value = [map_leaves(lambda _: next(given), roots[name]) for name in wrt]
+        return request.outcome()
+
+    def operations(
+        self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
+    ) -> Outcome:
+        """See `Candidate.operations`."""
+        with self._request() as request, torch.no_grad():
+            primals = [fresh(value) for value in point.primals.values()]
+            hyper = {name: fresh(value) for name, value in point.hyper.items()}
+            cotangent = fresh(dout)
+            with OperationRecorder() as recorder:
+                result = self._run(forward, *primals, **hyper)
+                if backward is not None:
+                    self._pair(forward, result)
+                    self._run(backward, cotangent, result[1])
+                elif returns_cache:
+                    self._pair(forward, result)
+            request.value = recorder.names()
+        return request.outcome()
+
+    def trajectory(
+        self,
+        function: str,
+        starts: Sequence[Any],
+        gradients: Sequence[Sequence[Any]],
+        hyper: Mapping[str, Any] | None = None,
+        *,
+        together: bool = False,
+    ) -> Outcome:
+        """See `Candidate.trajectory`; arguments are compared with their originals after the last step."""
+        with self._request() as request, torch.no_grad():
+            request.value = []
+            step = self._step(function)
+            run = Trajectory(function, step, hyper or {}, together=together)
+            try:
+                for params in run.steps(starts, gradients):
+                    request.value.append(params)
+            finally:
+                for originals, given in run.given:
+                    request.note_changes(originals, given)
+        return request.outcome()
+
+    @contextmanager
+    def _request(self) -> Iterator[Request]:
+        """A request in hand: whatever is raised inside becomes its failure."""
+        request = Request(failure=self._loading.failure)
+        streams: AbstractContextManager[Printed] = quietly() if self._capture else nullcontext(request.printed)
+        try:
+            with streams as request.printed:
+                yield request
+        except BaseException as error:
+            request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] | None = self._functions.get(name)
+        if function is None or not callable(function):
+            raise Missing(f"{name} is not defined" if function is None else f"{name} is {type_name(function)}, no function")
+        return function
+
+    def _run(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        function = bind_state(name, self._function(name), args)
+        return self._deadline.run(lambda: function(*args, **kwargs))
+
+    def _step(self, name: str) -> Callable[..., Any]:
+        self._function(name)
+        return lambda *args, **kwargs: self._run(name, *args, **kwargs)
+
+    def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
+        primals = {primal: fresh(value) for primal, value in point.primals.items()}
+        hyper = {key: fresh(value) for key, value in point.hyper.items()}
+        out, cache = self._pair(name, self._run(name, *primals.values(), **hyper))
+        request.note_changes(point.primals, primals)
+        return primals, out, cache
+
+    def _out(self, name: str, result: Any, returns_cache: bool) -> Any:
+        return self._pair(name, result)[0] if returns_cache else result
+
+    def _pair(self, name: str, result: Any) -> tuple[Any, Any]:
+        if isinstance(result, (tuple, list)) and len(result) == 2:
+            return result[0], result[1]
+        if result is None:
+            raise WrongArity(f"{name} must return (out, cache); it returned None: is a return missing?")
+        many = isinstance(result, (tuple, list))
+        returned = f"{len(result)} values" if many else f"one {type_name(result).rpartition('.')[2]}"
+        raise WrongArity(f"{name} must return (out, cache); it returned {returned}")
+
+
+def load(
+    source: str, filename: str, dependencies: Mapping[str, str], deadline: Deadline, *, capture: bool = True
+) -> tuple[dict[str, Any], Outcome]:
+    """Run a student's file: the callables it defines (none where it fails), and what came of it."""
+    request = Request()
+    namespace: dict[str, Any] = {}
+    streams: AbstractContextManager[Printed] = quietly() if capture else nullcontext(request.printed)
+    try:
+        with streams as request.printed:
+            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies)))
+    except BaseException as error:
+        request.failure = failure_of(error, (filename,), deadline.seconds)
+    functions = {name: value for name, value in namespace.items() if not name.startswith("__") and callable(value)}
+    return functions, request.outcome()

@@ -1,0 +1,105 @@
+"""The process that runs one student's file: it waits for a request, calls a function, answers with plain values."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from autograd_check.errors import WireError
+from autograd_check.run import limits
+from autograd_check.run.deadline import NoDeadline
+from autograd_check.run.session import Session, load
+from autograd_check.run.wire import REPLY, REQUEST, pack, receive
+from autograd_check.verify.candidate import Failure, Outcome
+
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def become_student(descriptor: int, allowance: limits.Allowance) -> None:
+    """Turn this freshly forked process into one that serves a single student's file. Never returns."""
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        limits.silence((0, 1, 2))
+        limits.keep_only({descriptor})
+        channel = socket.socket(fileno=descriptor)
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        os.environ.clear()
+        os.environ.update(kept)
+        gc.enable()
+        limits.apply(allowance)
+        serve(channel)
+    finally:
+        # Never into the grader's code that is still on this stack, nor into anybody's exit handlers.
+        os._exit(0)
+
+
+def serve(channel: socket.socket) -> None:
+    """Load the file of the first message, then answer requests until the grader hangs up."""
+    # Bound now: what the student patches later does not reach them.
+    ask, answer = receive, pack
+    try:
+        first = ask(channel, REQUEST)
+        deadline = NoDeadline(first["deadline"])
+        functions, loading = load(first["source"], first["filename"], first["dependencies"], deadline)
+        session = Session(functions, loading, (first["filename"],), deadline)
+        names = [name for name in functions if len(name) <= 100][:500]
+        _reply(channel, answer, {"id": first["id"], "functions": names}, loading)
+        requests = _requests(session)
+        while True:
+            request = ask(channel, REQUEST)
+            given = dict(request["with"])
+            if request["ask"] == "vjp":
+                given["partial"] = _partial_sender(channel, answer, request["id"])
+            _reply(channel, answer, {"id": request["id"]}, requests[request["ask"]](**given))
+    except (EOFError, OSError):
+        return
+
+
+def _requests(session: Session) -> Mapping[str, Callable[..., Outcome]]:
+    return {
+        "call": session.call,
+        "vjp": session.vjp,
+        "sweep": session.sweep,
+        "taped": session.taped,
+        "operations": session.operations,
+        "trajectory": session.trajectory,
+    }
+
+
+def _partial_sender(channel: socket.socket, answer: Callable[..., Any], number: str) -> Callable[[Any], None]:
+    def send_partial(out: Any) -> None:
+        try:
+            pieces = answer({"id": number, "partial": out}, REPLY)
+        except WireError:
+            # The full answer will be too large as well, and says so.
+            return
+        channel.sendall(b"".join(pieces))
+
+    return send_partial
+
+
+def _reply(channel: socket.socket, answer: Callable[..., Any], about: dict[str, Any], outcome: Outcome) -> None:
+    try:
+        pieces = answer({**about, "outcome": outcome_record(outcome)}, REPLY)
+    except WireError as error:
+        failure = Failure("crashed", f"what it returned is too large to check: {error}")
+        pieces = answer({**about, "outcome": outcome_record(replace(Outcome(), failure=failure))}, REPLY)
+    channel.sendall(b"".join(pieces))
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as a record for the wire."""
+    failure = outcome.failure
+    return {
+        "value": outcome.value,
+        "failure": None if failure is None else dict(vars(failure)),
+        "changed": list(outcome.changed)[:100],
+        "aliases": list(outcome.aliases)[:100],
+        "printed": outcome.printed,
+    }

@@ -1,0 +1,59 @@
+"""A whole optimisation on the student's side: the states of an optimiser are objects of its own and never cross a boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from autograd_check.run.failures import WrongArity
+from autograd_check.run.plain import fresh, plain, type_name
+from autograd_check.verify.tree import is_tensor
+
+
+class Trajectory:
+    """Parameters step by step, each step from copies; `given` remembers every argument beside its original.
+
+    `step` is called as `step(param, grad, state, **hyper)` for every parameter in turn, the state being whatever its call
+    before returned for that parameter (None at first); `together` as `step(params, grads, **hyper)`.
+    """
+
+    def __init__(self, name: str, step: Callable[..., Any], hyper: Mapping[str, Any], *, together: bool) -> None:
+        self._name = name
+        self._step = step
+        self._hyper = hyper
+        self._together = together
+        self.given: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def steps(self, starts: Sequence[Any], gradients: Sequence[Sequence[Any]]) -> Iterator[list[Any]]:
+        """The parameters after every step, plain. Ends early with the first parameter that is no tensor any more.
+
+        Raises `WrongArity` where a step returns another form, and whatever the step raises.
+        """
+        params, states = list(starts), [None] * len(starts)
+        for grads in gradients:
+            params, states = self._moved(params, list(grads), states)
+            yield params
+            if not all(map(is_tensor, params)):
+                return
+
+    def _moved(self, params: list[Any], grads: list[Any], states: list[Any]) -> tuple[list[Any], list[Any]]:
+        if self._together:
+            result = self._call({"params": params, "grads": grads})
+            return [plain(param) for param in self._items(result, len(params), f"a list of {len(params)} new parameters")], states
+        pairs = [
+            self._items(self._call({"param": param, "grad": grad}, state), 2, "(param, state)")
+            for param, grad, state in zip(params, grads, states, strict=True)
+        ]
+        return [plain(param) for param, _ in pairs], [state for _, state in pairs]
+
+    def _call(self, originals: dict[str, Any], *state: Any) -> Any:
+        given = {name: fresh(value) for name, value in originals.items()}
+        self.given.append((originals, given))
+        return self._step(*given.values(), *state, **{name: fresh(value) for name, value in self._hyper.items()})
+
+    def _items(self, result: Any, count: int, expected: str) -> Sequence[Any]:
+        many = isinstance(result, (tuple, list))
+        if many and len(result) == count:
+            return list(result)
+        returned = f"{len(result)} values" if many else "None" if result is None else f"one {type_name(result)}"
+        raise WrongArity(f"{self._name} returned {returned}, expected {expected}")

@@ -1,0 +1,201 @@
+"""The grader's handle on a zygote: a warm process from which every student's process is forked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from autograd_check.errors import AutogradCheckError
+from autograd_check.run import forkserver, limits
+from autograd_check.run.executor import DEADLINE, NOTHING
+from autograd_check.run.isolated import Isolated
+
+PATIENCE = 60.0
+"""Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
+
+LAUNCH = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
+
+SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process for one student's file: its number and the grader's end of its channel."""
+
+    pid: int
+    channel: socket.socket
+
+
+class Zygote:
+    """Starts processes for students' files: `with Zygote() as zygote, zygote.candidate(source, "a.py") as candidate: ...`.
+
+    With `start="fork"` it is forked from this process, which costs milliseconds: do so right after `import torch`,
+    before any course file is loaded (the fork holds what this process holds). Where this process already has several
+    threads (a fork of it could hang), and with `start="spawn"`, it is a new interpreter, which costs an import of
+    torch. A zygote that has died is started anew by spawning.
+    """
+
+    def __init__(self, *, start: Literal["fork", "spawn"] = "fork", allowance: limits.Allowance | None = None) -> None:
+        self._allowance = allowance or limits.Allowance()
+        self._lock = threading.Lock()
+        self._process: int = 0
+        self._control: socket.socket | None = None
+        self.start_method: Literal["fork", "spawn"] = "fork" if start == "fork" and can_fork() else "spawn"
+        self._start()
+
+    @property
+    def isolation(self) -> str:
+        """What keeps students' processes in check, for the record of a result."""
+        return "; ".join((*limits.layers(), "deadline by the grader"))
+
+    def candidate(
+        self,
+        source: str,
+        filename: str,
+        *,
+        dependencies: Mapping[str, str] = NOTHING,
+        deadline: float = DEADLINE,
+    ) -> Isolated:
+        """A candidate for one file; its process starts with the first question. Close it after use (or `with`)."""
+        return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline)
+
+    def birth(self) -> Child:
+        """Fork a process for one student's file."""
+        mine, theirs = socket.socketpair()
+        try:
+            with theirs:
+                answer = self._exchange({"birth": True}, theirs.fileno())
+        except BaseException:
+            mine.close()
+            raise
+        return Child(int(answer["pid"]), mine)
+
+    def end(self, child: Child, grace: float = 0.0) -> int | None:
+        """End a student's process; the exit code (negative: a signal) if it ended by itself within `grace` seconds."""
+        child.channel.close()
+        if self._control is None:
+            return None
+        answer = self._exchange({"end": child.pid, "grace": grace})
+        status = answer["status"]
+        return None if status is None else int(status)
+
+    def close(self) -> None:
+        """End the zygote and every process that it started."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        mine, theirs = socket.socketpair()
+        with theirs:
+            if self.start_method == "fork":
+                self._process = self._fork(theirs)
+            else:
+                self._process = self._spawn(theirs)
+        mine.settimeout(PATIENCE)
+        self._control = mine
+        try:
+            self._read()
+        except (OSError, EOFError, ValueError) as error:
+            self._stop()
+            raise AutogradCheckError(
+                f"the process that runs student code did not start within {PATIENCE:g} s; "
+                "`autograd-check doctor` says what is missing"
+            ) from error
+
+    def _fork(self, theirs: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            forkserver.serve(theirs.fileno(), self._allowance)
+        return pid
+
+    def _spawn(self, theirs: socket.socket) -> int:
+        allowance = self._allowance
+        numbers = (theirs.fileno(), allowance.memory, allowance.cpu, allowance.files)
+        places = "\n".join(path for path in (str(Path(entry or ".").resolve()) for entry in sys.path) if path)
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")}
+        process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, places, *map(str, numbers)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**kept, **SINGLE_THREADED},
+        )
+        # This class waits for the process itself; subprocess need not warn that it still runs.
+        process.returncode = 0
+        return process.pid
+
+    def _exchange(self, message: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
+        with self._lock:
+            try:
+                return self._ask(message, descriptor)
+            except (OSError, EOFError, ValueError):
+                self._stop()
+                self.start_method = "spawn"
+                self._start()
+                return self._ask(message, descriptor) if "birth" in message else {"status": None}
+
+    def _ask(self, message: dict[str, Any], descriptor: int | None) -> dict[str, Any]:
+        if self._control is None:
+            raise AutogradCheckError("expected an open zygote, got a closed one; make a new one")
+        socket.send_fds(self._control, [json.dumps(message).encode()], [] if descriptor is None else [descriptor])
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        control = self._control
+        if control is None:
+            raise EOFError
+        answer = b""
+        while not answer.endswith(b"\n"):
+            piece = control.recv(4096)
+            if not piece:
+                raise EOFError
+            answer += piece
+        record = json.loads(answer)
+        if not isinstance(record, dict):
+            raise ValueError("expected a record")
+        return record
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process:
+            _wait_or_kill(self._process)
+            self._process = 0
+
+
+def can_fork() -> bool:
+    """Whether this process may be forked and go on using torch: Linux, and a single thread up to now."""
+    try:
+        return limits.linux() and len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _wait_or_kill(pid: int, patience: float = 2.0) -> None:
+    """A zygote that lost its grader ends by itself; one that does not is killed."""
+    pause = threading.Event()
+    for _ in range(int(patience / 0.005)):
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                pause.wait(0.005)
+                continue
+        return
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

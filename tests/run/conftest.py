@@ -1,0 +1,56 @@
+"""One zygote for all tests of this folder, and every candidate test twice: in this process and in one of its own."""
+
+import pytest
+import torch
+
+from autograd_check.run.executor import InProcess
+from autograd_check.run.zygote import Zygote
+from autograd_check.verify.candidate import Point
+
+LINEAR = """\
+import torch
+
+def linear_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+def linear_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(0)
+"""
+
+
+@pytest.fixture(scope="session")
+def zygote():
+    with Zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture(params=["in process", "isolated"])
+def open_candidate(request):
+    """A function that opens a candidate of some source, in both executors."""
+    opened = []
+
+    def open_one(source, filename="student.py", **options):
+        if request.param == "in process":
+            opened.append(InProcess(source, filename, **options))
+        else:
+            opened.append(request.getfixturevalue("zygote").candidate(source, filename, **options))
+        return opened[-1]
+
+    yield open_one
+    for candidate in opened:
+        candidate.close()
+
+
+def numbers(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture
+def point():
+    return Point({"x": numbers(4, 3), "w": numbers(3, 5, seed=1), "b": numbers(5, seed=2)})
+
+
+@pytest.fixture
+def dout():
+    return numbers(4, 5, seed=3)

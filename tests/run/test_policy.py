@@ -1,0 +1,160 @@
+"""Honesty read from the source: what is turned down, on which line, why; and what ordinary code may do."""
+
+import ast
+
+import pytest
+
+from autograd_check.run.policy import Violation, operations_used, violations
+
+FORBIDDEN = {
+    "torch.nn.functional under an alias": ("import torch.nn.functional as F\ndef f(x): return F.relu(x)", "torch.nn.functional.relu", 2),
+    "from torch import nn": ("from torch import nn\ndef f(x): return nn.ReLU()(x)", "torch.nn.ReLU", 2),
+    "the full name": ("import torch\ndef f(x): return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 2),
+    "a star import": ("from torch.nn.functional import *\ndef f(x): return softmax(x)", "torch.nn.functional.softmax", 2),
+    "an import inside": ("def f(x):\n    import torch.nn.functional as F\n    return F.relu(x)", "torch.nn.functional", 2),
+    "grad": ("from torch.autograd import grad\ndef f(x): return grad(x, x)", "torch.autograd.grad", 2),
+    "a Function class": ("import torch\nclass G(torch.autograd.Function): pass\ndef f(x): return G.apply(x)", "torch.autograd.Function", 2),
+    "torch.func": ("import torch\ndef f(x): return torch.func.vjp(abs, x)", "torch.func.vjp", 2),
+    "functorch": ("import functorch\ndef f(x): return functorch.grad(abs)(x)", "functorch.grad", 2),
+    "backward": ("def f(x):\n    x.sum().backward()", "backward", 2),
+    "requires_grad_": ("def f(x): return x.requires_grad_()", "requires_grad_", 1),
+    "requires_grad as a keyword": ("import torch\ndef f(x): return torch.zeros(2, requires_grad=True)", "requires_grad", 2),
+    "requires_grad set": ("def f(x):\n    x.requires_grad = True", "requires_grad", 2),
+    "a match pattern": ("import torch\ndef f(x):\n    match x:\n        case torch.Tensor(requires_grad_=r): r()", "requires_grad_", 4),
+    "enable_grad": ("import torch\n@torch.enable_grad()\ndef f(x): return x", "torch.enable_grad", 2),
+    "torch.ops": ("import torch\ndef f(x): return torch.ops.aten.relu(x)", "torch.ops.aten.relu", 2),
+    "torch's private side": ("import torch\ndef f(x): return torch._C._nn.relu(x)", "torch._C._nn.relu", 2),
+    "a ready backward": ("import torch\ndef f(x): return torch.threshold_backward(x, x, 0)", "torch.threshold_backward", 2),
+    "getattr of torch by text": ("import torch\ndef f(x): return getattr(torch, 'nn').functional.relu(x)", "torch.nn", 2),
+    "getattr by made text": ("def f(x): return getattr(x, 'back' + 'ward')()", "getattr", 1),
+    "exec": ("def f(x): exec('x')", "exec", 1),
+    "__import__": ("def f(x): return __import__('torch')", "__import__", 1),
+    "dunder attributes": ("def f(x): return f.__globals__", "__globals__", 1),
+    "a module's own imports": ("import random\ndef f(x): return random._os.getcwd()", "random._os.getcwd", 2),
+    "torch.os": ("import torch\ndef f(x): return torch.os.getcwd()", "torch.os.getcwd", 2),
+    "another package": ("import scipy\ndef f(x): return scipy.special.expit(x)", "scipy", 2),
+    "open": ("def f(x): return open('answers')", "open", 1),
+    "attrgetter": ("import operator\ndef f(x): return operator.attrgetter('nn')(x)", "operator.attrgetter", 2),
+    "a helper": ("from torch import nn\ndef h(x): return nn.ReLU()(x)\ndef f(x): return h(x)", "torch.nn.ReLU", 2),
+    "a value": ("from torch import nn\nlayer = nn.ReLU()\ndef f(x): return layer(x)", "torch.nn.ReLU", 2),
+    "a helper class": ("from torch import nn\nclass H:\n    def go(self, x): return nn.ReLU()(x)\ndef f(x): return H().go(x)", "torch.nn.ReLU", 3),
+    "a default argument": ("import torch\ndef f(x, g=torch.nn.functional.relu): return g(x)", "torch.nn.functional.relu", 2),
+    "a decoy parameter": ("import torch\ndef f(x):\n    g = lambda torch: 0\n    return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 4),
+    "a decoy loop": (
+        "import torch\ndef f(x): return [torch for torch in [torch.nn.functional.relu(x)]]", "torch.nn.functional.relu", 2
+    ),
+    "the function as a value": ("import torch\nf = torch.nn.functional.relu", "torch.nn.functional.relu", 2),
+    "a definition in a branch": ("import torch\nif True:\n    def f(x): return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 3),
+}
+
+
+@pytest.mark.parametrize(("source", "name", "line"), FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_what_is_turned_down(source, name, line):
+    found = violations(source, ["f"])
+    assert (name, line) in [(violation.name, violation.line) for violation in found]
+    assert all(violation.function == "f" and violation.reason for violation in found)
+
+
+@pytest.mark.parametrize("module", ["os", "sys", "subprocess", "socket", "ctypes", "inspect", "gc", "importlib", "threading"])
+@pytest.mark.parametrize("form", ["import {}", "from {} import something", "try:\n    import {}\nexcept ImportError: pass", "class A:\n    import {}"])
+def test_dangerous_imports_while_loading(module, form):
+    found = violations(f"{form.format(module)}\ndef f(x): return x\n", ["f"])
+    assert [(violation.function, violation.name) for violation in found] == [("", module)]
+    assert found[0].says.endswith("a layer needs nothing outside its arguments; remove the import")
+
+
+def test_torch_is_not_to_be_changed():
+    found = violations("import torch\ntorch.allclose = lambda *a: True\ndef f(x):\n    torch.Tensor.sum = None\n", ["f"])
+    assert [(v.function, v.name, v.line) for v in found] == [("f", "torch.Tensor.sum", 4), ("", "torch.allclose", 2)]
+    assert found[1].says == "the file uses torch.allclose (line 2): torch itself is not to be changed"
+
+
+ORDINARY = {
+    "containers and text": "def f(x):\n    out = []\n    out.append(x)\n    return f'{x.shape} {len(out)!r}', {k: v for k, v in enumerate(out)}",
+    "math and numpy": "import math, numpy as np\ndef f(x): return math.sqrt(2) * np.exp(1) * x",
+    "a cache class": "from dataclasses import dataclass\nimport torch\n@dataclass\nclass C:\n    x: torch.Tensor\n    def __add__(self, o): return self\ndef f(x): return x, C(x)",
+    "a layer class with backward": "class L:\n    def backward(self, d): return d\ndef f(x): return L().backward(x)",
+    "unrelated torch.nn beside it": "import torch\nfrom torch import nn\nmodel = nn.Linear(3, 4)\nx = nn.ReLU()(torch.ones(3))\ndef f(x, model): return x * model",
+    "F as a size": "import torch.nn.functional as F\ndef f(w):\n    F, C = w.shape\n    return F * C",
+    "F as a loop variable": "import torch.nn.functional as F\ndef f(w): return [F + 1 for F in w]",
+    "an older version of the function": "import torch\ndef f(x): return torch.nn.functional.relu(x)\ndef f(x): return x * (x > 0)",
+    "a main guard": "if __name__ == '__main__':\n    import sys\n    sys.exit()\ndef f(x): return x",
+    "getattr by a plain name": "def f(x): return getattr(x, 'shape')",
+    "no_grad and detach": "import torch\ndef f(x):\n    with torch.no_grad():\n        return x.detach().clone().new_zeros(3, requires_grad=False).T",
+    "type and isinstance": "import torch\ndef f(x): return isinstance(x, torch.Tensor), type(x).__name__, x.__class__",
+    "linalg and fft": "import torch\ndef f(x): return torch.linalg.norm(x) + torch.fft.fft(x).real",
+    "earlier lessons": "from lessons.u02_network.linear import linear_forward\nfrom .relu import relu_forward\ndef f(x): return relu_forward(linear_forward(x))",
+    "a file that does not parse": "def f(:",
+}
+
+
+@pytest.mark.parametrize("source", ORDINARY.values(), ids=ORDINARY.keys())
+def test_ordinary_code_is_accepted(source):
+    assert violations(source, ["f"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("torch.softmax(x, 0)", "torch.softmax"),
+        ("x.softmax(0)", "softmax"),
+        ("(x + 1).exp().softmax(0)", "softmax"),
+        ("x.softmax_(0)", "softmax_"),
+        ("torch.special.softmax(x, 0)", "torch.special.softmax"),
+        ("getattr(x, 'softmax')(0)", "softmax"),
+        ("getattr(torch, 'softmax')(x, 0)", "torch.softmax"),
+    ],
+)
+def test_the_lessons_own_answer(body, name):
+    source = f"import torch\ndef f(x): return {body}\n"
+    (found,) = violations(source, ["f"], forbids=("softmax",))
+    assert found == Violation("f", name, 2, "this is the lesson's own answer")
+    assert found.says == f"f uses {name} (line 2): this is the lesson's own answer"
+    assert violations(source, ["f"]) == ()
+
+
+def test_a_function_of_the_students_own_may_have_that_name():
+    source = "import torch\ndef softmax(x): return x.exp() / x.exp().sum()\nclass A:\n    def go(self, x): return self.softmax(x)\ndef f(x): return softmax(x), A().go(x)"
+    assert violations(source, ["f"], forbids=("softmax",)) == ()
+
+
+def test_dotted_names_are_forbidden_exactly():
+    source = "import torch\ndef f(x): return torch.cdist(x, x) + x.cdist\n"
+    assert [v.name for v in violations(source, ["f"], forbids=("torch.cdist",))] == ["torch.cdist"]
+
+
+def test_allows_takes_names_off_the_list():
+    source = "import torch\ndef f(x):\n    y = torch.optim.SGD\n    return x.requires_grad_()\n"
+    assert [v.name for v in violations(source, ["f"])] == ["torch.optim.SGD", "requires_grad_"]
+    assert [v.name for v in violations(source, ["f"], allows=("torch.optim",))] == ["requires_grad_"]
+    assert violations(source, ["f"], allows=("torch.optim", "requires_grad_")) == ()
+
+
+def test_every_function_has_its_own_violations_once_in_order():
+    source = "import torch\ndef h(x): return torch.nn.functional.relu(x)\ndef b(x): return h(h(x))\ndef a(x): return h(x)\n"
+    found = violations(source, ["a", "b", "c"])
+    assert [(v.function, v.name) for v in found] == [("a", "torch.nn.functional.relu"), ("b", "torch.nn.functional.relu")]
+
+
+def test_an_expression_too_deep_to_check():
+    source = "def f(x): return " + "-" * 3000 + "x\n"
+    found = violations(source, ["f"])
+    assert all(v.reason == "they cannot be checked; write them in several lines" for v in found)
+    try:
+        ast.parse(source)
+    except (RecursionError, MemoryError, SyntaxError):
+        assert found == ()
+    else:
+        assert found
+
+
+def test_operations_that_ran():
+    ran = ("matmul", "mm", "_softmax_backward_data", "sigmoid_", "native_batch_norm", "add", "convolution_backward")
+    assert operations_used(ran, ("softmax", "torch.sigmoid", "convolution")) == (
+        "_softmax_backward_data",
+        "sigmoid_",
+        "convolution_backward",
+    )
+    assert operations_used(ran, ("batch_norm",)) == ("native_batch_norm",)
+    assert operations_used(("mm", "autograd"), ()) == ("autograd",)
+    assert operations_used(ran, ("soft",)) == ()
