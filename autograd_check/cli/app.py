@@ -1,0 +1,49 @@
+"""The program `autograd-check`: its commands, and what becomes of errors.
+
+Exit codes: 0 passed, 1 not passed, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from autograd_check.cli import bench, check, derive, doctor, hint, listing, reset, status, stubs, train
+from autograd_check.errors import AutogradCheckError
+from autograd_check.report.console import make_console
+
+EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook"}
+
+app = typer.Typer(
+    name="autograd-check",
+    help="Hand-written gradients, checked and explained. Without a command: where you stand, and what comes next.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+app.callback(invoke_without_command=True)(status.status)
+app.command("list")(listing.list_lessons)
+app.command()(check.check)
+app.command()(hint.hint)
+app.command()(derive.derive)
+app.command()(reset.reset)
+app.command()(train.train)
+app.command()(bench.bench)
+app.command()(stubs.stubs)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the program. An error of this library is one paragraph on stderr and exit code 2, never a traceback."""
+    try:
+        app()
+    except (AutogradCheckError, ModuleNotFoundError) as error:
+        missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__
+        extra = EXTRAS.get((missing.name or "").split(".")[0]) if isinstance(missing, ModuleNotFoundError) else None
+        if isinstance(error, ModuleNotFoundError) and extra is None:
+            raise
+        advice = f" It comes with: pip install 'autograd-check[{extra}]'" if extra else ""
+        make_console(stderr=True).print(f"autograd-check: {error}{advice}")
+        sys.exit(2)

@@ -1,0 +1,23 @@
+"""`autograd-check bench`: how fast the reference is beside torch."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
+
+
+def bench(lessons: LessonsArgument = None, output: FormatOption = Format.TEXT, course: CourseOption = None) -> None:
+    """Time the reference's passes beside torch's own forward and autograd, on one thread.
+
+    Example: autograd-check bench linear mlp --format json
+    """
+    # torch takes a second to import
+    from autograd_check.course.load import Course
+    from autograd_check.grade.bench import bench_course
+    from autograd_check.report.speed import render_timings, timings_to_dict
+
+    timings = list(bench_course(Course.load(course_root(course)), lessons or []))
+    typer.echo(json.dumps(timings_to_dict(timings), indent=2) if output is Format.JSON else render_timings(timings))

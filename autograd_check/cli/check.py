@@ -1,0 +1,51 @@
+"""`autograd-check check`: grade lessons, and say in words what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
+from autograd_check.report.console import show
+from autograd_check.report.progress import tracked
+
+
+def check(
+    lessons: LessonsArgument = None,
+    folder: Annotated[
+        Path | None, typer.Option("--lessons", metavar="DIR", help="Where the files are; by default the course's lessons/.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", metavar="FILE...", help="Grade these files as the lesson, each on its own."),
+    ] = None,
+    output: FormatOption = Format.TEXT,
+    seed: Annotated[int, typer.Option(help="Of all random numbers of the checks.")] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding in full.")] = False,
+    here: Annotated[bool, typer.Option("--in-process", help="Run the code in this process, so that breakpoint() works.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Check lessons: exit code 0 if all passed, 1 if not, 2 if nothing could be checked.
+
+    Example: autograd-check check linear
+
+    Example: autograd-check check linear --file anna.py ben.py --format json
+    """
+    # torch takes a second to import: the other commands do without it
+    from autograd_check.course.load import Course
+    from autograd_check.grade.batch import grade_all, records_to_dict, remember
+    from autograd_check.grade.targets import choose_targets
+    from autograd_check.report.terminal import render_all
+
+    loaded = Course.load(course_root(course))
+    targets = choose_targets(loaded.outline, lessons or [], folder, file or [])
+    records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here), "checking", len(targets)))
+    remember(loaded.root, targets, records)
+    if output is Format.JSON:
+        typer.echo(json.dumps(records_to_dict(records), indent=2))
+    else:
+        show(render_all(records, loaded.outline, verbose=verbose))
+    raise typer.Exit(0 if all(record.status == "passed" for record in records) else 1)

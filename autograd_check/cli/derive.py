@@ -1,0 +1,31 @@
+"""`autograd-check derive`: closed forms by sympy."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonArgument, course_root
+
+
+def derive(
+    lesson: LessonArgument,
+    entry: Annotated[str | None, typer.Option(metavar="ENTRY", help='One entry only, such as "dw[0,1]".')] = None,
+    output: FormatOption = Format.TEXT,
+    course: CourseOption = None,
+) -> None:
+    """Show the gradient of a lesson in closed form, at a tiny shape.
+
+    Example: autograd-check derive linear --entry "dw[0,1]"
+    """
+    # sympy and torch take seconds to import
+    from autograd_check.course.load import Course
+    from autograd_check.report.formulas import derivations, derivations_to_dict, render_derivations
+
+    found = derivations(Course.load(course_root(course)).lesson(lesson), entry)
+    if output is Format.JSON:
+        typer.echo(json.dumps(derivations_to_dict(lesson, found), indent=2))
+    else:
+        typer.echo(render_derivations(found))

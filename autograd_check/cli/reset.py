@@ -1,0 +1,33 @@
+"""`autograd-check reset`: start a lesson again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, LessonArgument, course_root
+from autograd_check.course.outline import read_outline
+
+
+def reset(
+    lesson: LessonArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Put a lesson's empty stub back. Asks first, and keeps a backup of your file.
+
+    Example: autograd-check reset linear
+    """
+    outline = read_outline(course_root(course))
+    path = outline.lesson(lesson).stub.relative_to(outline.root)
+    if not yes and not typer.confirm(f"Replace {path} by the empty stub? A backup is kept."):
+        typer.echo("Nothing was changed.")
+        raise typer.Exit(1)
+
+    # loading a course imports torch, which a "no" need not wait for
+    from autograd_check.course.handout import reset as put_back
+    from autograd_check.course.load import Course
+
+    backup = put_back(Course(outline), lesson)
+    typer.echo(f"{path} is the stub again." + (f" Your file: {backup.relative_to(outline.root)}" if backup else ""))

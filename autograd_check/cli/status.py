@@ -1,0 +1,21 @@
+"""`autograd-check` without a command: where you stand, and what comes next."""
+
+from __future__ import annotations
+
+import typer
+
+from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.course.outline import read_outline
+from autograd_check.course.progress import stages
+from autograd_check.report.console import show
+from autograd_check.report.standing import render_standing
+
+
+def status(context: typer.Context, course: CourseOption = None) -> None:
+    """Hand-written gradients, checked and explained. Without a command: where you stand, and what comes next.
+
+    Example: autograd-check check linear
+    """
+    if context.invoked_subcommand is None:
+        outline = read_outline(course_root(course))
+        show(render_standing(outline, stages(outline)))

@@ -1,0 +1,33 @@
+"""`autograd-check stubs`: make the lessons folder from the solutions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, course_root
+
+
+def stubs(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if a file is not up to date.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files edited by hand too; backups are kept.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Make the students' files and the syllabus in lessons/ from solutions/.
+
+    Example: autograd-check stubs --check
+    """
+    # loading a course imports torch
+    from autograd_check.course.handout import plan, write
+    from autograd_check.course.load import Course
+    from autograd_check.report.handout import check_text, written_text
+
+    loaded = Course.load(course_root(course))
+    handouts = plan(loaded)
+    if check:
+        text, fine = check_text(handouts)
+    else:
+        text, fine = written_text(write(loaded, handouts, force=force))
+    typer.echo(text)
+    raise typer.Exit(0 if fine else 1)

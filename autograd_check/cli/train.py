@@ -1,0 +1,32 @@
+"""`autograd-check train`: train a network with hand-written gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, Format, FormatOption, course_root
+
+
+def train(
+    network: Annotated[str, typer.Option(metavar="NAME", help="Which network, such as mlp.")] = "mlp",
+    ops: Annotated[str, typer.Option(metavar="FOLDER", help="Whose layers: solutions, or lessons (yours).")] = "solutions",
+    seed: Annotated[int, typer.Option(help="Of the initial parameters.")] = 0,
+    samples: Annotated[int | None, typer.Option(help="Train on a stratified subset of this size; all by default.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curves to this PNG or SVG file.")] = None,
+    output: FormatOption = Format.TEXT,
+    course: CourseOption = None,
+) -> None:
+    """Train a network of the course with hand-written gradients only.
+
+    Example: autograd-check train --network mlp --ops lessons --plot curves.svg
+    """
+    # torch and scikit-learn take seconds to import
+    from autograd_check.course.load import Course, importable
+
+    loaded = Course.load(course_root(course))
+    with importable(loaded.root):
+        module = loaded.run_file(loaded.root / "solutions" / "train.py")
+        module.train_command(network=network, ops=ops, seed=seed, samples=samples, plot=plot, output=str(output))

@@ -1,0 +1,30 @@
+"""What a check of a task may know: the code under test, the seed, and the lesson's known mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograd_check.diagnose.explain import explain
+from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.verify.candidate import Candidate
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything besides the task itself. `fingerprints` are made only when something is wrong, so they are lazy.
+
+    `forbids` are the names of operations that are the lesson's own answer.
+    """
+
+    candidate: Candidate
+    seed: int
+    fingerprints: Sequence[Fingerprint] = ()
+    directions: int = 2
+    forbids: tuple[str, ...] = ()
+
+    def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
+        """The cause of one wrong gradient."""
+        return explain(evidence, self.fingerprints)

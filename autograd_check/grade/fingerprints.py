@@ -1,0 +1,97 @@
+"""A lesson's known mistakes as fingerprints: what each yields on a probe, computed when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import torch
+
+from autograd_check.course.load import CourseLesson
+from autograd_check.course.mistakes import mistake_functions
+from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
+from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.grade.trajectory import flat
+from autograd_check.run.executor import InProcess
+from autograd_check.run.stateful import bind_state
+from autograd_check.verify.tree import map_tensors, named_leaves
+from autograd_check.verify.trial import unpack
+
+
+class LessonFingerprints(Sequence[Fingerprint]):
+    """The mistakes of a lesson's pairs and update rules; nothing is run until the first one is looked at."""
+
+    def __init__(self, lesson: CourseLesson, task: Pair | Stateful | UpdateRule) -> None:
+        """Remember which mistakes there are."""
+        self._lesson = lesson
+        self._task = task
+        self._made: dict[str, Fingerprint] = {}
+
+    def __len__(self) -> int:
+        """How many mistakes are known."""
+        return len(self._lesson.spec.mistakes)
+
+    @overload
+    def __getitem__(self, index: int) -> Fingerprint: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Fingerprint]: ...
+    def __getitem__(self, index: int | slice) -> Fingerprint | Sequence[Fingerprint]:
+        """The fingerprint of one mistake (or of several)."""
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        known = self._lesson.spec.mistakes[index]
+        if known.name not in self._made:
+            self._made[known.name] = _fingerprint(self._lesson, self._task, known)
+        return self._made[known.name]
+
+    def __iter__(self) -> Iterator[Fingerprint]:
+        """All fingerprints in order."""
+        return (self[position] for position in range(len(self)))
+
+
+def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
+    functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+    if isinstance(task, UpdateRule):
+        return Fingerprint(known.name, known.cause, lambda primals, hyper, _: _steps(task, functions, primals, hyper))
+    forward, backward = functions.get(task.forward), functions.get(task.backward)
+
+    def gradients(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+        if forward is None or backward is None:
+            return {}
+        return _gradients(task, forward, backward, primals, hyper, dout)
+
+    return Fingerprint(known.name, known.cause, gradients)
+
+
+def _steps(
+    task: UpdateRule, functions: Mapping[str, Callable[..., Any]], primals: Mapping[str, Any], hyper: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The parameters of a whole run in one vector, where the evidence is of a whole run."""
+    if "starts" not in primals:
+        return {}
+    with InProcess.of(functions) as candidate:
+        outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
+    return {"out": flat(outcome.value)} if outcome.ok else {}
+
+
+def _gradients(
+    task: Pair | Stateful,
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    primals: Mapping[str, Any],
+    hyper: Mapping[str, Any],
+    dout: Any,
+) -> dict[str, Any]:
+    copies = [map_tensors(lambda tensor: tensor.detach().clone(), value) for value in primals.values()]
+    try:
+        with torch.no_grad():
+            out, cache = bind_state(task.forward, forward, copies)(*copies, **hyper)
+            answer = unpack(backward(map_tensors(lambda tensor: tensor.clone(), dout), cache), task.wrt)
+    except Exception:  # a known mistake may well crash on this probe; then it is not this one
+        return {}
+    if answer is None:
+        return {}
+    flat = {"out": out}
+    for subject, gradient in answer.items():
+        flat.update(named_leaves(gradient.value, subject, task.leaves.get(subject[1:], ())))
+    return flat

@@ -1,0 +1,128 @@
+"""One lesson, one source text: source → policy → candidate → checks → record."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from autograd_check.course.load import CourseLesson
+from autograd_check.course.spec import Pair, Stateful, Stochastic, Task, UpdateRule
+from autograd_check.grade.context import Context
+from autograd_check.grade.fingerprints import LessonFingerprints
+from autograd_check.grade.kinds import check_task
+from autograd_check.grade.record import LessonRecord, root_subject
+from autograd_check.run.executor import InProcess
+from autograd_check.run.policy import Violation, violations
+from autograd_check.run.zygote import Zygote
+from autograd_check.verify.candidate import Candidate
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+
+
+def grade_lesson(
+    lesson: CourseLesson,
+    source: str,
+    filename: str,
+    *,
+    zygote: Zygote | None = None,
+    dependencies: Mapping[str, str] | None = None,
+    borrowed: tuple[str, ...] = (),
+    seed: int = 0,
+    directions: int = 2,
+) -> LessonRecord:
+    """Grade the text of one file as one lesson.
+
+    Args:
+        lesson: the lesson in its course.
+        source: the text of the student's file.
+        filename: its name, for messages.
+        zygote: where to fork the process that runs the code; None runs it in this process, under a debugger if you like.
+        dependencies: source of earlier lessons by name, for files that import them.
+        borrowed: which of those are the reference's because the student's are not right yet.
+        seed: of all probes and directions.
+        directions: directions of finite differences for each primal.
+
+    """
+    if lesson.spec.given and _same_code(source, lesson.stub_source()):
+        return _record(lesson, filename, [_untouched(lesson)], "not run", borrowed)
+    with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
+        findings = grade_candidate(lesson, candidate, seed=seed, directions=directions)
+        banned = violations(
+            source,
+            lesson.spec.functions,
+            forbids=lesson.spec.forbids,
+            allows=lesson.spec.allows,
+            lessons=tuple(dependencies or ()),
+        )
+        return _record(lesson, filename, _with_violations(lesson, findings, banned), candidate.isolation, borrowed)
+
+
+def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, directions: int = 2) -> list[Finding]:
+    """All findings of a lesson's tasks about code that is already loaded."""
+    findings: list[Finding] = []
+    for task in lesson.spec.tasks:
+        fingerprints = LessonFingerprints(lesson, task) if isinstance(task, (Pair, Stateful, UpdateRule)) else ()
+        found = check_task(task, Context(candidate, seed, fingerprints, directions, lesson.spec.forbids))
+        findings += [_of_task(finding, task, lesson) for finding in found]
+    return findings
+
+
+def open_candidate(
+    source: str, filename: str, zygote: Zygote | None, dependencies: Mapping[str, str]
+) -> AbstractContextManager[Candidate]:
+    """The code under test, in a process forked from the zygote or in this one."""
+    if zygote is None:
+        return InProcess(source, filename, dependencies=dependencies)
+    return zygote.candidate(source, filename, dependencies=dependencies)
+
+
+def _of_task(finding: Finding, task: Task, lesson: CourseLesson) -> Finding:
+    """In a lesson of several tasks `out` alone is ambiguous: it becomes the function's name."""
+    if finding.subject == "out" and len(lesson.spec.tasks) > 1:
+        return replace(finding, subject=task.functions[0])
+    return finding
+
+
+def _record(
+    lesson: CourseLesson, filename: str, findings: list[Finding], isolation: str, borrowed: tuple[str, ...]
+) -> LessonRecord:
+    return LessonRecord(lesson.spec.name, filename, tuple(findings), lesson.spec.points, isolation, borrowed)
+
+
+def _same_code(one: str, other: str) -> bool:
+    """Whether two files hold the same code, comments and layout aside."""
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _untouched(lesson: CourseLesson) -> Finding:
+    text = f"{lesson.spec.name} is as it was handed out: find what is wrong in it, and mend it"
+    return Finding("changed", "out", "", Status.TODO, text, Kind.VALUE, None, Diagnosis("not_implemented", text))
+
+
+def _with_violations(lesson: CourseLesson, findings: list[Finding], banned: tuple[Violation, ...]) -> list[Finding]:
+    """Findings of a function that uses what is forbidden give way to one that says so, with zero for what it computes."""
+    if not banned or any(finding.status is Status.TODO for finding in findings):
+        return findings
+    pairs = [task for task in lesson.spec.tasks if isinstance(task, (Pair, Stateful, Stochastic))]
+    added: list[Finding] = []
+    gone: set[str] = set()
+    for violation in banned:
+        text = f"{violation.function or 'the file'} uses {violation.name} (line {violation.line}): {violation.reason}"
+        diagnosis = Diagnosis("forbidden_operation", text, {"line": violation.line, "name": violation.name})
+        backward = next((pair for pair in pairs if pair.backward == violation.function), None)
+        several = len(lesson.spec.tasks) > 1
+        if backward is not None:
+            subjects = [(f"d{name}", Kind.GRADIENT) for name in backward.wrt]
+        else:
+            owner = next((task for task in lesson.spec.tasks if violation.function in task.functions), lesson.spec.tasks[0])
+            subjects = [(owner.functions[0] if several else "out", Kind.VALUE)]
+        for subject, kind in subjects:
+            if subject not in gone:
+                added.append(Finding("allowed operations", subject, "", Status.FAILED, text, kind, None, diagnosis))
+                gone.add(subject)
+    kept = [finding for finding in findings if root_subject(finding.subject) not in gone]
+    return added + kept

@@ -1,0 +1,67 @@
+"""The one entry to all kinds of tasks."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Generator
+
+from autograd_check.course.spec import Probe
+from autograd_check.grade.context import Context
+from autograd_check.verify.candidate import Candidate, Failure, Outcome, Point
+from autograd_check.verify.contract import failure_finding
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+
+
+@singledispatch
+def check_task(task: Any, context: Context) -> list[Finding]:
+    """All findings of one task. Raises `TypeError` for a task of an unknown kind."""
+    raise TypeError(f"No check is registered for tasks of type {type(task).__name__}; add a module to grade/kinds.")
+
+
+def draw(probe: Probe, seed: int) -> Point:
+    """The probe's primals drawn with this seed, each from a stream of its own; nothing else depends on the order."""
+    primals = {
+        name: sample(Generator().manual_seed(seed * 7919 + 31 * number))
+        for number, (name, sample) in enumerate(probe.primals.items())
+    }
+    return Point(primals, probe.hyper)
+
+
+def unusable(candidate: Candidate, functions: tuple[str, ...], subject: str = "out") -> list[Finding]:
+    """A finding where the file did not load or a function is missing; else nothing."""
+    loaded = candidate.loaded()
+    if loaded.failure is not None:
+        return [failure_finding("loads", subject, "", "the file", loaded.failure, Kind.VALUE)]
+    for function in functions:
+        if function not in candidate.functions():
+            text = f"{function} is not defined in this file"
+            return [Finding("defined", subject, "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("missing", text))]
+    return []
+
+
+def failed_call(function: str, outcome: Outcome, probe: str, subject: str = "out") -> Finding:
+    """The finding for a call that gave no value."""
+    failure = outcome.failure or Failure("crashed", "no value came back")
+    return failure_finding("runs", subject, probe, function, failure, Kind.VALUE)
+
+
+def unchanged(function: str, outcome: Outcome, probe: str) -> list[Finding]:
+    """A convention's finding where a call changed its arguments."""
+    if not outcome.changed:
+        return []
+    text = f"{outcome.changed[0]} was changed in place by {function}; make a new tensor instead"
+    diagnosis = Diagnosis("mutates_input", text, {"changed": outcome.changed[0]})
+    return [Finding("unmodified", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)]
+
+
+def float64(value: Any) -> torch.Tensor:
+    """A number or tensor as a float64 tensor."""
+    return torch.as_tensor(value, dtype=torch.float64)  # by way of float32, python's 0.1 would lose half of its digits
+
+
+def kind_of(subject: str) -> Kind:
+    """A gradient's kind for `d...`, a value's for anything else."""
+    return Kind.GRADIENT if subject.startswith("d") else Kind.VALUE

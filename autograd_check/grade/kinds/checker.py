@@ -1,0 +1,218 @@
+"""Checks of a `Checker`: a numerical gradient is as good as the wrong gradients that it catches and the right ones it accepts.
+
+Its values are held against torch's derivative, with the error that an honest central difference has at the same step; its
+order is measured by halving a coarse step. Then it is put to use: every claimed gradient passes or is caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.course.spec import Checker, Scalar
+from autograd_check.grade.context import Context
+from autograd_check.grade.kinds.base import check_task, failed_call, unusable
+from autograd_check.run.plain import evaluate
+from autograd_check.verify.candidate import Outcome
+from autograd_check.verify.check import condense
+from autograd_check.verify.compare import compare
+from autograd_check.verify.contract import shape_text, type_text
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.values import mismatch_text, rounds_to_single
+
+SLACK = 30.0
+"""How much larger than an honest central difference's an error may be: steps scaled by |x| are fine, one-sided ones are not."""
+
+SECOND_ORDER = 3.2
+"""Halving the step divides a second-order error by 4 (a little less while higher orders still count), a first-order one by 2."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A scalar function at a point: its derivative, and what the code under test gave at the task's three steps."""
+
+    task: Checker
+    scalar: Scalar
+    f: Callable[[Tensor], Tensor]
+    x: Tensor
+    right: Tensor
+    numeric: Mapping[float, Tensor]
+
+    def central(self, h: float) -> Tensor:
+        """Honest central differences (like x)."""
+        gradient = torch.zeros_like(self.right)
+        for position in range(self.x.numel()):
+            step = torch.zeros(self.x.numel(), dtype=self.x.dtype)
+            step[position] = h
+            step = step.reshape(self.x.shape)
+            gradient.view(-1)[position] = (self.f(self.x + step) - self.f(self.x - step)) / (2 * h)
+        return gradient
+
+    def noise(self, h: float) -> float:
+        """Bound of the round-off error at a step: of f's values, and of x ± h."""
+        value, slope, size = (float(t.abs().max()) for t in (self.f(self.x), self.right, self.x))
+        return 8 * torch.finfo(torch.float64).eps * (value + slope * size) / h
+
+    def error(self, gradient: Tensor) -> float:
+        """The largest error of any entry."""
+        return float((gradient - self.right).abs().max())
+
+
+@check_task.register
+def check(task: Checker, context: Context) -> list[Finding]:
+    """Values, order, and claimed gradients, for every function; then what the call did to its arguments."""
+    bad = unusable(context.candidate, task.functions)
+    if bad:
+        return bad
+    findings: list[Finding] = []
+    evidence: list[Evidence] = []
+    trials: list[Trial] = []
+    for number, scalar in enumerate(task.scalars):
+        x: Tensor = scalar.x(Generator().manual_seed(context.seed * 7919 + 31 * number))
+        steps = (task.h, task.coarse, task.coarse / 2)
+        outcomes = {h: context.candidate.call(task.name, (scalar.code, x), {"h": h}) for h in steps}
+        problems = [found for h in steps if (found := _problem(task, scalar, x, outcomes[h])) is not None]
+        if problems and problems[0].status is Status.TODO:
+            return problems[:1]
+        findings += problems[:1]
+        if not problems:
+            trials.append(_trial(task, scalar, x, outcomes))
+            findings += _judged(trials[-1], evidence)
+        findings += _conventions(task, scalar, x, outcomes[task.h])
+    if trials:
+        findings.append(_uses_step(task, trials))
+    return condense(_explained(findings, context.explain(evidence)))
+
+
+def _problem(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> Finding | None:
+    """No value, or one that is no tensor like x."""
+    if not outcome.ok:
+        return failed_call(task.name, outcome, scalar.name)
+    value = outcome.value
+    if is_tensor(value) and value.shape == x.shape and (value.is_floating_point() or value.is_complex()):
+        return None
+    given = type_text(value) if not is_tensor(value) or value.shape != x.shape else str(value.dtype)
+    text = f"{task.name} returned {given} for x of shape {shape_text(x.shape)}; expected a tensor like x"
+    return Finding("shape", "out", scalar.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+
+
+def _trial(task: Checker, scalar: Scalar, x: Tensor, outcomes: Mapping[float, Outcome]) -> Trial:
+    f = evaluate(scalar.code)
+    leaf = x.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (right,) = torch.autograd.grad(f(leaf), leaf)
+    numeric = {h: outcome.value.to(x.dtype) for h, outcome in outcomes.items()}
+    return Trial(task, scalar, f, x, right.contiguous(), numeric)
+
+
+def _judged(trial: Trial, evidence: list[Evidence]) -> list[Finding]:
+    """Findings about one function; what is wrong and not yet explained is added to `evidence`."""
+    order = _order(trial)
+    value = _value(trial)
+    if value.status is Status.FAILED and order.status is Status.FAILED:
+        value = value.with_diagnosis(order.diagnosis)
+    elif value.status is Status.FAILED:
+        h, central = trial.task.h, trial.central(trial.task.h)
+        numeric, call = trial.numeric[h], {"x": trial.x}
+        evidence.append(Evidence("out", numeric, central, call, {"h": h}, central, None, _no_vjp, {}, probe=trial.scalar.name))
+    return [value, order, *_verdicts(trial)]
+
+
+def _no_vjp(dout: Any) -> Mapping[str, Any]:
+    return {}
+
+
+def _value(trial: Trial) -> Finding:
+    h, name = trial.task.h, trial.scalar.name
+    got = trial.numeric[h]
+    tolerance = SLACK * trial.error(trial.central(h)) + trial.noise(h)
+    mismatch = compare(got, trial.right, tolerance)
+    if mismatch is None or (_is_single(got) and rounds_to_single(got.float(), trial.right)):
+        text = "as close to the derivative as central differences are"
+        return Finding("values", "out", name, Status.PASSED, text, Kind.VALUE)
+    text = f"the gradient of {name} is wrong: {mismatch_text(mismatch)}"
+    return Finding("values", "out", name, Status.FAILED, text, Kind.VALUE, mismatch)
+
+
+def _is_single(gradient: Tensor) -> bool:
+    """Whether every entry is a float32 number."""
+    return torch.equal(gradient, gradient.float().to(gradient.dtype))
+
+
+def _order(trial: Trial) -> Finding:
+    """Whether the error falls like h²."""
+    wide, narrow = trial.task.coarse, trial.task.coarse / 2
+    name = trial.scalar.name
+    errors = trial.error(trial.numeric[wide]), trial.error(trial.numeric[narrow])
+    honest = trial.error(trial.central(wide)), trial.error(trial.central(narrow))
+    ratio = errors[0] / errors[1] if errors[1] else float("inf")
+    close = errors[1] <= 1.5 * honest[1] + 100 * trial.noise(narrow)
+    if close or not 1.5 <= ratio < SECOND_ORDER:  # an error that does not fall at all is a wrong value, not a low order
+        return Finding("second order", "out", name, Status.PASSED, "halving h quarters the error", Kind.VALUE)
+    text = f"halving h divides the error on {name} by {ratio:.2g}; a central difference's falls to a quarter"
+    says = "The error falls like h and not like h²: one-sided differences do that. Take f at x + h and at x − h, 2h apart."
+    evidence = {"steps": [wide, narrow], "errors": list(errors), "central": list(honest)}
+    diagnosis = Diagnosis("first_order", says, evidence)
+    return Finding("second order", "out", name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
+
+
+def _uses_step(task: Checker, trials: Sequence[Trial]) -> Finding:
+    """Two steps must give two results, unless the rule is exact: on all functions together none is."""
+    wide, narrow = task.coarse, task.coarse / 2
+    if any(not torch.equal(trial.numeric[wide], trial.numeric[narrow]) for trial in trials):
+        return Finding("uses the step", "out", "", Status.PASSED, "steps by h", Kind.VALUE)
+    text = f"{task.name} gives the same for h = {wide:g} and h = {narrow:g}: take the step that is handed in"
+    return Finding("uses the step", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("ignores_step", text))
+
+
+def _verdicts(trial: Trial) -> list[Finding]:
+    """What the numbers say about claimed gradients: the right one must pass, every wrong one must be caught."""
+    name = trial.scalar.name
+    accepts = Finding("accepts", "out", name, Status.PASSED, "accepts the right gradient", Kind.VALUE)
+    if not _passes(trial, trial.right):
+        text = f"with these numbers the right gradient of {name} is refused"
+        accepts = replace(accepts, status=Status.FAILED, message=text)
+    missed = [wrong for wrong, make in trial.scalar.wrong.items() if _passes(trial, make(trial.right.clone()))]
+    text = f"catches {len(trial.scalar.wrong)} of {len(trial.scalar.wrong)} wrong gradients"
+    catches = Finding("catches", "out", name, Status.PASSED, text, Kind.VALUE)
+    if missed:
+        text = f"with these numbers a wrong gradient of {name} passes: {', '.join(missed)}"
+        catches = replace(catches, status=Status.FAILED, message=text)
+    return [accepts, catches]
+
+
+def _passes(trial: Trial, claimed: Tensor) -> bool:
+    numeric = trial.numeric[trial.task.h]
+    scale = max(float(numeric.abs().max()), float(claimed.abs().max()))
+    return float((numeric - claimed).abs().max()) <= trial.task.resolution * scale
+
+
+def _conventions(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> list[Finding]:
+    """x is as it was, and the result has its dtype."""
+    unmodified = Finding("unmodified", task.name, scalar.name, Status.PASSED, "x is as it was", Kind.CONVENTION)
+    if outcome.changed:
+        text = f"{task.name} changed x in place: step on a copy, since x + h − h is not always x again"
+        diagnosis = Diagnosis("mutates_input", text)
+        unmodified = replace(unmodified, status=Status.FAILED, message=text, diagnosis=diagnosis)
+    dtype = Finding("keeps the dtype", task.name, scalar.name, Status.PASSED, "has the dtype of x", Kind.CONVENTION)
+    if is_tensor(outcome.value) and outcome.value.dtype is not x.dtype:
+        text = f"{task.name} returned {outcome.value.dtype} for x in {x.dtype}: make the result with torch.zeros_like(x)"
+        diagnosis = Diagnosis("wrong_dtype", text)
+        dtype = replace(dtype, status=Status.FAILED, message=text, diagnosis=diagnosis)
+    return [unmodified, dtype]
+
+
+def _explained(findings: list[Finding], cause: Diagnosis | None) -> list[Finding]:
+    """Wrong values, and the verdicts that follow from them, with the cause of the first that has one."""
+    known = [f.diagnosis for f in findings if f.check == "values" and f.diagnosis is not None]
+    found = next(iter(known), cause)
+    return [
+        f.with_diagnosis(found) if f.status is Status.FAILED and f.diagnosis is None and f.kind is Kind.VALUE else f
+        for f in findings
+    ]

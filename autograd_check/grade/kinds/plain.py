@@ -1,0 +1,80 @@
+"""Checks of a `Plain` function: its value against the oracle's, leaf by leaf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd_check.course.spec import Plain
+from autograd_check.grade.context import Context
+from autograd_check.grade.kinds.base import check_task, draw, failed_call, float64, unchanged, unusable
+from autograd_check.grade.kinds.refusals import refusals
+from autograd_check.verify.check import condense
+from autograd_check.verify.compare import compare
+from autograd_check.verify.contract import plain_number, shape_text, type_text
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.tree import is_tensor, map_tensors, named_leaves, same_structure
+from autograd_check.verify.values import mismatch_text
+
+
+@check_task.register
+def check(task: Plain, context: Context) -> list[Finding]:
+    """The value on every probe; arguments unchanged; refusals last."""
+    bad = unusable(context.candidate, task.functions)
+    if bad:
+        return bad
+    findings: list[Finding] = []
+    for number, probe in enumerate(task.probes):
+        point = draw(probe, context.seed + number)
+        arguments = tuple(point.primals.values())
+        outcome = context.candidate.call(task.name, arguments, dict(point.hyper))
+        if not outcome.ok:
+            findings.append(failed_call(task.name, outcome, probe.name))
+            continue
+        copies = tuple(map_tensors(lambda tensor: tensor.clone(), value) for value in arguments)
+        expected = task.oracle(*copies, **point.hyper)
+        found = compare_value(task.name, outcome.value, expected, probe.name, task.tolerance, task.absolute)
+        if probe.convention is not None and found.status is Status.FAILED:
+            found = Finding(
+                probe.convention.cause,
+                task.name,
+                probe.name,
+                Status.FAILED,
+                f"{found.message}: {probe.convention.says}",
+                Kind.CONVENTION,
+                found.mismatch,
+                Diagnosis(probe.convention.cause, probe.convention.says),
+            )
+        findings += [found, *unchanged(task.name, outcome, probe.name)]
+    if not any(finding.status is Status.TODO for finding in findings):
+        findings += refusals(task.name, task.refuses, context)
+    return condense(findings)
+
+
+def compare_value(
+    function: str, got: Any, expected: Any, probe: str, tolerance: float, absolute: float, subject: str = "out"
+) -> Finding:
+    """One returned value (a tensor, a number, or a nest of them) against the expected one."""
+    if not same_structure(got, expected):
+        text = f"{function} returned {type_text(got)}, expected {type_text(expected)}"
+        if isinstance(expected, (list, tuple)):
+            text = f"{function} returned {_nest(got)}, expected {_nest(expected)}"
+        return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+    for (path, mine), (_, right) in zip(named_leaves(got, subject), named_leaves(expected, subject), strict=True):
+        if not is_tensor(mine) and not plain_number(mine):
+            text = f"{function} returned {type_text(mine)} as {path}, expected {type_text(right)}"
+            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_type", text))
+        a, r = float64(mine), float64(right)
+        if a.shape != r.shape:
+            text = f"{path} has shape {shape_text(a.shape)}, expected {shape_text(r.shape)}"
+            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+        scale = float(r.abs().max()) if r.numel() else 0.0
+        mismatch = compare(a, r, tolerance * r.abs() + 1e-3 * tolerance * scale + absolute)
+        if mismatch is not None:
+            text = f"{path} is wrong: {mismatch_text(mismatch)}"
+            says = f"{function} does not return what the definition says."
+            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, mismatch, Diagnosis("forward_wrong", says))
+    return Finding("value", subject, probe, Status.PASSED, "matches the definition", Kind.VALUE)
+
+
+def _nest(value: Any) -> str:
+    return f"a {type(value).__name__} of {len(value)}" if isinstance(value, (list, tuple)) else type_text(value)

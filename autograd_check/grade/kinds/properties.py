@@ -1,0 +1,51 @@
+"""Checks of `Properties`: a lesson's own claims, in order; after the first that fails the rest is skipped."""
+
+from __future__ import annotations
+
+from autograd_check.course.spec import Properties, Property, Unanswered
+from autograd_check.grade.context import Context
+from autograd_check.grade.kinds.base import check_task, unusable
+from autograd_check.verify.candidate import Failure
+from autograd_check.verify.contract import failure_finding
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+
+
+@check_task.register
+def check(task: Properties, context: Context) -> list[Finding]:
+    """One finding for each claim."""
+    findings: list[Finding] = []
+    bad = unusable(context.candidate, task.functions)
+    if bad:
+        return bad
+    for claim in task.properties:
+        # a convention that is broken says nothing about what follows it
+        blocking = [f for f in findings if f.status.severity >= Status.TODO.severity and f.kind is not Kind.CONVENTION]
+        if blocking and blocking[0].status is Status.TODO:
+            break
+        if blocking:
+            text = f"not checked: {blocking[0].check} does not hold"
+            findings.append(Finding(claim.check, claim.subject, "", Status.SKIPPED, text, _kind(claim)))
+            continue
+        findings.append(_judge(claim, context, task.functions))
+    return findings
+
+
+def _kind(claim: Property) -> Kind:
+    if claim.convention:
+        return Kind.CONVENTION
+    return Kind.GRADIENT if claim.subject.startswith("d") else Kind.VALUE
+
+
+def _judge(claim: Property, context: Context, functions: tuple[str, ...]) -> Finding:
+    try:
+        answer = claim.test(context.candidate, context.seed)
+    except Unanswered as unanswered:
+        failure = unanswered.args[0] if unanswered.args else None
+        if not isinstance(failure, Failure):
+            failure = Failure("crashed", str(failure or "no value came back"))
+        function = unanswered.args[1] if len(unanswered.args) > 1 else functions[0]
+        return failure_finding(claim.check, claim.subject, "", function, failure, _kind(claim))
+    if answer.holds:
+        return Finding(claim.check, claim.subject, "", Status.PASSED, answer.says, _kind(claim))
+    diagnosis = Diagnosis(answer.cause, answer.says, dict(answer.evidence))
+    return Finding(claim.check, claim.subject, "", Status.FAILED, answer.says, _kind(claim), answer.mismatch, diagnosis)

@@ -1,0 +1,151 @@
+"""Checks of an `UpdateRule`: the trajectory must follow torch's optimiser step by step, for every set of hyperparameters.
+
+Gradients are random, so nothing converges and no error heals; the first step that leaves the trajectory is reported. The
+whole run happens on the side of the code under test, so a state may be any object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.course.spec import UpdateRule
+from autograd_check.diagnose.fingerprints import match_fingerprint
+from autograd_check.grade.context import Context
+from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
+from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run
+from autograd_check.verify.check import condense
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.values import rounds_to_single
+
+
+@check_task.register
+def check(task: UpdateRule, context: Context) -> list[Finding]:
+    """One trajectory for each set of hyperparameters; arguments unchanged; float32 and float64 kept."""
+    bad = unusable(context.candidate, task.functions)
+    if bad:
+        return bad
+    runs: list[Run] = []
+    for number, hyper in enumerate(task.hypers):
+        runs.append(run(task, context.candidate, hyper, context.seed * 101 + number))
+        failure = runs[-1].outcome.failure
+        if failure is not None and failure.cause == "not_implemented":
+            break
+    partings = [parting(one, task.tolerance) for one in runs]
+    rounded = any(partings) and not any(map(_stopped, runs)) and all(map(_right_to_float32, runs))
+    if rounded:
+        partings = [None] * len(runs)
+    known = _known([one for one, parted in zip(runs, partings, strict=True) if parted is not None], context)
+    findings: list[Finding] = []
+    for one, parted in zip(runs, partings, strict=True):
+        findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
+    if all(finding.kind is Kind.CONVENTION or finding.status is Status.PASSED for finding in findings):
+        findings += [_keeps_float64(task, rounded), _keeps_float32(task, context)]
+    return condense(findings)
+
+
+def _stopped(one: Run) -> bool:
+    """Whether a run ended before its last step."""
+    return not one.outcome.ok or len(one.own) < len(one.gradients)
+
+
+def _verdict(task: UpdateRule, one: Run, parted: Parting | None, known: Diagnosis | None, context: Context) -> Finding:
+    """The one finding about a run: it parts from torch's, it stops, or it follows to the end."""
+    failure = one.outcome.failure
+    if parted is not None and parted.mismatch is None:
+        return _failed(one, parted.says, "wrong_shape")
+    if parted is not None:
+        return _left(one, parted, known or _relation(one, parted, context))
+    if failure is not None and failure.cause == "wrong_arity":
+        return _failed(one, failure.says, "wrong_arity")
+    if _stopped(one):
+        return failed_call(task.functions[0], one.outcome, f"{one.name}, step {len(one.own) + 1}")
+    text = f"follows torch.optim for {task.steps} steps"
+    return Finding("value", "out", one.name, Status.PASSED, text, Kind.VALUE)
+
+
+def _failed(one: Run, text: str, cause: str) -> Finding:
+    return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis(cause, text))
+
+
+def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
+    step = parted.step
+    text = f"leaves torch.optim's trajectory at step {step}: {parted.says}"
+    if step == 1:
+        says = "The very first step is already different, so look at the update itself."
+    else:
+        right = "The first step is" if step == 2 else f"The first {step - 1} steps are"
+        says = f"{right} right, so look at what the state carries from step to step."
+    diagnosis = Diagnosis("forward_wrong" if step == 1 else "stale_state", says, {"step": step})
+    if relation is not None and relation.cause != "forward_wrong":
+        said = relation.says.replace("Every entry of out", "The update of every entry")
+        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence})
+    return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
+
+
+def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
+    """The lesson's own mistake that yields exactly these numbers over a whole run, if there is one."""
+    for one in runs:
+        got, expected = flat(one.own), flat(one.twin)
+        primals = {"starts": list(one.starts), "gradients": [list(grads) for grads in one.gradients]}
+        if got.shape == expected.shape:
+            found = match_fingerprint([_evidence(one, got, expected, primals)], context.fingerprints)
+            if found is not None:
+                return found
+    return None
+
+
+def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
+    """How the first wrong update relates to the right one."""
+    position, step = parted.position, parted.step
+    before = one.before(step)[position]
+    mine, right = one.own[step - 1][position], one.twin[step - 1][position]
+    primals = {"param": before, "grad": one.gradients[step - 1][position]}
+    return context.explain([_evidence(one, mine.to(right.dtype) - before, right - before, primals)])
+
+
+def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        subject="out",
+        got=got,
+        expected=expected,
+        primals=primals,
+        hyper=one.hyper,
+        out=expected,
+        dout=None,
+        vjp=lambda _: {},
+        got_all={},
+        probe=one.name,
+    )
+
+
+def _right_to_float32(one: Run) -> bool:
+    """Whether all that is wrong with a run is float32 somewhere inside: at every step off by a little, at random."""
+    got, expected = flat(one.own), flat(one.twin)
+    return got.shape == expected.shape and (bool((got == expected).all()) or rounds_to_single(got, expected))
+
+
+def _keeps_float64(task: UpdateRule, rounded: bool) -> Finding:
+    function = task.functions[0]
+    if not rounded:
+        return Finding("keeps float64", function, "float64", Status.PASSED, "as it should be", Kind.CONVENTION)
+    text = f"{function} is right to float32 only, though the parameters are float64; give what you keep in the state their dtype"
+    diagnosis = Diagnosis("wrong_dtype", text)
+    return Finding("keeps float64", function, "float64", Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+
+
+def _keeps_float32(task: UpdateRule, context: Context) -> Finding:
+    function = task.functions[0]
+    starts, gradients = draw(context.seed, 2, torch.float32)
+    outcome = context.candidate.trajectory(function, starts, gradients, task.hypers[0], together=task.together)
+    params = [param for step in outcome.value or [] for param in step]
+    if not outcome.ok or all(is_tensor(param) and param.dtype is torch.float32 for param in params):
+        return Finding("keeps float32", function, "float32", Status.PASSED, "as it should be", Kind.CONVENTION)
+    text = f"{function} returns another dtype for float32 parameters; make new tensors with the dtype of the parameters"
+    diagnosis = Diagnosis("wrong_dtype", text)
+    return Finding("keeps float32", function, "float32", Status.FAILED, text, Kind.CONVENTION, None, diagnosis)

@@ -1,0 +1,69 @@
+"""The outcome of one lesson for one file, and its score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd_check.verify.finding import Finding, Kind, Status, worst
+
+CONVENTION_SHARE = 0.1
+"""Part of the points that conventions carry where a lesson has any."""
+
+
+@dataclass(frozen=True)
+class LessonRecord:
+    """What was found in one file for one lesson. `isolation` says where the code ran; `borrowed` names lessons whose
+    functions were the reference's because the student's own are not right yet.
+    """
+
+    lesson: str
+    file: str
+    findings: tuple[Finding, ...]
+    max_score: float
+    isolation: str = ""
+    borrowed: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The worst finding's status."""
+        return worst(finding.status for finding in self.findings)
+
+    @property
+    def score(self) -> float:
+        """Points: every value and gradient weighs the same, conventions share `CONVENTION_SHARE`; two decimals."""
+        main = [finding for finding in self.findings if finding.kind is not Kind.CONVENTION]
+        conventions = [finding for finding in self.findings if finding.kind is Kind.CONVENTION]
+        right = _share(main, by="subject")
+        share = CONVENTION_SHARE if conventions else 0.0
+        kept = _share(conventions, by="check") if conventions and right > 0 else 0.0
+        return round(self.max_score * ((1 - share) * right + share * kept), 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready record (a `lessons` entry of schema 1)."""
+        return {
+            "lesson": self.lesson,
+            "file": self.file,
+            "status": str(self.status),
+            "score": self.score,
+            "max_score": self.max_score,
+            "isolation": self.isolation,
+            "borrowed": list(self.borrowed),
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def root_subject(subject: str) -> str:
+    """`dparams` for `dparams[2].w`: what a score counts once."""
+    return subject.split("[")[0].split(".")[0]
+
+
+def _share(findings: Sequence[Finding], by: str) -> float:
+    """The fraction of subjects (or checks) all of whose findings passed; skipped findings do not count against one."""
+    groups: dict[str, list[Status]] = {}
+    for finding in findings:
+        key = root_subject(finding.subject) if by == "subject" else f"{finding.check} {finding.subject}"
+        groups.setdefault(key, []).append(finding.status)
+    right = [worst(statuses) is Status.PASSED for statuses in groups.values()]
+    return sum(right) / len(right) if right else 0.0

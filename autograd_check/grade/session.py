@@ -1,0 +1,107 @@
+"""Grading in a course: which file belongs to a lesson, what it imports from earlier lessons, one record for each file.
+
+A file that imports earlier lessons gets the student's own functions where that lesson passes, else the reference's; the
+record names those that were borrowed, so one wrong layer never fails everything above it.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograd_check.course.load import COURSE_PACKAGES, Course, CourseLesson
+from autograd_check.grade.grade import grade_lesson
+from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.submission import Submission, read_submission
+from autograd_check.grade.targets import find_file
+from autograd_check.run.zygote import Zygote
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+
+
+@dataclass(frozen=True)
+class Session:
+    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a folder."""
+
+    course: Course
+    zygote: Zygote | None = None
+    seed: int = 0
+    _known: dict[Path, LessonRecord] = field(default_factory=dict, compare=False, repr=False)
+
+    def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
+        """Grade one file as lesson `name`; whatever the file is, the answer is a record. `shown` is its name on screen.
+
+        Raises `CourseError` if there is no such lesson.
+        """
+        lesson = self.course.lesson(name)
+        submission = read_submission(path)
+        shown = shown or str(path)
+        if submission.source is None:
+            found = () if submission.problem is None else (submission.problem,)
+            return LessonRecord(name, shown, found, lesson.spec.points, "not run")
+        try:
+            return self._grade(lesson, submission, submission.source, shown)
+        except Exception as error:  # a fault of the checker is one record too, and never stops the others
+            text = f"the checker itself failed on this file ({type(error).__name__}: {error}); please report it"
+            finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis("crashed", text))
+            return LessonRecord(name, shown, (finding,), lesson.spec.points)
+
+    def _grade(self, lesson: CourseLesson, submission: Submission, source: str, shown: str) -> LessonRecord:
+        dependencies: dict[str, str] = {}
+        borrowed: list[str] = []
+        for earlier in self._imported(source, lesson.spec.name):
+            own = find_file(submission.path.parent, self.course.lesson(earlier))
+            if own is not None and own.resolve() != submission.path.resolve() and self._passes(earlier, own):
+                dependencies[earlier] = own.read_text(encoding="utf-8-sig")
+            else:
+                dependencies[earlier] = self.course.lesson(earlier).reference_source()
+                borrowed.append(earlier)
+        return grade_lesson(
+            lesson,
+            source,
+            shown,
+            zygote=self.zygote,
+            dependencies=dependencies,
+            borrowed=tuple(borrowed),
+            seed=self.seed,
+        )
+
+    def _passes(self, name: str, path: Path) -> bool:
+        if path.resolve() == self.course.lesson(name).solution:
+            return True
+        if path not in self._known:
+            self._known[path] = self.grade_file(name, path)
+        return self._known[path].status is Status.PASSED
+
+    def _imported(self, source: str, name: str) -> list[str]:
+        """Earlier lessons that a file imports, and those that their references import, the earliest first."""
+        order = [entry.name for entry in self.course.outline.lessons]
+        found: set[str] = set()
+        waiting = [source]
+        while waiting:
+            for other in imported_names(waiting.pop()):
+                if other in order and other != name and other not in found:
+                    found.add(other)
+                    waiting.append(self.course.lesson(other).reference_source())
+        return sorted(found, key=order.index)
+
+
+def imported_names(source: str) -> set[str]:
+    """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name.split(".") for alias in node.names]
+            names |= {parts[-1] for parts in modules if len(parts) == 1 or parts[0] in COURSE_PACKAGES}
+        elif isinstance(node, ast.ImportFrom):
+            parts = (node.module or "").split(".")
+            of_course = bool(node.level) or parts[0] in COURSE_PACKAGES
+            if of_course:
+                names |= {alias.name for alias in node.names}
+            if of_course or len(parts) == 1:
+                names.add(parts[-1])
+    return names

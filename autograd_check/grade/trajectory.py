@@ -1,0 +1,120 @@
+"""Runs of an optimiser: random starts and gradients, torch's optimiser beside them, and where two runs part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.course.spec import UpdateRule
+from autograd_check.verify.candidate import Candidate, Outcome
+from autograd_check.verify.compare import compare
+from autograd_check.verify.contract import shape_text, type_text
+from autograd_check.verify.finding import Mismatch
+from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.values import mismatch_text
+
+SHAPES = ((3, 4), (5,), ())
+"""Shapes of the parameters of a run: a matrix, a vector and a single number."""
+
+Params = Sequence[Tensor]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run with one set of hyperparameters: what torch's optimiser does, and what came back from the code under test.
+
+    `twin[t]` and `outcome.value[t]` are the parameters after step t + 1.
+    """
+
+    hyper: Mapping[str, Any]
+    starts: Params
+    gradients: Sequence[Params]
+    twin: Sequence[Params]
+    outcome: Outcome
+
+    @property
+    def name(self) -> str:
+        """The hyperparameters, as reports show them."""
+        return ", ".join(f"{key}={value}" for key, value in self.hyper.items()) or "defaults"
+
+    @property
+    def own(self) -> Sequence[Sequence[Any]]:
+        """The steps that came back; whatever they hold."""
+        return self.outcome.value if isinstance(self.outcome.value, list) else []
+
+    def before(self, step: int) -> Sequence[Any]:
+        """The code's own parameters before step `step` (counted from 1)."""
+        return self.own[step - 2] if step > 1 else self.starts
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where a run first leaves its twin: the step (from 1) and which parameter; `mismatch` is None where it has another form."""
+
+    step: int
+    position: int
+    says: str
+    mismatch: Mismatch | None = None
+
+
+def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[list[Tensor]]]:
+    """Starts and a gradient for each of `steps` steps. The first entry of the vector never gets one: a unit that is dead."""
+    generator = Generator().manual_seed(seed)
+    starts, *gradients = (
+        [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in SHAPES] for _ in range(steps + 1)
+    )
+    for grads in gradients:
+        grads[1][0] = 0
+    return starts, gradients
+
+
+def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int) -> Run:
+    """The candidate and torch's optimiser, side by side."""
+    starts, gradients = draw(seed, task.steps)
+    outcome = candidate.trajectory(task.functions[0], starts, gradients, hyper, together=task.together)
+    return Run(hyper, starts, gradients, twin(task, starts, gradients, hyper), outcome)
+
+
+def twin(task: UpdateRule, starts: Params, gradients: Sequence[Params], hyper: Mapping[str, Any]) -> list[list[Tensor]]:
+    """Torch's optimiser on copies of `starts`: the parameters after every step."""
+    params = [start.clone() for start in starts]
+    optimiser = task.twin(params, **hyper)
+    steps = []
+    for grads in gradients:
+        for param, grad in zip(params, grads, strict=True):
+            param.grad = grad.clone()
+        optimiser.step()
+        steps.append([param.clone() for param in params])
+    return steps
+
+
+def parting(one: Run, tolerance: float) -> Parting | None:
+    """The first step at which the code's own parameters differ by more than `tolerance`, relative and absolute."""
+    for step, (own, right) in enumerate(zip(one.own, one.twin, strict=False), 1):
+        for position, (mine, expected) in enumerate(zip(own, right, strict=True)):
+            says = _form(mine, expected)
+            if says:
+                return Parting(step, position, says)
+            mismatch = compare(mine.to(expected.dtype), expected, tolerance * expected.abs() + tolerance)
+            if mismatch is not None:
+                return Parting(step, position, mismatch_text(mismatch), mismatch)
+    return None
+
+
+def _form(mine: Any, expected: Tensor) -> str:
+    """What is wrong with a parameter whatever its values; empty where nothing is."""
+    if not is_tensor(mine):
+        return f"a parameter became {type_text(mine)}, expected a tensor of shape {shape_text(expected.shape)}"
+    if mine.shape != expected.shape:
+        return f"a parameter of shape {shape_text(expected.shape)} became one of shape {shape_text(mine.shape)}"
+    return ""
+
+
+def flat(steps: Sequence[Sequence[Any]]) -> Tensor:
+    """All parameters of all steps in one vector; what is no tensor is left out."""
+    pieces = [param.reshape(-1).to(torch.float64) for params in steps for param in params if is_tensor(param)]
+    return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.float64)

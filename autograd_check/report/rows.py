@@ -1,0 +1,95 @@
+"""A lesson's findings condensed to the rows of a report: what passed in brief, the first failure in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograd_check.grade.record import LessonRecord, root_subject
+from autograd_check.verify.finding import Finding, Kind, Status
+
+BAD = (Status.ERROR, Status.FAILED, Status.TODO, Status.INCONCLUSIVE)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a status, what it is about, and paragraphs of text (the first is the message)."""
+
+    status: str
+    label: str
+    paragraphs: tuple[str, ...]
+
+
+def rows_of(record: LessonRecord, *, verbose: bool = False) -> list[Row]:
+    """The rows of one lesson: passed ones, then the rest from the worst on; `verbose` shows every finding in full."""
+    if verbose:
+        return [row_of(finding, (finding.subject,)) for finding in record.findings]
+    return [*_passed(record.findings), *_borrowed(record), *_bad(record.findings)]
+
+
+def _passed(findings: Sequence[Finding]) -> list[Row]:
+    spoiled = {(f.kind, root_subject(f.subject)) for f in findings if f.status not in (Status.PASSED, Status.SKIPPED)}
+    whole = [f for f in findings if f.status is Status.PASSED and (f.kind, root_subject(f.subject)) not in spoiled]
+    rows = [
+        Row("passed", finding.subject, (f"{finding.message}{_probes([finding])}",))
+        for finding in whole
+        if finding.kind is Kind.VALUE
+    ]
+    gradients = [f for f in whole if f.kind is Kind.GRADIENT]
+    by_witness: dict[tuple[str, ...], list[str]] = {}
+    for subject in dict.fromkeys(root_subject(f.subject) for f in gradients):
+        found = [f for f in gradients if root_subject(f.subject) == subject]
+        by_witness.setdefault(tuple(dict.fromkeys(f.check for f in found)), []).append(subject)
+    for checks, subjects in by_witness.items():
+        probes = _probes([f for f in gradients if root_subject(f.subject) in subjects])
+        verb = "matches" if len(subjects) == 1 else "match"
+        rows.append(Row("passed", ", ".join(subjects), (f"{verb} {' and '.join(checks)}{probes}",)))
+    kept = list(dict.fromkeys(f.check for f in findings if f.kind is Kind.CONVENTION and f.status is Status.PASSED))
+    broken = {f.check for f in findings if f.kind is Kind.CONVENTION and f.status in BAD}
+    kept = [check for check in kept if check not in broken]
+    if kept:
+        rows.append(Row("passed", "conventions", (", ".join(check.replace("_", " ") for check in kept),)))
+    return rows
+
+
+def _borrowed(record: LessonRecord) -> list[Row]:
+    if not record.borrowed:
+        return []
+    text = "used from the reference, because your own is not right yet; this lesson is judged as if it were"
+    return [Row("borrowed", ", ".join(record.borrowed), (text,))]
+
+
+def _bad(findings: Sequence[Finding]) -> list[Row]:
+    """Findings that did not pass: those that say the same share a row, the first row is in full."""
+    bad = sorted((f for f in findings if f.status in BAD), key=lambda finding: -finding.status.severity)
+    groups: dict[tuple[Status, str], list[Finding]] = {}
+    for finding in bad:
+        groups.setdefault((finding.status, finding.message), []).append(finding)
+    rows = []
+    for number, group in enumerate(groups.values()):
+        subjects = tuple(dict.fromkeys(finding.subject for finding in group))
+        rows.append(row_of(group[0], subjects) if number == 0 else _brief(group[0], subjects))
+    return rows
+
+
+def row_of(finding: Finding, subjects: tuple[str, ...] = ()) -> Row:
+    """A row that says everything about one finding (and all subjects that share it)."""
+    where = f" (probe: {finding.probe})" if finding.probe and finding.status not in (Status.PASSED, Status.TODO) else ""
+    named = f"{finding.check}: " if finding.kind is Kind.CONVENTION and finding.status is Status.PASSED else ""
+    paragraphs = [f"{named}{finding.message}{where or _probes([finding])}"]
+    diagnosis = finding.diagnosis
+    if diagnosis is not None and finding.status is not Status.TODO:
+        if diagnosis.says and diagnosis.says not in finding.message:
+            paragraphs.append(diagnosis.says)
+        if diagnosis.evidence.get("trace"):
+            paragraphs += str(diagnosis.evidence["trace"]).rstrip().split("\n")
+    return Row(str(finding.status), ", ".join(subjects) or finding.subject, tuple(paragraphs))
+
+
+def _brief(finding: Finding, subjects: tuple[str, ...]) -> Row:
+    return Row(str(finding.status), ", ".join(subjects), (finding.message,))
+
+
+def _probes(findings: Sequence[Finding]) -> str:
+    counts = [int(f.probe.split()[0]) for f in findings if f.probe.endswith(" probes") and f.probe.split()[0].isdigit()]
+    return f" ({max(counts)} probes)" if counts else ""

@@ -1,0 +1,95 @@
+"""Where a student stands: units, lessons done, the next lesson, and what to type. Imports no torch: it must come at once."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from autograd_check.course.outline import LessonEntry, Outline, unit_title
+from autograd_check.course.progress import Stage, next_lesson
+
+STYLES = {Stage.DONE: "green", Stage.FAILED: "bold red", Stage.OPEN: "dim"}
+BAR = 20
+
+
+def render_standing(outline: Outline, standing: Mapping[str, Stage]) -> Text:
+    """One line a unit, the lessons of the unit at hand, and the next step."""
+    text = Text()
+    following = next_lesson(outline, standing)
+    for unit, lessons in outline.units.items():
+        done = sum(standing[entry.name] is Stage.DONE for entry in lessons)
+        filled = BAR * done // len(lessons)
+        text.append(f"{unit_title(unit):<32}", style="bold")
+        text.append(f"{'#' * filled}{'.' * (BAR - filled)}  {done} of {len(lessons)} done\n")
+        if following is not None and following.unit == unit:
+            for entry in lessons:
+                text.append(_line(entry, standing[entry.name], following))
+    text.append("\n")
+    if not outline.lessons:
+        text.append("This course has no lessons yet. A lesson is a file solutions/uNN_UNIT/NAME.py.\n")
+    elif following is None:
+        text.append("Every lesson is done. `autograd-check check` verifies them all once more.\n")
+    else:
+        text.append(_advice(outline, following, standing[following.name]))
+    return text
+
+
+def render_list(outline: Outline, standing: Mapping[str, Stage]) -> Text:
+    """All lessons by unit."""
+    text = Text()
+    for number, (unit, lessons) in enumerate(outline.units.items()):
+        text.append(("\n" if number else "") + unit_title(unit) + "\n", style="bold")
+        for entry in lessons:
+            text.append(_line(entry, standing[entry.name], None))
+    return text
+
+
+def render_hint(entry: LessonEntry, shown: int) -> Text:
+    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it."""
+    count = len(entry.hints)
+    text = Text()
+    for number, hint in enumerate(entry.hints[:shown], 1):
+        text.append(f"{entry.name} · hint {number} of {count}\n", style="bold" if number == shown else "dim")
+        text.append(f"{textwrap.indent(textwrap.fill(hint, 76), '  ')}\n")
+    if not count:
+        return text.append(f"{entry.name} has no hints.\n")
+    if shown < count:
+        return text.append(f"\nThe next one: autograd-check hint {entry.name}\n")
+    return text.append(f"\nThat was the last one. Closed forms of single entries: autograd-check derive {entry.name}\n")
+
+
+def list_to_dict(outline: Outline, standing: Mapping[str, Stage]) -> dict[str, Any]:
+    """The list as a JSON-ready record."""
+    return {
+        "schema": 1,
+        "lessons": [
+            {
+                "lesson": entry.name,
+                "title": entry.title,
+                "unit": entry.unit,
+                "requires": list(entry.requires),
+                "minutes": entry.minutes,
+                "points": entry.points,
+                "stage": str(standing[entry.name]),
+                "file": entry.stub.relative_to(outline.root).as_posix(),
+            }
+            for entry in outline.lessons
+        ],
+    }
+
+
+def _line(entry: LessonEntry, stage: Stage, following: LessonEntry | None) -> Text:
+    mark = ">" if entry == following else " "
+    line = Text(f"{mark} ").append(f"{stage:<14}", style=STYLES.get(stage, "yellow"))
+    return line.append(f"{entry.name:<20} {entry.minutes:>3} min  ").append(f"{entry.title}\n", style="dim")
+
+
+def _advice(outline: Outline, entry: LessonEntry, stage: Stage) -> Text:
+    verb = {Stage.OPEN: "Next", Stage.FAILED: "Mend", Stage.CHANGED: "Check again"}.get(stage, "Go on with")
+    text = Text(f"{verb}: {entry.name} · {entry.title} (about {entry.minutes} minutes)\n", style="bold")
+    text.append(f"  open   {entry.stub.relative_to(outline.root).as_posix()}\n", style="not bold")
+    text.append(f"  check  autograd-check check {entry.name}\n", style="not bold")
+    return text.append(f"  hint   autograd-check hint {entry.name}\n", style="not bold")

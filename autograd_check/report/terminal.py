@@ -1,0 +1,111 @@
+"""What a student reads on a terminal: one block a lesson, at most 80 columns, the same words in a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from autograd_check.course.outline import Outline
+from autograd_check.grade.record import LessonRecord
+from autograd_check.report.rows import Row, rows_of
+from autograd_check.verify.finding import Status
+
+STYLES = {
+    "passed": "green",
+    "done": "green",
+    "failed": "bold red",
+    "error": "bold magenta",
+    "inconclusive": "yellow",
+    "todo": "yellow",
+    "changed since": "yellow",
+    "begun": "yellow",
+    "skipped": "dim",
+    "open": "dim",
+    "borrowed": "cyan",
+}
+LABEL_WIDTH = 18
+
+
+def render(record: LessonRecord, *, verbose: bool = False, brief: bool = False, width: int = 80) -> Text:
+    """The block of one lesson: a headline and its rows; `brief` leaves the rows of a passed or unwritten lesson out."""
+    block = Text()
+    status = str(record.status)
+    headline = f"{_points(record.score)} of {_points(record.max_score)} points · {record.file}"
+    block.append(record.lesson, style="bold").append(" · ").append(status, style=STYLES[status])
+    room = width - len(record.lesson) - len(status) - 6
+    block.append(f" · {headline}" if len(headline) <= room else f" · {headline.partition(' · ')[0]}", style="dim")
+    block.append("\n")
+    if len(headline) > room:
+        block.append(f"  {record.file}\n", style="dim")
+    if brief and not verbose and record.status in (Status.PASSED, Status.TODO):
+        return block
+    rows = rows_of(record, verbose=verbose)
+    label_width = min(LABEL_WIDTH, max((len(row.label) for row in rows), default=0))
+    status_width = max((len(row.status) for row in rows), default=0)
+    for row in rows:
+        _append_row(block, row, status_width, label_width, width)
+    if verbose and record.isolation:
+        block.append(f"  isolation: {record.isolation}\n", style="dim")
+    return block
+
+
+def render_all(records: Sequence[LessonRecord], outline: Outline, *, verbose: bool = False, width: int = 80) -> Text:
+    """All blocks, then a summary of many or the next step after one."""
+    text = Text()
+    several = len(records) > 1
+    for record in records:
+        text.append(render(record, verbose=verbose, brief=several, width=width))
+    if several:
+        return text.append(f"\n{summary(records)}\n")
+    return text.append("".join(f"\n{next_step(record, outline)}\n" for record in records))
+
+
+def next_step(record: LessonRecord, outline: Outline) -> str:
+    """What to do after the check of one lesson: the lesson that follows, or where to get help."""
+    if record.status is not Status.PASSED:
+        return f"A hint: autograd-check hint {record.lesson}"
+    names = [entry.name for entry in outline.lessons]
+    following = names[names.index(record.lesson) + 1 :][:1]
+    return f"Next lesson: {following[0]}" if following else "That was the last lesson of the course."
+
+
+def to_text(record: LessonRecord, *, verbose: bool = False, width: int = 80) -> str:
+    """The same block as plain text."""
+    return render(record, verbose=verbose, width=width).plain
+
+
+def summary(records: Sequence[LessonRecord]) -> str:
+    """`3 passed, 1 failed, 6 todo · 32 of 90 points`."""
+    counts = Counter(str(record.status) for record in records)
+    shown = [f"{counts[status]} {status}" for status in map(str, Status) if counts[status]]
+    score, most = sum(record.score for record in records), sum(record.max_score for record in records)
+    return f"{', '.join(shown)} · {_points(score)} of {_points(most)} points"
+
+
+def _append_row(block: Text, row: Row, status_width: int, label_width: int, width: int) -> None:
+    indent = 2 + status_width + 3 + label_width + 2
+    block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
+    label = row.label
+    if len(label) > label_width:
+        block.append(f"{label}\n").append(" " * indent)
+    else:
+        block.append(f"{label:<{label_width}}  ")
+    lines = [line for paragraph in row.paragraphs for line in _wrapped(paragraph, width - indent)]
+    block.append(lines[0] if lines else "").append("\n")
+    for line in lines[1:]:
+        block.append(" " * indent + line + "\n")
+
+
+def _wrapped(paragraph: str, width: int) -> list[str]:
+    """Lines of at most `width` columns; the indentation of code is kept, and no number is broken at its sign or point."""
+    lead = paragraph[: len(paragraph) - len(paragraph.lstrip())]
+    return textwrap.wrap(
+        paragraph.strip(), max(width, 20), initial_indent=lead, subsequent_indent=lead, break_on_hyphens=False
+    ) or [""]
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autograd_check.course.progress import Progress
+from tests.cli.running import Program
+from tests.toy import RIGHT, WRONG
+
+STUB = "lessons/u01_toys/double.py"
+
+
+def test_the_reference_passes(program: Program, course: Path) -> None:
+    ran = program("check", "double", "--lessons", "solutions")
+    assert ran.code == 0
+    assert ran.out.startswith("double · passed · 4 of 4 points · solutions/u01_toys/double.py\n")
+    assert "matches the definition (2 probes)" in ran.out
+    assert ran.out.endswith("\nNext lesson: quadruple\n")
+
+
+def test_stubs_are_todo_and_not_passed(program: Program, course: Path) -> None:
+    ran = program("check")
+    assert ran.code == 1
+    assert "double · todo · 0 of 4 points" in ran.out
+    assert ran.out.endswith("2 todo · 0 of 14 points\n")
+
+
+def test_a_mistake_is_explained(program: Program, course: Path) -> None:
+    (course / STUB).write_text(WRONG)
+    ran = program("check", "double")
+    assert ran.code == 1
+    assert "double · failed" in ran.out
+    assert "failed   dx" in ran.out
+    assert "3 of 3 entries differ" in ran.out
+    assert "A hint: autograd-check hint double" in ran.out
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+    assert "\x1b" not in ran.out
+
+
+def test_json_has_the_documented_schema(program: Program, course: Path) -> None:
+    (course / STUB).write_text(WRONG)
+    ran = program("check", "double", "--format", "json")
+    report = json.loads(ran.out)
+    assert report["schema"] == 1
+    (lesson,) = report["lessons"]
+    assert {"lesson", "file", "status", "score", "max_score", "findings"} <= set(lesson)
+    failed = next(finding for finding in lesson["findings"] if finding["status"] == "failed")
+    assert {"check", "subject", "probe", "status", "message", "mismatch", "diagnosis"} <= set(failed)
+    assert set(failed["mismatch"]) == {"wrong", "total", "index", "got", "expected", "relative_error"}
+    assert set(failed["diagnosis"]) == {"cause", "says", "evidence"}
+    assert failed["mismatch"]["got"] == pytest.approx(1.5 * failed["mismatch"]["expected"])
+
+
+def test_each_of_many_files_is_an_entry_of_its_own(program: Program, course: Path, tmp_path: Path) -> None:
+    contents: dict[str, bytes] = {
+        "right.py": RIGHT.encode(),
+        "wrong.py": WRONG.encode(),
+        "syntax.py": b"def double_forward(x:\n",
+        "binary.py": b"\x7fELF\xff\xfe",
+        "zeros.py": b"x = 1\0\n",
+        "empty.py": b" \n",
+        "exits.py": b"import sys\nsys.exit(0)\n",
+        "big.py": b"#" * (2**20 + 1),
+    }
+    paths = []
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        paths.append(str(tmp_path / name))
+    folder = tmp_path / "folder.py"
+    folder.mkdir()
+    ran = program("check", "double", "--file", *paths, str(tmp_path / "missing.py"), str(folder), "--format", "json")
+    assert ran.code == 1
+    entries = {Path(entry["file"]).name: entry for entry in json.loads(ran.out)["lessons"]}
+    assert list(entries) == [*contents, "missing.py", "folder.py"]
+    assert {name: entry["status"] for name, entry in entries.items()} == {
+        **dict.fromkeys(entries, "failed"),
+        "right.py": "passed",
+    }
+    said = {name: " ".join(finding["message"] for finding in entry["findings"]) for name, entry in entries.items()}
+    assert "SyntaxError" in said["syntax.py"]
+    assert "is not text in UTF-8 (byte 4)" in said["binary.py"]
+    assert "holds zero bytes" in said["zeros.py"]
+    assert "is empty" in said["empty.py"]
+    assert "is larger than 1 MiB" in said["big.py"]
+    assert "does not exist" in said["missing.py"]
+    assert "is a folder" in said["folder.py"]
+    assert entries["binary.py"]["findings"][0]["diagnosis"]["cause"] == "unreadable"
+
+
+def test_a_file_without_a_lesson_is_the_one_it_is_named_after(program: Program, course: Path, tmp_path: Path) -> None:
+    (tmp_path / "double.py").write_text(RIGHT)
+    assert program("check", "--file", str(tmp_path / "double.py")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("check", "duble"), "There is no lesson named 'duble'"),
+        (("check", "double", "--lessons", "nowhere"), "nowhere is not a folder, neither here nor in"),
+        (("check", "double", "quadruple", "--file", "a.py"), "--file takes one lesson, got 2: double, quadruple"),
+        (("check", "--course", "nowhere"), "nowhere is no course: it needs a lessons/ and a solutions/ folder"),
+    ],
+)
+def test_what_cannot_be_run_is_one_paragraph_and_exit_code_2(
+    program: Program, course: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    ran = program(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in " ".join(ran.err.split())
+    assert "Traceback" not in ran.err
+
+
+def test_a_verdict_on_the_own_folder_is_remembered_and_no_other(program: Program, course: Path) -> None:
+    program("check", "double", "--lessons", "solutions")
+    assert not Progress.read(course).verified
+    (course / STUB).write_text(RIGHT)
+    program("check", "double")
+    assert Progress.read(course).verified["double"].status == "passed"
+    assert "1 of 2 done" in program().out
+
+
+def test_an_earlier_lesson_is_borrowed_while_it_does_not_pass(program: Program, course: Path) -> None:
+    later = course / "lessons" / "u01_toys" / "quadruple.py"
+    later.write_text((course / "solutions" / "u01_toys" / "quadruple.py").read_text().split("### BEGIN SPEC")[0])
+    later.write_text(later.read_text().replace("solutions.", "lessons."))
+    (course / STUB).write_text(WRONG)
+    ran = program("check", "quadruple")
+    assert ran.code == 0
+    assert "borrowed   double" in ran.out
+    assert "because your own is not right yet" in " ".join(ran.out.split())
+    (course / STUB).write_text(RIGHT)
+    ran = program("check", "quadruple")
+    assert ran.code == 0
+    assert "borrowed" not in ran.out
+
+
+def test_verbose_shows_every_finding_and_the_isolation(program: Program, course: Path) -> None:
+    ran = program("check", "double", "--lessons", "solutions", "--verbose")
+    assert "matches autograd" in ran.out
+    assert "keeps float32: as it should be" in ran.out
+    assert "isolation: " in ran.out

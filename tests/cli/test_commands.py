@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autograd_check.cli import app
+from autograd_check.course.progress import STATE_FILE
+from tests.cli.running import Program
+from tests.toy import RIGHT
+
+COMMANDS = ["list", "check", "hint", "derive", "reset", "train", "bench", "stubs", "doctor"]
+STUB = "lessons/u01_toys/double.py"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(program: Program, command: str) -> None:
+    ran = program(command, "--help")
+    assert ran.code == 0
+    assert f"Example: autograd-check {command}" in " ".join(ran.out.split())
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+
+
+def test_help_lists_all_commands(program: Program) -> None:
+    ran = program("--help")
+    assert ran.code == 0
+    assert all(f"\n  {command} " in ran.out for command in COMMANDS)
+
+
+def test_without_a_command_it_says_where_you_stand_and_what_to_type(program: Program, course: Path) -> None:
+    ran = program()
+    assert ran.code == 0
+    assert "Unit 1 · toys" in ran.out
+    assert "0 of 2 done" in ran.out
+    assert "Next: double · Twice | x (about 5 minutes)" in ran.out
+    assert f"  open   {STUB}\n  check  autograd-check check double\n  hint   autograd-check hint double\n" in ran.out
+
+
+def test_outside_a_course_it_says_so(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = program()
+    assert ran.code == 2
+    assert "No course was found" in ran.err
+
+
+def test_status_takes_half_a_second_and_no_torch(course: Path) -> None:
+    code = "import sys; from autograd_check.cli.app import main; sys.argv = ['autograd-check']\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
+
+
+def test_a_damaged_state_file_changes_nothing(program: Program, course: Path) -> None:
+    (course / STATE_FILE).write_text("{damaged")
+    assert program().code == 0
+    assert program("hint", "double").code == 0
+
+
+def test_list_shows_lessons_as_text_and_json(program: Program, course: Path) -> None:
+    assert "open          double" in program("list").out
+    first, second = json.loads(program("list", "--format", "json").out)["lessons"]
+    assert (first["lesson"], first["stage"], first["file"]) == ("double", "open", STUB)
+    assert second["requires"] == ["double"]
+
+
+def test_hints_go_one_step_further_each_time(program: Program, course: Path) -> None:
+    first = program("hint", "double").out
+    assert "double · hint 1 of 2\n  How fast does 2 x grow?" in first
+    assert "Twice as fast" not in first
+    second = program("hint", "double").out
+    assert "double · hint 2 of 2\n  Twice as fast as x." in second
+    assert "That was the last one." in second
+    assert program("hint", "quadruple").out == "quadruple has no hints.\n"
+
+
+def test_reset_asks_first(program: Program, course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub = (course / STUB).read_text()
+    (course / STUB).write_text(RIGHT)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    ran = program("reset", "double")
+    assert ran.code == 1
+    assert (course / STUB).read_text() == RIGHT
+    ran = program("reset", "double", "--yes")
+    assert ran.code == 0
+    assert f"{STUB} is the stub again. Your file: .autograd_check_backups/double-" in ran.out
+    assert (course / STUB).read_text() == stub
+
+
+def test_stubs_check_names_the_command_that_mends(program: Program, course: Path) -> None:
+    assert program("stubs", "--check").code == 0
+    (course / STUB).unlink()
+    ran = program("stubs", "--check")
+    assert ran.code == 1
+    assert f"{STUB}: missing\nTo mend it: autograd-check stubs\n" in ran.out
+    ran = program("stubs")
+    assert (ran.code, ran.out) == (0, f"1 file of lessons/ written:\n  {STUB}\n")
+    (course / STUB).write_text(RIGHT)
+    assert program("stubs").code == 1
+    assert (course / STUB).read_text() == RIGHT
+    assert program("stubs", "--force").code == 0
+    assert program("stubs", "--check").code == 0
+
+
+def test_derive_prints_closed_forms(program: Program, course: Path) -> None:
+    assert program("derive", "double").out == (
+        "double at a tiny size: x (2,); g is the upstream gradient\ndx[0] = 2*g0\ndx[1] = 2*g1\n"
+    )
+    assert "dx[1] = 2*g1\n" in program("derive", "double", "--entry", "dx[1]").out
+    report = json.loads(program("derive", "double", "--format", "json").out)
+    assert report["tasks"][0]["formulas"] == {"dx[0]": "2*g0", "dx[1]": "2*g1"}
+    ran = program("derive", "double", "--entry", "dw[0]")
+    assert ran.code == 2
+    assert "double has no gradient entry 'dw[0]'" in ran.err
+
+
+def test_bench_gives_a_row_for_each_pass(program: Program, course: Path) -> None:
+    rows = json.loads(program("bench", "double", "--format", "json").out)["benchmarks"]
+    assert [row["part"] for row in rows] == ["forward", "backward", "forward+backward"]
+    assert {"lesson", "part", "size", "dtype", "threads", "median_s", "ratio_to_torch"} <= set(rows[0])
+    assert all(row["threads"] == 1 and row["median_s"] > 0 and row["ratio_to_torch"] > 0 for row in rows)
+    text = program("bench", "double").out
+    assert "double: x (3,)" in text
+    assert "forward+backward" in text
+
+
+def test_train_calls_the_course_and_passes_its_errors_on(program: Program, course: Path) -> None:
+    train = course / "solutions" / "train.py"
+    train.write_text(
+        "from solutions.u01_toys.double import double_forward\n\n\n"
+        "def train_command(**named):\n    from solutions.u01_toys.quadruple import quadruple_forward\n\n    print(sorted(named.items()))\n"
+    )
+    ran = program("train", "--network", "mlp", "--seed", "3", "--samples", "144")
+    assert ran.code == 0
+    assert (
+        "('network', 'mlp'), ('ops', 'solutions'), ('output', 'text'), ('plot', None), ('samples', 144), ('seed', 3)" in ran.out
+    )
+    train.write_text("import matplotlib_is_not_here\n")
+    assert "train.py could not be run: ModuleNotFoundError" in " ".join(program("train").err.split())
+    train.unlink()
+    ran = program("train")
+    assert ran.code == 2
+    assert "train.py" in ran.err
+
+
+def test_a_missing_extra_is_named(program: Program, course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    (course / "solutions" / "train.py").write_text("import sklearn\n")
+    ran = program("train")
+    assert ran.code == 2
+    assert "pip install 'autograd-check[train]'" in " ".join(ran.err.split())
+    assert set(app.EXTRAS.values()) == {"train", "derive", "notebook"}
+
+
+def test_doctor_shows_versions_and_isolation(program: Program, course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = program("doctor")
+    assert ran.code == 0
+    assert "2 lessons in" in ran.out
+    assert "isolation  own process" in ran.out
+    report = json.loads(program("doctor", "--format", "json").out)
+    assert report["schema"] == 1
+    assert report["versions"]["torch"].startswith("2.")
+    monkeypatch.chdir(course.parent)
+    ran = program("doctor")
+    assert ran.code == 2
+    assert "No course was found" in ran.out

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograd_check.errors import CourseError
+from autograd_check.notebook import check
+from tests.toy import make_course
+
+
+def double_forward(x):
+    return x + x, None
+
+
+def double_backward(dout, cache):
+    return 3 * dout
+
+
+def test_functions_of_a_cell_are_checked_as_the_lesson_that_asks_for_them(tmp_path: Path) -> None:
+    report = check(double_forward, double_backward, course=make_course(tmp_path))
+    assert report.record.status == "failed"
+    assert repr(report).startswith("double · failed")
+    html = report._repr_html_()
+    assert '<span style="font-weight: bold; color: #cf222e">failed</span>' in html
+    assert "3 of 3 entries differ" in html
+    assert "<script" not in html
+
+
+def test_functions_of_no_lesson_are_answered_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match=r"No lesson asks for make_course\. Name the lesson: check\(\.\.\., lesson='linear'\)"):
+        check(make_course, course=make_course(tmp_path))

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import time
+
+import torch
+
+from autograd_check.grade.bench import Timing, compare_calls, one_thread
+from autograd_check.report.speed import render_timings, timings_to_dict
+
+
+def test_ratios_are_those_of_the_calls() -> None:
+    median, ratios = compare_calls(lambda: time.sleep(0.004), lambda: time.sleep(0.002), rounds=5)
+    assert 0.004 <= median < 0.02
+    assert 1.2 < sorted(ratios)[2] < 2.8
+
+
+def test_threads_are_put_back() -> None:
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_table_and_a_record() -> None:
+    rows = [
+        Timing("linear", "forward", "x (4, 3)", "float64", 1, 3.4e-6, 0.56, (0.5, 0.6)),
+        Timing("linear", "training step", "x (4, 3)", "float64", 1, 2.5e-3, 1.25, (1.0, 1.5)),
+    ]
+    assert render_timings(rows).splitlines()[2:] == [
+        "linear: x (4, 3)",
+        "                   forward                3.4 µs    0.56  0.50 to 0.60",
+        "                   training step         2.50 ms    1.25  1.00 to 1.50",
+    ]
+    assert timings_to_dict(rows)["benchmarks"][0] == {
+        "lesson": "linear",
+        "part": "forward",
+        "size": "x (4, 3)",
+        "dtype": "float64",
+        "threads": 1,
+        "median_s": 3.4e-6,
+        "ratio_to_torch": 0.56,
+        "quartiles": [0.5, 0.6],
+    }
+    assert render_timings([]).startswith("Nothing to time")
