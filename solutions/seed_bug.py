@@ -1,0 +1,66 @@
+"""The story of unit 2: the network that stayed at 62 %, before and after its shapes are mended.
+
+A notebook trained this network, and its prediction was (N, 1) where its target was (N,). Subtracting them gives N × N, without a
+warning: every row is compared with every row's target. The loss is then lowest where the network says the same to everybody, the
+share of benign samples, whatever the features; and the accuracy, an average over the N × N pairs as well, is that share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from solutions.data import Data
+from solutions.network import DIMS
+from solutions.u02_network.broadcast_hunt import accuracy, loss_and_gradients, planted_accuracy, planted_loss_and_gradients
+from solutions.u02_network.initialisation import he_normal
+from solutions.u02_network.sgd import sgd_step
+
+LEARNING_RATE = 0.5
+EPOCHS = 500
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A training run as it describes itself epoch by epoch, and the accuracy that is true."""
+
+    loss: tuple[float, ...]
+    reported_accuracy: tuple[float, ...]
+    true_accuracy: tuple[float, ...]
+
+    def last(self) -> dict[str, float]:
+        """The end of the run."""
+        return {
+            "loss": self.loss[-1],
+            "reported_accuracy": self.reported_accuracy[-1],
+            "true_accuracy": self.true_accuracy[-1],
+        }
+
+
+def before(data: Data, seed: int) -> Curves:
+    """The run with the notebook's loss and accuracy. Nothing else differs from `after`."""
+    return _run(data, seed, planted_loss_and_gradients, planted_accuracy)
+
+
+def after(data: Data, seed: int) -> Curves:
+    """The run with loss and accuracy mended, from the same initial parameters, on the same data, with the same steps."""
+    return _run(data, seed, loss_and_gradients, accuracy)
+
+
+def _run(data: Data, seed: int, differentiate: Callable[..., Any], reported: Callable[..., Any]) -> Curves:
+    generator = torch.Generator().manual_seed(seed)
+    data = data.standardised_by(data)
+    params = [
+        (he_normal(i, o, generator=generator), torch.zeros(o, dtype=torch.float64))
+        for i, o in zip(DIMS[:-1], DIMS[1:], strict=True)
+    ]
+    rows = []
+    for _ in range(EPOCHS):
+        loss, dparams = differentiate(data.x, data.y, params)
+        params = [tuple(sgd_step(layer, dlayer, lr=LEARNING_RATE)) for layer, dlayer in zip(params, dparams, strict=True)]
+        rows.append([float(loss), float(reported(data.x, data.y, params)), float(accuracy(data.x, data.y, params))])
+    loss_curve, reported_curve, true_curve = zip(*rows, strict=True)
+    return Curves(loss_curve, reported_curve, true_curve)

@@ -1,0 +1,205 @@
+"""Train the networks of the course with hand-written gradients only.
+
+python -m solutions.train                     the reference's layers: ten-fold cross-validation, and the story of the 62 %
+python -m solutions.train --ops lessons       your layers; what is not written yet is borrowed from the reference
+python -m solutions.train --plot curves.svg   loss and accuracy, before and after the broadcast is mended
+python -m solutions.train --select            choose the settings again, on inner folds (some minutes)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from autograd_check.errors import AutogradCheckError, CourseError, SubmissionError
+from solutions import seed_bug
+from solutions.chosen import CHOSEN, FOLDS, USUAL
+from solutions.data import Data, breast_cancer
+from solutions.network import DIMS, accuracy
+from solutions.ops import Ops, load_ops
+from solutions.validation import SEARCHES, Validation, cross_validate, select
+
+NETWORKS = ("mlp", "broadcast_hunt")
+ROOT = Path(__file__).parents[1]
+
+
+def train_command(
+    *,
+    network: str = "mlp",
+    ops: str = "solutions",
+    seed: int = 0,
+    samples: int | None = None,
+    plot: Path | None = None,
+    output: str = "text",
+    root: Path = ROOT,
+) -> dict[str, Any]:
+    """Train `network`, print what came of it to stdout as `text` or `json`, progress to stderr; returns the JSON record.
+
+    Raises:
+        CourseError: an argument that makes no sense.
+        SubmissionError: a student's function raised.
+    """
+    if network not in NETWORKS:
+        raise CourseError(f"There is no network {network!r}; there are {' and '.join(NETWORKS)}.")
+    if plot is not None:
+        # matplotlib takes a second to import, and is an extra
+        from solutions.figures import check_path, save_figure, story_figure
+
+        check_path(plot)
+    used = load_ops(ops, root)
+    data = breast_cancer(samples)
+    with one_thread(), blaming(ops):
+        if network == "broadcast_hunt":
+            record = hunt(used, data, seed)
+            text = hunt_text(record)
+        else:
+            validation = validate(used, data, seed)
+            before = seed_bug.before(data, seed)
+            record = mlp_record(validation, data, before)
+            text = mlp_text(record, validation, data)
+            if plot is not None:
+                save_figure(story_figure(before, seed_bug.after(data, seed), data.majority), plot)
+    for lesson, reason in used.borrowed.items():
+        print(f"borrowed from the reference: {lesson} ({reason})", file=sys.stderr)
+    print(json.dumps(record, indent=2) if output == "json" else text)
+    return record
+
+
+def validate(ops: Ops, data: Data, seed: int) -> Validation:
+    """Ten-fold cross-validation with the settings that inner folds chose, behind a progress bar on stderr."""
+    settings = CHOSEN.get(len(data.y), (USUAL,) * FOLDS)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("training, fold by fold", total=len(settings))
+        return cross_validate(ops, data, settings, seed, lambda: progress.advance(task))
+
+
+def mlp_record(validation: Validation, data: Data, before: seed_bug.Curves) -> dict[str, Any]:
+    """The JSON record of the network."""
+    return {
+        "network": "mlp",
+        "folds": list(validation.accuracies),
+        "accuracy_mean": validation.mean,
+        "accuracy_min": min(validation.accuracies),
+        "baseline_majority": data.majority,
+        "seed_bug": before.last(),
+        "steps_per_second": validation.steps_per_second,
+    }
+
+
+def mlp_text(record: dict[str, Any], validation: Validation, data: Data) -> str:
+    """The same for people."""
+    folds = " ".join(f"{accuracy:.3f}" for accuracy in validation.accuracies)
+    bug = record["seed_bug"]
+    return "\n".join(
+        [
+            f"network      {' → '.join(map(str, DIMS))}, hand-written gradients, {len(data.y)} samples",
+            f"accuracy     {validation.mean:.4f} ± {validation.spread:.4f} (mean and standard deviation of {len(validation.accuracies)} folds)",
+            f"folds        {folds}",
+            f"baseline     {record['baseline_majority']:.4f} (always the larger class)",
+            f"speed        {validation.steps_per_second:,.0f} full-batch steps a second",
+            "",
+            "The same network with its loss taken over (N, 1) against (N,), as in the notebook:",
+            f"             loss {bug['loss']:.4f}, reported accuracy {bug['reported_accuracy']:.4f}, "
+            f"true accuracy {bug['true_accuracy']:.4f}",
+        ]
+    )
+
+
+def hunt(ops: Ops, data: Data, seed: int) -> dict[str, Any]:
+    """Run the hunted network as it stands: what it reports, and what is true."""
+    scaled = data.standardised_by(data)
+    generator = torch.Generator().manual_seed(seed)
+    params, history = ops.fit(
+        scaled.x, scaled.y, dims=DIMS, lr=seed_bug.LEARNING_RATE, epochs=seed_bug.EPOCHS, generator=generator
+    )
+    loss, reported = history[-1]
+    return {
+        "network": "broadcast_hunt",
+        "loss": float(loss),
+        "reported_accuracy": float(reported),
+        "true_accuracy": accuracy(ops, scaled, params),
+        "baseline_majority": data.majority,
+        "curve": [[float(value) for value in epoch] for epoch in history],
+    }
+
+
+def hunt_text(record: dict[str, Any]) -> str:
+    """The same for people, a line every hundred epochs."""
+    marks = [0, *range(99, len(record["curve"]), 100)]
+    lines = [
+        f"epoch {epoch + 1:>4}   loss {record['curve'][epoch][0]:.4f}   accuracy {record['curve'][epoch][1]:.1%}"
+        for epoch in marks
+    ]
+    verdict = f"always the larger class: {record['baseline_majority']:.1%}   true accuracy: {record['true_accuracy']:.1%}"
+    return "\n".join([*lines, verdict])
+
+
+def select_command(samples: int | None = None) -> list[dict[str, Any]]:
+    """Choose the settings of every outer fold on its inner folds, as `solutions/chosen.py` holds them, and print them."""
+    with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("choosing on inner folds", total=FOLDS * SEARCHES)
+        found = select(load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, lambda: progress.advance(task))
+    for fold, settings in enumerate(found, 1):
+        print(f"fold {fold:>2}   {settings}")
+    return [asdict(settings) for settings in found]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: matrices this small are slower on two. Afterwards as many as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def blaming(ops: str) -> Iterator[None]:
+    """What a student's function raises, said in one sentence."""
+    try:
+        yield
+    except AutogradCheckError:
+        raise
+    except Exception as error:
+        if ops == "solutions":
+            raise
+        says = f"Training with your layers stopped: {type(error).__name__}: {error}"
+        raise SubmissionError(f"{says}. `autograd-check check` finds the layer that is wrong.") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m solutions.train`; exit code 0, or 2 where it could not run."""
+    parser = argparse.ArgumentParser(prog="python -m solutions.train", description="Train with hand-written gradients only.")
+    parser.add_argument("--network", choices=NETWORKS, default="mlp")
+    parser.add_argument("--ops", choices=("solutions", "lessons"), default="solutions", help="whose layers")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial parameters")
+    parser.add_argument("--samples", type=int, help="train on a stratified subset of this size")
+    parser.add_argument("--format", choices=("text", "json"), default="text", dest="output")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the curves to this PNG or SVG file")
+    parser.add_argument("--select", action="store_true", help="choose the settings again, on inner folds (some minutes)")
+    options = vars(parser.parse_args(arguments))
+    try:
+        if options.pop("select"):
+            select_command(options["samples"])
+        else:
+            train_command(**options)
+    except AutogradCheckError as error:
+        print(f"solutions.train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
