@@ -1,1 +1,46 @@
-"""Hand-written gradients, verified and explained. Importing this package imports nothing else."""
+"""Hand-written gradients, verified and explained. The public names; importing this package does not import torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from autograd_check.errors import AutogradCheckError, CourseError, GradientError, SubmissionError
+
+if TYPE_CHECKING:
+    from autograd_check.api import check_vjp, gradcheck, gradgradcheck
+    from autograd_check.verify.finding import Diagnosis, Finding, Mismatch, Status
+    from autograd_check.verify.report import Report
+
+__all__ = [
+    "AutogradCheckError",
+    "CourseError",
+    "Diagnosis",
+    "Finding",
+    "GradientError",
+    "Mismatch",
+    "Report",
+    "Status",
+    "SubmissionError",
+    "check_vjp",
+    "gradcheck",
+    "gradgradcheck",
+]
+
+_HOMES = {
+    "check_vjp": "api",
+    "gradcheck": "api",
+    "gradgradcheck": "api",
+    "Report": "verify.report",
+    "Diagnosis": "verify.finding",
+    "Finding": "verify.finding",
+    "Mismatch": "verify.finding",
+    "Status": "verify.finding",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: the mathematics needs torch, a course's status does not."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -101,7 +101,7 @@ _SESSIONS: pytest.StashKey[dict[Path, Session]] = pytest.StashKey()
 
 def item_names(lesson: Lesson) -> list[str]:
     """The items of a lesson: `out` (a function's name where there are several), `dw`, ..., and `conventions`."""
-    from autograd_check.course.spec import Pair, Properties
+    from autograd_check.course.spec import Pair, Properties, Stateful, Stochastic
 
     names: list[str] = []
     for task in lesson.tasks:
@@ -110,21 +110,20 @@ def item_names(lesson: Lesson) -> list[str]:
             names += [out if claim.subject == "out" else claim.subject for claim in task.properties if not claim.convention]
         else:
             names.append(out)
-        if isinstance(task, Pair):
+        if isinstance(task, (Pair, Stateful, Stochastic)):
             names += [f"d{primal}" for primal in task.wrt]
     return [*dict.fromkeys(names), CONVENTIONS]
 
 
 def sorted_in(findings: Iterable[Finding], names: list[str]) -> dict[str, list[Finding]]:
-    """Findings by item name; one about anything else (a file that cannot be read) belongs to every item."""
+    """Findings by item name; one about anything else (a file that cannot be read) belongs to the first item."""
     from autograd_check.grade.record import root_subject
     from autograd_check.verify.finding import Kind
 
     groups: dict[str, list[Finding]] = {name: [] for name in names}
     for finding in findings:
         name = CONVENTIONS if finding.kind is Kind.CONVENTION else root_subject(finding.subject)
-        for known in [name] if name in groups else names:
-            groups[known].append(finding)
+        groups[name if name in groups else names[0]].append(finding)
     return groups
 
 

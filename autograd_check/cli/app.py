@@ -11,7 +11,7 @@ import typer
 
 from autograd_check.cli import bench, check, derive, doctor, hint, listing, reset, status, stubs, train
 from autograd_check.errors import AutogradCheckError
-from autograd_check.report.console import make_console
+from autograd_check.report.console import complain
 
 EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook"}
 
@@ -45,5 +45,5 @@ def main() -> None:
         if isinstance(error, ModuleNotFoundError) and extra is None:
             raise
         advice = f" It comes with: pip install 'autograd-check[{extra}]'" if extra else ""
-        make_console(stderr=True).print(f"autograd-check: {error}{advice}")
+        complain(f"autograd-check: {error}{advice}")
         sys.exit(2)

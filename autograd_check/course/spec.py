@@ -76,7 +76,8 @@ class Pair:
     `oracle` takes the same primals and hyperparameters, is built from torch's own functions, and returns `out` alone.
     `wrt` are the primals that get a gradient, in order. `leaves` names the parts of a nested primal's tuples
     (`{"params": ("w", "b")}` reports `dparams[2].w`). `refuses` are probes whose forward must raise `ValueError` (see
-    `Probe`). `bench` is the size at which speed is measured (the first probe if there is none).
+    `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
+    definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Pair:
     refuses: tuple[Probe, ...] = ()
     leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bench: Probe | None = None
+    readings: tuple[Callable[..., Any], ...] = ()
 
     @property
     def forward(self) -> str:

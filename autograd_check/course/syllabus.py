@@ -47,28 +47,26 @@ def _unit(unit: str, lessons: list[CourseLesson]) -> list[str]:
 def _checks(task: Task) -> str:
     names = " and ".join(f"`{name}`" for name in task.functions)
     match task:
-        case Pair():
-            gradients = ", ".join(f"`d{name}`" for name in task.wrt)
-            return f"{names}: the value of `out` and {gradients} ({'; '.join(probe.name for probe in task.probes)})"
-        case Stateful():
-            gradients = ", ".join(f"`d{name}`" for name in task.wrt)
-            return f"{names}: the value of `out` and {gradients} in every call ({'; '.join(run.name for run in task.runs)})"
-        case Stochastic():
-            gradients = ", ".join(f"`d{name}`" for name in task.wrt)
-            rates = ", ".join(f"{rate:g}" for rate in task.rates)
-            return f"{names}: rate, scale and independence of what is dropped, and {gradients}, for p of {rates}"
-        case Plain():
-            return f"{names}: its value ({'; '.join(probe.name for probe in task.probes)})"
-        case UpdateRule():
-            return f"{names}: {task.steps} steps beside torch.optim, with {len(task.hypers)} settings"
-        case Initialiser():
-            return f"{names}: mean, spread and a {task.law} distribution"
-        case Checker():
-            return f"{names}: its order, and which claimed gradients of {len(task.scalars)} functions pass it"
-        case WriteTheTest():
-            return f"{names}: {len(task.wrong)} planted bugs to catch, {len(task.right)} right implementations to accept"
-        case Properties():
-            return f"{names}: {', '.join(claim.check for claim in task.properties)}"
+        case Pair(wrt=wrt, probes=probes) | Stochastic(wrt=wrt, probes=probes):
+            return f"{names}: {_gradients(wrt)} ({'; '.join(probe.name for probe in probes)})"
+        case Stateful(wrt=wrt, runs=runs):
+            return f"{names}: {_gradients(wrt)}, call after call ({'; '.join(run.name for run in runs)})"
+        case Plain(probes=probes):
+            return f"{names}: its value ({'; '.join(probe.name for probe in probes)})"
+        case UpdateRule(steps=steps, hypers=hypers):
+            return f"{names}: {steps} steps beside torch.optim, with {len(hypers)} settings"
+        case Initialiser(law=law):
+            return f"{names}: mean, spread and a {law} distribution"
+        case Checker(scalars=scalars):
+            return f"{names}: its values, its order, and which gradients it lets through, for {len(scalars)} functions"
+        case WriteTheTest(wrong=wrong, right=right):
+            return f"{names}: rejects {len(wrong)} implementations with a bug and accepts {len(right)} without"
+        case Properties(properties=properties):
+            return f"{names}: {', '.join(claim.check for claim in properties)}"
+
+
+def _gradients(wrt: tuple[str, ...]) -> str:
+    return "the value of `out` and " + ", ".join(f"`d{name}`" for name in wrt)
 
 
 def _hours(minutes: int) -> str:

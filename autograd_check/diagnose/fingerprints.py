@@ -23,14 +23,23 @@ class Fingerprint:
 
 
 def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]) -> Diagnosis | None:
-    """The first mistake whose wrong gradients equal the ones at hand on every probe."""
-    for fingerprint in fingerprints:
-        if all(_equals(piece, fingerprint) for piece in evidence):
-            says = f"Your numbers are exactly those of a known mistake: {fingerprint.name}."
-            return Diagnosis(fingerprint.cause, says, {"mistake": fingerprint.name, "probes": len(evidence)})
-    return None
+    """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one."""
+    alike = [known for known in fingerprints if all(_equals(piece, known, piece.subject) for piece in evidence)]
+    if not alike:
+        return None
+    best = next((known for known in alike if all(_equals_all(piece, known) for piece in evidence)), alike[0])
+    says = f"Your numbers are exactly those of a known mistake: {best.name}."
+    return Diagnosis(best.cause, says, {"mistake": best.name, "probes": len(evidence)})
 
 
-def _equals(piece: Evidence, fingerprint: Fingerprint) -> bool:
-    mine = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
+def _equals(piece: Evidence, fingerprint: Fingerprint, subject: str) -> bool:
+    mine = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(subject)
     return isinstance(mine, Tensor) and close(piece.got, mine) and not close(mine, piece.expected)
+
+
+def _equals_all(piece: Evidence, fingerprint: Fingerprint) -> bool:
+    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout)
+    return all(
+        isinstance(mine, Tensor) and isinstance(theirs.get(subject), Tensor) and close(mine, theirs[subject])
+        for subject, mine in piece.got_all.items()
+    )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from autograd_check.course.load import CourseLesson
-from autograd_check.course.spec import Pair, Stateful, Stochastic, Task, UpdateRule
+from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
 from autograd_check.grade.context import Context
 from autograd_check.grade.fingerprints import LessonFingerprints
+from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
-from autograd_check.grade.record import LessonRecord, root_subject
+from autograd_check.grade.record import LessonRecord
 from autograd_check.run.executor import InProcess
-from autograd_check.run.policy import Violation, violations
+from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+
+STOPS = re.compile(r"\b(?:breakpoint|set_trace)\(")
+A_DAY = 86_400.0
 
 
 def grade_lesson(
@@ -46,16 +51,18 @@ def grade_lesson(
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
         return _record(lesson, filename, [_untouched(lesson)], "not run", borrowed)
+    banned = violations(
+        source,
+        lesson.spec.functions,
+        forbids=lesson.spec.forbids,
+        allows=lesson.spec.allows,
+        lessons=tuple(dependencies or ()),
+    )
+    if any(not violation.function for violation in banned):
+        return _record(lesson, filename, rejected(lesson.spec, banned), "not run", borrowed)
     with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
         findings = grade_candidate(lesson, candidate, seed=seed, directions=directions)
-        banned = violations(
-            source,
-            lesson.spec.functions,
-            forbids=lesson.spec.forbids,
-            allows=lesson.spec.allows,
-            lessons=tuple(dependencies or ()),
-        )
-        return _record(lesson, filename, _with_violations(lesson, findings, banned), candidate.isolation, borrowed)
+        return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
 
 
 def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, directions: int = 2) -> list[Finding]:
@@ -71,7 +78,12 @@ def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0
 def open_candidate(
     source: str, filename: str, zygote: Zygote | None, dependencies: Mapping[str, str]
 ) -> AbstractContextManager[Candidate]:
-    """The code under test, in a process forked from the zygote or in this one."""
+    """The code under test, in a process forked from the zygote or in this one.
+
+    Code that stops in a debugger runs here without a deadline, and what it prints is shown: somebody is typing at a prompt.
+    """
+    if zygote is None and STOPS.search(source):
+        return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, capture=False)
     if zygote is None:
         return InProcess(source, filename, dependencies=dependencies)
     return zygote.candidate(source, filename, dependencies=dependencies)
@@ -101,28 +113,3 @@ def _same_code(one: str, other: str) -> bool:
 def _untouched(lesson: CourseLesson) -> Finding:
     text = f"{lesson.spec.name} is as it was handed out: find what is wrong in it, and mend it"
     return Finding("changed", "out", "", Status.TODO, text, Kind.VALUE, None, Diagnosis("not_implemented", text))
-
-
-def _with_violations(lesson: CourseLesson, findings: list[Finding], banned: tuple[Violation, ...]) -> list[Finding]:
-    """Findings of a function that uses what is forbidden give way to one that says so, with zero for what it computes."""
-    if not banned or any(finding.status is Status.TODO for finding in findings):
-        return findings
-    pairs = [task for task in lesson.spec.tasks if isinstance(task, (Pair, Stateful, Stochastic))]
-    added: list[Finding] = []
-    gone: set[str] = set()
-    for violation in banned:
-        text = f"{violation.function or 'the file'} uses {violation.name} (line {violation.line}): {violation.reason}"
-        diagnosis = Diagnosis("forbidden_operation", text, {"line": violation.line, "name": violation.name})
-        backward = next((pair for pair in pairs if pair.backward == violation.function), None)
-        several = len(lesson.spec.tasks) > 1
-        if backward is not None:
-            subjects = [(f"d{name}", Kind.GRADIENT) for name in backward.wrt]
-        else:
-            owner = next((task for task in lesson.spec.tasks if violation.function in task.functions), lesson.spec.tasks[0])
-            subjects = [(owner.functions[0] if several else "out", Kind.VALUE)]
-        for subject, kind in subjects:
-            if subject not in gone:
-                added.append(Finding("allowed operations", subject, "", Status.FAILED, text, kind, None, diagnosis))
-                gone.add(subject)
-    kept = [finding for finding in findings if root_subject(finding.subject) not in gone]
-    return added + kept

@@ -60,6 +60,11 @@ class Parting:
     says: str
     mismatch: Mismatch | None = None
 
+    @property
+    def size(self) -> float:
+        """The relative error; infinite where there is no number for it."""
+        return self.mismatch.relative_error if self.mismatch is not None else float("inf")
+
 
 def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[list[Tensor]]]:
     """Starts and a gradient for each of `steps` steps. The first entry of the vector never gets one: a unit that is dead."""
@@ -93,16 +98,25 @@ def twin(task: UpdateRule, starts: Params, gradients: Sequence[Params], hyper: M
 
 
 def parting(one: Run, tolerance: float) -> Parting | None:
-    """The first step at which the code's own parameters differ by more than `tolerance`, relative and absolute."""
+    """The first step at which the code's own parameters differ by more than `tolerance`, relative and absolute.
+
+    Of several parameters that differ there, the one with the largest error.
+    """
     for step, (own, right) in enumerate(zip(one.own, one.twin, strict=False), 1):
-        for position, (mine, expected) in enumerate(zip(own, right, strict=True)):
-            says = _form(mine, expected)
-            if says:
-                return Parting(step, position, says)
-            mismatch = compare(mine.to(expected.dtype), expected, tolerance * expected.abs() + tolerance)
-            if mismatch is not None:
-                return Parting(step, position, mismatch_text(mismatch), mismatch)
+        pairs = enumerate(zip(own, right, strict=True))
+        found = [_part(step, position, mine, expected, tolerance) for position, (mine, expected) in pairs]
+        apart = [part for part in found if part is not None]
+        if apart:
+            return max(apart, key=lambda part: part.size)
     return None
+
+
+def _part(step: int, position: int, mine: Any, expected: Tensor, tolerance: float) -> Parting | None:
+    says = _form(mine, expected)
+    if says:
+        return Parting(step, position, says)
+    mismatch = compare(mine.to(expected.dtype), expected, tolerance * expected.abs() + tolerance)
+    return None if mismatch is None else Parting(step, position, mismatch_text(mismatch), mismatch)
 
 
 def _form(mine: Any, expected: Tensor) -> str:
@@ -112,6 +126,11 @@ def _form(mine: Any, expected: Tensor) -> str:
     if mine.shape != expected.shape:
         return f"a parameter of shape {shape_text(expected.shape)} became one of shape {shape_text(mine.shape)}"
     return ""
+
+
+def moves(steps: Sequence[Sequence[Any]], starts: Params) -> Tensor:
+    """How far every parameter has come from its start after every step, in one vector."""
+    return flat(steps) - flat([starts] * len(steps))
 
 
 def flat(steps: Sequence[Sequence[Any]]) -> Tensor:

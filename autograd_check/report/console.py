@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 
 from rich.console import Console
 from rich.text import Text
@@ -20,3 +21,9 @@ def show(text: Text) -> None:
     """Print a text that is already wrapped."""
     text.rstrip()
     make_console().print(text, soft_wrap=True)
+
+
+def complain(message: str) -> None:
+    """Print an error to stderr, wrapped; paths are never broken."""
+    lines = (textwrap.fill(line, COLUMNS, break_long_words=False, break_on_hyphens=False) for line in message.split("\n"))
+    make_console(stderr=True).print("\n".join(lines), soft_wrap=True)

@@ -93,14 +93,19 @@ class _Judge:
         self._lessons = lessons
 
     def loading(self, tree: ast.Module) -> Iterator[Violation]:
-        """Dangerous imports and changes of torch itself among the statements that run when the file is loaded."""
-        for statement, _ in running_statements(tree.body):
+        """Dangerous modules at work, and changes of torch itself, among the statements that run when the file is loaded.
+
+        An import alone does nothing: notebooks are full of imports that no layer uses.
+        """
+        statements = [statement for statement, _ in running_statements(tree.body)]
+        used = {node.id for statement in statements for node in _at_once(statement) if isinstance(node, ast.Name)}
+        for statement in statements:
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                yield from self._dangerous(statement)
+                yield from self._dangerous(statement, used)
             elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 for node in ast.walk(statement):
                     if isinstance(node, (ast.Import, ast.ImportFrom)):
-                        yield from self._dangerous(node)
+                        yield from self._dangerous(node, used)
                     elif isinstance(node, ast.Name) and node.id in ("__import__", "exec", "eval", "__builtins__"):
                         yield from self._builtin(node)
                 yield from self._patches(statement)
@@ -133,9 +138,9 @@ class _Judge:
         for path in [*aliases.values(), *stars]:
             yield from self._path(path, statement.lineno)
 
-    def _dangerous(self, statement: ast.Import | ast.ImportFrom) -> Iterator[Violation]:
+    def _dangerous(self, statement: ast.Import | ast.ImportFrom, used: Collection[str]) -> Iterator[Violation]:
         aliases, stars = imported(statement)
-        for path in [*aliases.values(), *stars]:
+        for path in [*(path for name, path in aliases.items() if name in used), *stars]:
             root = path.partition(".")[0]
             if root in rules.DANGEROUS_IMPORTS and not self._allowed(path) and root not in self._lessons:
                 yield Violation("", root, statement.lineno, f"{rules.OUTSIDE}; remove the import")
@@ -228,6 +233,17 @@ class _Judge:
 
     def _allowed(self, path: str) -> bool:
         return any(path == name or path.startswith(f"{name}.") for name in self._allows)
+
+
+def _at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node under one that is evaluated when the statement runs: all but the bodies of functions."""
+    yield node
+    for field, value in ast.iter_fields(node):
+        if field == "body" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from _at_once(child)
 
 
 def _is_private(name: str) -> bool:

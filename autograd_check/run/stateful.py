@@ -50,5 +50,5 @@ def split_state(name: str, result: Any, given: Any) -> tuple[Any, Any, Any]:
             return first, cache["state"], cache
         if given is not None:
             return first, given, cache
-    returned = f"{len(items)} values" if items else "None" if result is None else f"one {type_name(result)}"
+    returned = f"{len(items)} values" if items else "None" if result is None else f"one {type_name(result).rpartition('.')[2]}"
     raise WrongArity(f"{name} must return (out, state, cache); it returned {returned}")

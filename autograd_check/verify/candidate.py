@@ -94,8 +94,8 @@ class Point:
     hyper: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Candidate(Protocol):
-    """What checks may ask of the code under test. Every method returns; none raises for what the student's code does."""
+class PairCandidate(Protocol):
+    """What checks of a forward and a backward may ask. Every method returns; none raises for what the code under test does."""
 
     isolation: str
 
@@ -105,10 +105,6 @@ class Candidate(Protocol):
 
     def loaded(self) -> Outcome:
         """What came of running the file itself."""
-        ...
-
-    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
-        """Call a plain function; `Seed` and `Code` arguments are made into generators and functions on the other side."""
         ...
 
     def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
@@ -129,6 +125,14 @@ class Candidate(Protocol):
 
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """`torch.autograd` of the code's own forward: a list of gradients in the order of `wrt` (None where the tape is cut)."""
+        ...
+
+
+class Candidate(PairCandidate, Protocol):
+    """What checks of any task may ask of the code under test."""
+
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
+        """Call a plain function; `Seed` and `Code` arguments are made into generators and functions on the other side."""
         ...
 
     def operations(

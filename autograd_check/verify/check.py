@@ -6,31 +6,29 @@ own forward. A failed check skips what depends on it, and says so. Every gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograd_check.verify.candidate import Candidate, Point
+from autograd_check.verify.candidate import PairCandidate
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.contract import (
     check_aliases,
     check_cache_reusable,
     check_count,
     check_float32,
+    check_forward_repeatable,
     check_linear,
     check_out_form,
     check_repeatable,
     check_unchanged,
     failure_finding,
 )
+from autograd_check.verify.differencing import Explain, check_differences
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.probes import ProbeResult, probe_vjp
-from autograd_check.verify.trial import Trial, try_case, unpack
-from autograd_check.verify.values import check_convention, check_gradient, check_out, evidence
-
-Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
-"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
+from autograd_check.verify.trial import Trial, try_case
+from autograd_check.verify.values import check_convention, check_gradient, check_gradient_form, check_out, evidence
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -50,7 +48,7 @@ def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
 
 def check_pair(
-    candidate: Candidate,
+    candidate: PairCandidate,
     names: PairNames,
     cases: Sequence[Case],
     *,
@@ -82,11 +80,11 @@ def check_pair(
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         findings += _conventions(candidate, names, sound[0], cases, seed)
-        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions)
+        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions, explain)
     return condense(findings)
 
 
-def _trials(candidate: Candidate, names: PairNames, cases: Sequence[Case], seed: int) -> Iterator[Trial]:
+def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int) -> Iterator[Trial]:
     """One trial a case, up to the first that cost the process: code that hangs once would hang on every case."""
     for number, case in enumerate(cases):
         trial = try_case(candidate, names, case, seed=seed * 1009 + number, full=True)
@@ -96,7 +94,7 @@ def _trials(candidate: Candidate, names: PairNames, cases: Sequence[Case], seed:
             return
 
 
-def _unusable(candidate: Candidate, names: PairNames) -> list[Finding]:
+def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
     """Findings where the file did not load or a function is missing; else nothing."""
     gradients = [f"d{name}" for name in names.wrt]
     loaded = candidate.loaded()
@@ -124,9 +122,12 @@ def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
         if failed.status is Status.TODO:
             return [failed] + [replace(failed, subject=subject, kind=Kind.GRADIENT) for subject in gradients]
         return [failed] + [_skipped("runs", subject, where, f"{names.forward} does not run here") for subject in gradients]
-    findings = list(check_out_form(trial, names))
-    if not any(finding.kind is Kind.VALUE for finding in findings):
-        findings += check_out(trial, names)
+    if names.oracle is None:
+        findings = list(check_forward_repeatable(trial, names))
+    else:
+        findings = list(check_out_form(trial, names))
+        if not any(finding.kind is Kind.VALUE for finding in findings):
+            findings += check_out(trial, names)
     findings += check_unchanged(trial, names)
     if trial.backward_failure is not None:
         failure = trial.backward_failure
@@ -136,8 +137,7 @@ def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
     findings += check_count(trial, names)
     findings += check_aliases(trial, names)
     for gradient in trial.gradients.values():
-        if gradient.subject in trial.reference.grads:
-            findings += check_gradient(gradient, trial, names)
+        findings += (check_gradient if names.oracle else check_gradient_form)(gradient, trial, names)
     findings += check_linear(trial, names)
     findings += check_repeatable(trial, names)
     return findings
@@ -148,7 +148,7 @@ def _skipped(check: str, subject: str, where: str, reason: str) -> Finding:
 
 
 def _explained(
-    candidate: Candidate,
+    candidate: PairCandidate,
     names: PairNames,
     trials: Sequence[Trial],
     findings: list[Finding],
@@ -182,14 +182,14 @@ def _explained(
     ]
 
 
-def _tape(candidate: Candidate, names: PairNames, trial: Trial) -> Mapping[str, Any]:
+def _tape(candidate: PairCandidate, names: PairNames, trial: Trial) -> Mapping[str, Any]:
     outcome = candidate.taped(names.forward, trial.case.point, trial.douts[0], names.wrt)
     if not outcome.ok or outcome.value is None:
         return {}
     return {f"d{name}": grad for name, grad in zip(names.wrt, outcome.value, strict=True) if grad is not None}
 
 
-def _conventions(candidate: Candidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int) -> list[Finding]:
+def _conventions(candidate: PairCandidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int) -> list[Finding]:
     """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
     findings: list[Finding] = []
     shared = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
@@ -207,7 +207,7 @@ def _conventions(candidate: Candidate, names: PairNames, first: Trial, cases: Se
         ("repeatable", names.backward),
         ("cache reusable", names.backward),
         ("aliasing", names.backward),
-        ("keeps float32", names.backward),
+        *([("keeps float32", names.backward)] if names.oracle is not None else []),
     ]
     return findings + [
         Finding(check, subject, first.case.name, Status.PASSED, "as it should be", Kind.CONVENTION)
@@ -217,13 +217,14 @@ def _conventions(candidate: Candidate, names: PairNames, first: Trial, cases: Se
 
 
 def _differences(
-    candidate: Candidate,
+    candidate: PairCandidate,
     names: PairNames,
     trials: Sequence[Trial],
     findings: Sequence[Finding],
     forward_right: bool,
     seed: int,
     directions: int,
+    explain: Explain,
 ) -> list[Finding]:
     """Finite differences of the code's own forward, for every gradient that is still in the running."""
     failed = {_root(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
@@ -244,39 +245,8 @@ def _differences(
     if not open_subjects:
         return results
     for trial in trials:
-        results += _difference(candidate, names, trial, open_subjects, seed, directions)
+        results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain)
     return results
-
-
-def _difference(
-    candidate: Candidate, names: PairNames, trial: Trial, wrt: Sequence[str], seed: int, directions: int
-) -> list[Finding]:
-    def sweep(points: Sequence[Point], signatures: bool) -> list[tuple[Any, bytes | None]]:
-        outcome = candidate.sweep(names.forward, points, signatures=signatures)
-        return list(outcome.value) if outcome.value is not None else [(None, None)] * len(points)
-
-    def regrad(point: Point) -> Mapping[str, Any] | None:
-        outcome = candidate.vjp(names.forward, names.backward, point, [trial.douts[0]])
-        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
-        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
-
-    grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    verdicts = probe_vjp(sweep, trial.case.point, grads, trial.douts[0], wrt=wrt, regrad=regrad, seed=seed, directions=directions)
-    return [_difference_finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()]
-
-
-def _difference_finding(subject: str, verdict: ProbeResult, probe: str) -> Finding:
-    if verdict.status is Status.PASSED:
-        text = "matches finite differences of your own forward"
-        return Finding("finite differences", subject, probe, Status.PASSED, text, Kind.GRADIENT)
-    if verdict.status is Status.FAILED:
-        text = (
-            f"along a random direction your forward changes by {verdict.numeric:.6g}, your {subject} says "
-            f"{verdict.analytic:.6g} (error bound {verdict.tolerance:.1g})"
-        )
-        return Finding("finite differences", subject, probe, Status.FAILED, text, Kind.GRADIENT)
-    text = f"finite differences cannot tell here: {verdict.reason}"
-    return Finding("finite differences", subject, probe, Status.INCONCLUSIVE, text, Kind.GRADIENT)
 
 
 def _root(subject: str) -> str:

@@ -203,6 +203,17 @@ def _same_bits(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
 
 
+def check_forward_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Two forward calls on the same inputs, with the same seed, give the same bits."""
+    pairs = zip(leaves(trial.out), leaves(trial.reference.out), strict=False)
+    if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in pairs):
+        text = "out differs between two calls with the same inputs and the same seed: nothing can be compared with it"
+        diagnosis = Diagnosis("nondeterministic", text)
+        yield Finding("repeatable", "out", trial.case.name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
+        return
+    yield Finding("repeatable", "out", trial.case.name, Status.PASSED, "the same twice", Kind.VALUE)
+
+
 def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iterator[Finding]:
     """A second backward with the same cache gives what the first one gave: `outcome` is of two calls that shared it."""
     text = ""

@@ -12,6 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 RATIO = 4.0
+ASYMPTOTIC = (8.0, 32.0)
+"""Between these two, the ratio of successive differences counts as the 16 of a second-order formula."""
+SIGNIFICANT = 3.0
+"""Differences below this many times their noise are noise."""
+VETO = 4.0
+"""A finer level overrules a coarser one from which it differs by more than this many combined errors."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Estimate:
     truncation: float
     roundoff: float
     step: float
-    settled: bool
+    settled: bool = False
 
     @property
     def error(self) -> float:
@@ -42,12 +48,12 @@ def measured_noise(values: Sequence[float]) -> float:
     return 2 * math.sqrt(sum(d * d for d in row) / len(row) / 70)
 
 
-def climb(quotients: Sequence[float], steps: Sequence[float], noise: float) -> Estimate:
-    """The best estimate on a ladder: `quotients` D(h) at falling `steps` h, `noise` of one difference.
+def levels(quotients: Sequence[float], steps: Sequence[float], noise: float) -> list[Estimate]:
+    """The estimate of every level of a ladder: `quotients` D(h) at falling `steps` h, `noise` of one difference.
 
-    An estimate that any finer level contradicts by more than four combined errors is vetoed (a large step aliases).
+    Truncation is the difference of the last two columns of Richardson's scheme, round-off 1.5·noise/h.
     """
-    candidates = [Estimate(quotients[0], math.inf, noise / steps[0], steps[0], False)]
+    found = [Estimate(quotients[0], math.inf, 1.5 * noise / steps[0], steps[0])]
     for level in range(1, len(quotients)):
         value = _richardson(quotients[level - 1], quotients[level], 16)
         error = abs(value - quotients[level])
@@ -56,7 +62,13 @@ def climb(quotients: Sequence[float], steps: Sequence[float], noise: float) -> E
             finer = _richardson(before, value, 256)
             if abs(finer - value) < error:
                 value, error = finer, abs(finer - value)
-        candidates.append(Estimate(value, error, 1.5 * noise / steps[level], steps[level], False))
+        found.append(Estimate(value, error, 1.5 * noise / steps[level], steps[level]))
+    return found
+
+
+def climb(quotients: Sequence[float], steps: Sequence[float], noise: float) -> Estimate:
+    """The best estimate of a ladder: of least error, and not contradicted by any finer level (a large step aliases)."""
+    candidates = levels(quotients, steps, noise)
     kept = [
         estimate
         for level, estimate in enumerate(candidates)
@@ -71,15 +83,16 @@ def _richardson(coarse: float, fine: float, power: int) -> float:
 
 
 def _contradicts(coarse: Estimate, fine: Estimate) -> bool:
-    return not abs(coarse.value - fine.value) <= 4 * (coarse.error + fine.error)
+    return math.isfinite(fine.value) and not abs(coarse.value - fine.value) <= VETO * (coarse.error + fine.error)
 
 
 def converged(quotients: Sequence[float], steps: Sequence[float], noise: float) -> bool:
-    """Whether the last differences fall like h² (by 8 to 32 a level) or have sunk below the noise."""
+    """Whether, twice in a row, the differences of successive levels fell like h² (by 8 to 32) or had sunk below the noise."""
     changes = [abs(a - b) for a, b in zip(quotients, quotients[1:], strict=False)]
-    for level in range(1, len(changes)):
-        if changes[level] <= 3 * noise / steps[level + 1]:
-            return True
-        if changes[level] > 0 and 8 <= changes[level - 1] / changes[level] <= 32:
-            return True
-    return False
+    drowned = [change <= SIGNIFICANT * noise / step for change, step in zip(changes, steps[1:], strict=True)]
+    orderly = [
+        drowned[level]
+        or (level > 0 and changes[level] > 0 and ASYMPTOTIC[0] <= changes[level - 1] / changes[level] <= ASYMPTOTIC[1])
+        for level in range(len(changes))
+    ]
+    return any(one and two for one, two in zip(orderly, orderly[1:], strict=False))

@@ -21,7 +21,10 @@ class Status(StrEnum):
     @property
     def severity(self) -> int:
         """Position from harmless (0, passed) to worst (error: the checker itself could not do its work)."""
-        return list(Status).index(self)
+        return _SEVERITY[self]
+
+
+_SEVERITY = {status: place for place, status in enumerate(Status)}
 
 
 def worst(statuses: Iterable[Status]) -> Status:

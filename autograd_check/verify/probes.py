@@ -1,7 +1,7 @@
-"""Gradients against finite differences of the forward, along a few random directions for each primal.
+"""Gradients against finite differences of the forward, along a few random directions for each tensor.
 
 A signed direction through every entry sees an error in any of them; the tolerance comes from the measured error of the
-difference quotient alone. One request serves all primals and directions at once, since a request may cross a socket.
+difference quotient alone. Requests are few and large, since they may cross a socket.
 """
 
 from __future__ import annotations
@@ -14,29 +14,35 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.differences import RATIO, Estimate, climb, converged, measured_noise
-from autograd_check.verify.directions import LARGEST_STEP, SMALLEST_STEP, direction
+from autograd_check.verify.differences import Estimate
+from autograd_check.verify.directions import KINDS, real_dtype
 from autograd_check.verify.finding import Status
-from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.ground import Careful, Ground, Sweep, make_ground
+from autograd_check.verify.lines import Line, draw_lines
+from autograd_check.verify.tree import is_differentiable, map_tensors
 
-Sweep = Callable[[Sequence[Point], bool], Sequence[tuple[Any, bytes | None]]]
 Regrad = Callable[[Point], Mapping[str, Any] | None]
 
 SAFETY = 8.0
 """Error bound over error estimate."""
 INCONCLUSIVE_SHARE = 0.05
 """A bound wider than this share of the signal decides nothing."""
-FIRST_LEVELS, MORE_LEVELS = 4, 3
+TIGHT = 1e-5
+"""Agreement to this share of the signal is no coincidence, however the ladder looked."""
+QUIET = 1e-10
+"""A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
 MOVES = 3
-KINDS = ("uniform", "relative")
+ON_A_KINK = "the point lies on a kink"
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The verdict of one primal's directions (the worst of them).
+    """The verdict on one primal: of its worst direction, or of those that could tell.
 
-    `numeric` and `analytic` are the two directional derivatives, `tolerance` the bound on their difference, `resolution` the
-    size of a single-entry error that would have been seen, `moved` whether the point lay on a kink and was moved.
+    `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference (made of
+    `truncation` and `roundoff` at the step `step`); `resolution` is the size of a single-entry error that would have been
+    seen, `moved` whether the point lay on a kink and was moved, `evaluations` how often the forward ran for this primal,
+    `leaf` the number of the tensor in a nested primal.
     """
 
     status: Status
@@ -47,15 +53,10 @@ class ProbeResult:
     moved: bool = False
     evaluations: int = 0
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One direction through one primal: the nest `u` of the primal's shape, and the step at which branches agree."""
-
-    primal: str
-    u: Any
-    step: float = LARGEST_STEP
+    truncation: float = 0.0
+    roundoff: float = 0.0
+    step: float = 0.0
+    leaf: int = 0
 
 
 def probe_vjp(
@@ -68,175 +69,179 @@ def probe_vjp(
     regrad: Regrad,
     seed: int,
     directions: int = 2,
+    base: Any = None,
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
 
-    Where the point lies on a kink it is moved a little, the gradient is taken there by `regrad`, and the result says so.
+    Args:
+        sweep: evaluates the forward at many points, with branch signatures where asked for.
+        point: the arguments; integer and boolean primals stay as they are.
+        grads: the gradients under test by primal, in the nest of the primal, for the cotangent `dout`.
+        dout: the cotangent, in the nest of the output.
+        wrt: names of the primals to check.
+        regrad: the gradients at another point: where the point lies on a kink it is moved a little, and the result says so.
+        seed: of the directions.
+        directions: how many for each tensor, alternating between uniform and relative sizes.
+        base: the output at the point, where it is known already.
+
     """
-    results = {name: ProbeResult(Status.INCONCLUSIVE, reason="the point lies on a kink") for name in wrt}
     generator = Generator().manual_seed(seed)
-    for move in range(MOVES + 1):
-        waiting = [name for name, result in results.items() if result.status is Status.INCONCLUSIVE]
-        here = point if move == 0 else _moved(point, waiting, generator)
-        slopes = grads if move == 0 else regrad(here)
-        if not waiting or slopes is None:
+    ground = make_ground(sweep, point, dout, base)
+    if ground is None:
+        return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
+    kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
+    results = _on(ground, grads, wrt, kinds, generator)
+    for _ in range(MOVES):
+        kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
+        if not kinked:
             break
-        found = _probe_at(sweep, here, slopes, dout, waiting, generator, directions)
-        results |= {name: replace(result, moved=move > 0) for name, result in found.items()}
+        elsewhere = _moved(point, kinked, generator)
+        slopes = regrad(elsewhere)
+        moved = make_ground(sweep, elsewhere, dout) if slopes is not None else None
+        if moved is None or slopes is None or not moved.pairing.regular(ground.base):
+            break
+        moved.counts.update(ground.counts)
+        found = _on(moved, slopes, kinked, kinds, generator)
+        results |= {name: replace(result, moved=True) for name, result in found.items()}
     return results
 
 
 def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
     def nudge(x: Tensor) -> Tensor:
-        if not x.is_floating_point():
+        if not is_differentiable(x) or not x.numel():
             return x
-        scale = x.abs().mean() if bool(x.any()) else torch.ones((), dtype=x.dtype)
-        return x + 2.0**-7 * scale * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        size = x.abs()[torch.isfinite(x)]
+        scale = float(size.mean()) if bool(size.any()) else 1.0
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(real_dtype(x))
+        return x + 2.0**-7 * scale * noise
 
     primals = {name: map_tensors(nudge, value) if name in names else value for name, value in point.primals.items()}
     return Point(primals, point.hyper)
 
 
-def _probe_at(
-    sweep: Sweep,
-    point: Point,
-    grads: Mapping[str, Any],
-    dout: Any,
-    names: Sequence[str],
-    generator: Generator,
-    directions: int,
+def _on(
+    ground: Ground, grads: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator
 ) -> dict[str, ProbeResult]:
-    lines = [
-        Line(name, _directions(point.primals[name], kind, generator))
-        for name in names
-        for kind in (KINDS[number % len(KINDS)] for number in range(directions))
-    ]
-    base, signature = sweep([point], True)[0]
-    if base is None:
-        return {name: ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here") for name in names}
-    settled = _settle(sweep, point, lines, signature)
-    found: dict[str, list[ProbeResult]] = {name: [] for name in names}
-    steady = [line for line in settled if line.step > 0]
-    for line, estimate in zip(steady, _estimates(sweep, point, steady, base, dout), strict=True):
-        found[line.primal].append(_verdict(line, estimate, grads[line.primal]))
-    return {
-        name: max(verdicts, key=lambda verdict: verdict.status.severity)
-        if verdicts
-        else ProbeResult(Status.INCONCLUSIVE, reason="the point lies on a kink")
-        for name, verdicts in found.items()
+    """The verdicts at one point: quick for what agrees at once, careful for the rest."""
+    lines = draw_lines(ground.point.primals, names, kinds, generator)
+    verdicts: list[tuple[Line, ProbeResult]] = []
+    rest: list[Line] = []
+    for line, estimate in zip(lines, ground.quick(lines), strict=True):
+        verdict = _judged(line, grads, estimate, agreement=True)
+        if verdict is None:
+            rest.append(line)
+        else:
+            verdicts.append((line, verdict))
+    verdicts += _carefully(ground, grads, rest, generator)
+    return {name: _combined(name, [v for v in verdicts if v[0].primal == name], ground) for name in names}
+
+
+def _carefully(
+    ground: Ground, grads: Mapping[str, Any], lines: Sequence[Line], generator: Generator, *, confirm: bool = True
+) -> list[tuple[Line, ProbeResult]]:
+    settled = ground.settle(lines) if lines else []
+    verdicts = [(line, ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=line.leaf)) for line in settled if not line.step]
+    steady = [line for line in settled if line.step]
+    measured = ground.careful(steady)
+    judged = [(line, _verdict(line, grads, careful, ground)) for line, careful in zip(steady, measured, strict=True)]
+    wrong = [line for line, verdict in judged if verdict.status is Status.FAILED]
+    if confirm and wrong:
+        judged = _confirmed(ground, grads, judged, wrong, generator)
+    return verdicts + judged
+
+
+def _confirmed(
+    ground: Ground,
+    grads: Mapping[str, Any],
+    judged: Sequence[tuple[Line, ProbeResult]],
+    wrong: Sequence[Line],
+    generator: Generator,
+) -> list[tuple[Line, ProbeResult]]:
+    """A failure stands where a second, independent direction of the same kind fails as well."""
+    fresh = {
+        (line.primal, line.leaf, line.kind): line
+        for kind in dict.fromkeys(line.kind for line in wrong)
+        for line in draw_lines(ground.point.primals, list(dict.fromkeys(w.primal for w in wrong)), (kind,), generator)
     }
-
-
-def _directions(primal: Any, kind: str, generator: Generator) -> Any:
-    return map_leaves(lambda leaf: direction(leaf, kind, generator) if is_differentiable(leaf) else leaf, primal)
-
-
-def _shifted(point: Point, line: Line, t: float) -> Point:
-    """x + t·u in one primal, the others as they are."""
-    pairs = iter(leaves(line.u))
-    moved = map_leaves(
-        lambda leaf: leaf + t * u if (u := next(pairs)) is not leaf and is_differentiable(leaf) else leaf,
-        point.primals[line.primal],
-    )
-    return Point({**point.primals, line.primal: moved}, point.hyper)
-
-
-def _settle(sweep: Sweep, point: Point, lines: Sequence[Line], signature: bytes | None) -> list[Line]:
-    """Shrink each line's step until both ends run, are finite and take the branches of the middle; step 0 where none does."""
-    settled: list[Line] = list(lines)
-    open_lines = list(range(len(lines)))
-    while open_lines:
-        ends = [_shifted(point, settled[k], sign * settled[k].step) for k in open_lines for sign in (1, -1)]
-        answers = sweep(ends, True)
-        still = []
-        for place, k in enumerate(open_lines):
-            if all(_regular(out, mark, signature) for out, mark in answers[2 * place : 2 * place + 2]):
-                continue
-            step = settled[k].step / RATIO
-            settled[k] = replace(settled[k], step=step if step >= 2 * SMALLEST_STEP else 0.0)
-            if settled[k].step:
-                still.append(k)
-        open_lines = still
-    return settled
-
-
-def _regular(out: Any, mark: bytes | None, signature: bytes | None) -> bool:
-    return out is not None and mark == signature and all(bool(torch.isfinite(x).all()) for x in leaves(out) if is_tensor(x))
-
-
-def _estimates(sweep: Sweep, point: Point, lines: Sequence[Line], base: Any, dout: Any) -> list[Estimate]:
-    """The directional derivative along every line, from one or two requests for all."""
-    if not lines:
-        return []
-    spacing = [min(4 * SMALLEST_STEP, line.step) for line in lines]
-    shifts = [
-        [k * gap for k in (-3, -2, -1, 1, 2, 3)] + [s * line.step / RATIO**n for n in range(FIRST_LEVELS) for s in (1, -1)]
-        for line, gap in zip(lines, spacing, strict=True)
+    again = [fresh[key] for key in dict.fromkeys((w.primal, w.leaf, w.kind) for w in wrong)]
+    second = {
+        (line.primal, line.leaf, line.kind): verdict
+        for line, verdict in _carefully(ground, grads, again, generator, confirm=False)
+    }
+    doubt = "one direction disagrees and another does not"
+    return [
+        (line, verdict)
+        if verdict.status is not Status.FAILED or second[line.primal, line.leaf, line.kind].status is Status.FAILED
+        else (line, replace(verdict, status=Status.INCONCLUSIVE, reason=doubt))
+        for line, verdict in judged
     ]
-    rows = _evaluate(sweep, point, lines, shifts)
-    model = 2 * torch.finfo(torch.float64).eps * _norm(base, dout)
-    estimates: list[Estimate] = []
-    again: list[int] = []
-    quotients: list[list[float]] = []
-    noises: list[float] = []
-    for line, row in zip(lines, rows, strict=True):
-        tiny = [_pair(out, base, dout) for out in row[:6]]
-        noises.append(max(model, measured_noise([*tiny[:3], 0.0, *tiny[3:]])))
-        quotients.append(_quotients(row[6:], dout, line.step))
-        steps = [line.step / RATIO**n for n in range(FIRST_LEVELS)]
-        estimates.append(climb(quotients[-1], steps, noises[-1]))
-        if not converged(quotients[-1], steps, noises[-1]):
-            again.append(len(estimates) - 1)
-    if again:
-        finer = [
-            [s * lines[k].step / RATIO**n for n in range(FIRST_LEVELS, FIRST_LEVELS + MORE_LEVELS) for s in (1, -1)]
-            for k in again
-        ]
-        for k, row in zip(again, _evaluate(sweep, point, [lines[k] for k in again], finer), strict=True):
-            quotients[k] += _quotients(row, dout, lines[k].step / RATIO**FIRST_LEVELS)
-            steps = [lines[k].step / RATIO**n for n in range(len(quotients[k]))]
-            estimates[k] = climb(quotients[k], steps, noises[k])
-    return estimates
 
 
-def _evaluate(sweep: Sweep, point: Point, lines: Sequence[Line], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
-    points = [_shifted(point, line, t) for line, row in zip(lines, shifts, strict=True) for t in row]
-    answers = iter(sweep(points, False))
-    return [[next(answers)[0] for _ in row] for row in shifts]
-
-
-def _quotients(row: Sequence[Any], dout: Any, first_step: float) -> list[float]:
-    pairs = zip(row[::2], row[1::2], strict=True)
-    return [_pair(plus, minus, dout) / (2 * first_step / RATIO**n) for n, (plus, minus) in enumerate(pairs)]
-
-
-def _pair(one: Any, other: Any, dout: Any) -> float:
-    """⟨dout, one − other⟩, subtracted before it is summed; nan where a value is missing."""
-    if one is None or other is None:
-        return float("nan")
-    triples = zip(leaves(one), leaves(other), leaves(dout), strict=True)
-    return sum(
-        float(((a - b) * d).sum(dtype=torch.float64)) for a, b, d in triples if is_differentiable(a) and is_differentiable(d)
+def _result(line: Line, grads: Mapping[str, Any], estimate: Estimate) -> tuple[ProbeResult, float]:
+    """What an estimate says, still undecided, and the signal: the size of what is being compared."""
+    analytic, size = line.slope(grads[line.primal])
+    tolerance = SAFETY * estimate.error + 8 * float(torch.finfo(real_dtype(line.u)).eps) * size
+    result = ProbeResult(
+        Status.PASSED,
+        numeric=estimate.value,
+        analytic=analytic,
+        tolerance=tolerance,
+        resolution=tolerance / line.narrowest,
+        truncation=estimate.truncation,
+        roundoff=estimate.roundoff,
+        step=estimate.step,
+        leaf=line.leaf,
     )
+    return result, max(abs(estimate.value), size)
 
 
-def _norm(base: Any, dout: Any) -> float:
-    pairs = zip(leaves(base), leaves(dout), strict=True)
-    return float(sum(float((a * d).to(torch.float64).pow(2).sum()) for a, d in pairs if is_differentiable(a)) ** 0.5)
+def _judged(line: Line, grads: Mapping[str, Any], estimate: Estimate, *, agreement: bool) -> ProbeResult | None:
+    """`passed` where the two slopes agree too well for coincidence, else None: not decided."""
+    result, signal = _result(line, grads, estimate)
+    agrees = abs(result.numeric - result.analytic) <= result.tolerance <= TIGHT * signal
+    return result if agreement and agrees else None
 
 
-def _verdict(line: Line, estimate: Estimate, grad: Any) -> ProbeResult:
-    products = [(g * u).to(torch.float64) for g, u in zip(leaves(grad), leaves(line.u), strict=True) if is_differentiable(u)]
-    analytic = sum(float(product.sum()) for product in products)
-    size = sum(float(product.pow(2).sum()) for product in products) ** 0.5
-    tolerance = SAFETY * estimate.error + 8 * torch.finfo(torch.float64).eps * size
-    widest = max((float(u.abs().max()) for u in leaves(line.u) if is_differentiable(u) and u.numel()), default=1.0)
-    result = ProbeResult(Status.PASSED, estimate.value, analytic, tolerance, tolerance / widest)
-    signal = max(abs(estimate.value), size)
-    if not estimate.settled:
+def _verdict(line: Line, grads: Mapping[str, Any], careful: Careful, ground: Ground) -> ProbeResult:
+    result, signal = _result(line, grads, careful.estimate)
+    gap = abs(result.numeric - result.analytic)
+    if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
+        return replace(result, status=Status.FAILED, reason="the gradient is not finite")
+    if gap != gap or gap == float("inf"):
+        return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
+    if gap > result.tolerance:
+        if careful.kinked(gap):
+            return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
+        if careful.estimate.settled or careful.steady(gap):
+            return replace(result, status=Status.FAILED, reason="the slopes differ")
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
-    if not abs(estimate.value - analytic) <= tolerance:
-        return replace(result, status=Status.FAILED)
-    if tolerance > INCONCLUSIVE_SHARE * signal and signal > 0:
+    if result.tolerance <= TIGHT * signal:
+        return result
+    rounding = 2 * careful.estimate.roundoff
+    if signal <= max(rounding, careful.estimate.error) and result.tolerance <= QUIET * ground.pairing.size():
+        return replace(result, reason="no larger than rounding")
+    if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
         return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
+    if not careful.estimate.settled:
+        return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
+
+
+def _combined(name: str, verdicts: Sequence[tuple[Line, ProbeResult]], ground: Ground) -> ProbeResult:
+    """One verdict for a primal: failed where any direction fails, passed where every tensor has one that passes."""
+    count = ground.counts.get(name, 0)
+    if not verdicts:
+        return ProbeResult(Status.PASSED, evaluations=count, reason="it has no entries")
+    failed = [verdict for _, verdict in verdicts if verdict.status is Status.FAILED]
+    if failed:
+        return replace(failed[0], evaluations=count)
+    weakest: ProbeResult | None = None
+    for leaf in dict.fromkeys(verdict.leaf for _, verdict in verdicts):
+        of_leaf = [verdict for _, verdict in verdicts if verdict.leaf == leaf]
+        passed = [verdict for verdict in of_leaf if verdict.status is Status.PASSED]
+        best = min(passed or of_leaf, key=lambda verdict: verdict.resolution)
+        if not passed:
+            kinked = [verdict for verdict in of_leaf if verdict.reason == ON_A_KINK]
+            return replace(kinked[0] if kinked else best, evaluations=count)
+        weakest = best if weakest is None or best.resolution > weakest.resolution else weakest
+    return replace(weakest or verdicts[0][1], evaluations=count)

@@ -14,26 +14,30 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-SIGN_OF_INPUT = frozenset(
-    {"relu", "abs", "sign", "sgn", "threshold", "leaky_relu", "elu", "prelu", "rrelu", "celu", "selu", "hardshrink", "softshrink"}
-)
-TWO_SIDED = frozenset({"clamp", "clamp_min", "clamp_max", "hardtanh", "relu6", "hardswish", "hardsigmoid"})
-ORDER = frozenset({"maximum", "minimum", "fmax", "fmin"})
-ROUNDED = frozenset({"floor", "round", "ceil", "trunc"})
-EXTREME = frozenset({"amax", "amin", "max", "min"})
+from autograd_check.verify.decisions import decisions
+
+SMOOTH = b""
+"""The signature of a run that decided nothing: wherever it runs, it takes the same branches."""
+
+READS_VALUE = frozenset({"_local_scalar_dense", "equal", "item"})
+"""Operations that hand a value to python, where what it decides cannot be seen; the operations that follow can."""
 
 
 class BranchRecorder(TorchDispatchMode):
     """Records branch decisions and operations while it is active.
 
     Recorded are: boolean and integer results (comparisons, indices of max, sort, topk and pooling), the sign of what enters
-    relu, abs and their kin, where clamps hold, and which of two arguments maximum and minimum took.
+    relu, abs and their kin, where clamps hold, which of two arguments maximum and minimum took, and once a value was read
+    into python, the sequence of operations.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._hash = hashlib.blake2b(digest_size=16)
         self._seen: dict[str, None] = {}
+        self._decided = False
+        self._read = False
+        self._narrowed: dict[str, None] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -44,10 +48,19 @@ class BranchRecorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run the operation, and note its decisions."""
-        out = func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        out = func(*args, **named)
         name = func._schema.name.split("::")[1].rstrip("_")
         self._seen.setdefault(name)
-        self._note(name, args, out)
+        if name in READS_VALUE:
+            self._read = self._decided = True
+        if self._read:
+            self._hash.update(name.encode())
+        if name == "_to_copy" and _narrows(args[0], out):
+            self._narrowed.setdefault(str(out.dtype).removeprefix("torch."))
+        for decided in decisions(name, args, named, out):
+            self._decided = True
+            self._hash.update(decided.detach().contiguous().cpu().numpy().tobytes())
         return out
 
     @property
@@ -55,36 +68,18 @@ class BranchRecorder(TorchDispatchMode):
         """Distinct names of the aten operations that ran, in the order of their first use."""
         return tuple(self._seen)
 
+    @property
+    def narrowed(self) -> tuple[str, ...]:
+        """Lower precisions that values were converted to on the way ("float32")."""
+        return tuple(self._narrowed)
+
     def digest(self) -> bytes:
-        """The signature so far, 16 bytes."""
-        return self._hash.digest()
-
-    def _note(self, name: str, args: tuple[Any, ...], out: Any) -> None:
-        first = args[0] if args and isinstance(args[0], Tensor) else None
-        if first is not None and first.is_floating_point() and isinstance(out, Tensor):
-            if name in SIGN_OF_INPUT:
-                self._put(first > 0)
-            elif name in TWO_SIDED:
-                self._put(out == first)
-            elif name in ORDER:
-                self._put(first > args[1])
-            elif name in EXTREME and out.numel():
-                self._put(first == _spread(out, first, args))
-            elif name in ROUNDED:
-                self._put(out.to(torch.int64))
-        for result in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(result, Tensor) and not result.is_floating_point() and not result.is_complex():
-                self._put(result)
-
-    def _put(self, decisions: Tensor) -> None:
-        self._hash.update(decisions.detach().contiguous().cpu().numpy().tobytes())
+        """The signature so far: 16 bytes, or `SMOOTH` where nothing was decided."""
+        return self._hash.digest() if self._decided else SMOOTH
 
 
-def _spread(extreme: Tensor, x: Tensor, args: tuple[Any, ...]) -> Tensor:
-    """The result of amax or amin, broadcast over the axes that it was taken along."""
-    if extreme.dim() == x.dim() or extreme.dim() == 0:
-        return extreme
-    axes = args[1] if len(args) > 1 else ()
-    for axis in sorted(axis % x.dim() for axis in (axes if isinstance(axes, (list, tuple)) else (axes,))):
-        extreme = extreme.unsqueeze(axis)
-    return extreme
+def _narrows(before: Any, after: Any) -> bool:
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return False
+    both = before.dtype, after.dtype
+    return all(d.is_floating_point or d.is_complex for d in both) and torch.finfo(both[1]).eps > torch.finfo(both[0]).eps

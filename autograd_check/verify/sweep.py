@@ -1,28 +1,131 @@
-"""A forward at many points, on the side of the code under test."""
+"""A forward at many points, on the side of the code under test: one by one, or all at once where the function allows it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from autograd_check.verify.candidate import Point
+from autograd_check.verify.lines import Walk
 from autograd_check.verify.signature import BranchRecorder
+from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+
+Row = tuple[Any, bytes | None]
+
+WORTHWHILE = 4
+"""Fewer points than this are not worth a batch."""
+MOST = 2**17
+"""More entries of moving input than this gain nothing from a batch."""
+WORTH_A_TRY = 5e-4
+"""Seconds that a loop over the points must take before a batch is tried."""
+ROUNDING = 2**10
+"""A batched operation may add in another order; more ulps than this (of the largest entry) are another result."""
 
 
-def sweep(forward: Callable[..., Any], points: Sequence[Point], *, signatures: bool = False) -> list[tuple[Any, bytes | None]]:
+def sweep(forward: Callable[..., Any], points: Sequence[Point], *, signatures: bool = False) -> list[Row]:
     """`(out, signature)` at every point; `out` None where the forward raises, `signature` None if not asked for."""
-    return [_evaluate(forward, point, signatures) for point in points]
+    with torch.no_grad():
+        return [_evaluate(forward, point, signatures) for point in points]
 
 
-def _evaluate(forward: Callable[..., Any], point: Point, signature: bool) -> tuple[Any, bytes | None]:
+def _evaluate(forward: Callable[..., Any], point: Point, signature: bool) -> Row:
     try:
-        with torch.no_grad():
-            if not signature:
-                return forward(*point.primals.values(), **point.hyper), None
-            with BranchRecorder() as recorder:
-                out = forward(*point.primals.values(), **point.hyper)
-            return out, recorder.digest()
+        if not signature:
+            return forward(*point.primals.values(), **point.hyper), None
+        with BranchRecorder() as recorder:
+            out = forward(*point.primals.values(), **point.hyper)
+        return out, recorder.digest()
     except Exception:  # whatever the code raises, there is no value here
         return None, None
+
+
+class BatchedSweep:
+    """A sweep that tries `torch.vmap` once, and remembers whether the function allows it and gains from it.
+
+    It does not where the function writes into tensors of its own, branches on values or leaves torch. The first batch is
+    compared with the function itself; where the two differ by more than rounding, or the batch takes longer, no further
+    one is tried. `batched` is None until that is decided. `form` is what is batched where `forward` itself cannot be.
+    """
+
+    def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
+        self._forward = forward
+        self._form = form or forward
+        self.batched: bool | None = None
+
+    def __call__(self, points: Sequence[Point], signatures: bool) -> list[Row]:
+        """`(out, signature)` at every point, in order."""
+        if signatures or self.batched is False or len(points) < WORTHWHILE:
+            return sweep(self._forward, points, signatures=signatures)
+        if self.batched:
+            rows = self._at_once(points)
+            self.batched = rows is not None
+            return sweep(self._forward, points) if rows is None else rows
+        return self._first(points)
+
+    def _first(self, points: Sequence[Point]) -> list[Row]:
+        start = perf_counter()
+        ends = sweep(self._forward, [points[0], points[len(points) - 1]])
+        single = (perf_counter() - start) / 2
+        rows = None
+        if single * len(points) > WORTH_A_TRY:
+            start = perf_counter()
+            rows = self._at_once(points)
+            faster = perf_counter() - start < single * len(points)
+            right = rows is not None and _close(rows[0][0], ends[0][0]) and _close(rows[-1][0], ends[1][0])
+            rows = rows if faster and right else None
+        self.batched = rows is not None
+        if rows is not None:
+            return rows
+        return [ends[0], *sweep(self._forward, points[1:-1]), ends[1]]
+
+    def _at_once(self, points: Sequence[Point]) -> list[Row] | None:
+        if not isinstance(points, Walk) or points.entries() > MOST:
+            return None
+        stacks = points.stacked()
+        return None if stacks is None else self._mapped(*stacks, len(points), points[0].hyper)
+
+    def _mapped(self, values: list[Any], axes: list[int | None], count: int, hyper: Any) -> list[Row] | None:
+        shape: list[Any] = []
+
+        def call(*primals: Any) -> Any:
+            out = self._form(*primals, **hyper)
+            shape.append(out)
+            return tuple(leaf for leaf in leaves(out) if isinstance(leaf, Tensor))
+
+        try:
+            with torch.no_grad():
+                stacked = torch.vmap(call, in_dims=tuple(axes), randomness="same")(*values)
+        except Exception:  # whatever forbids the batch, the function is called point by point
+            return None
+        columns = [part.unbind(0) for part in stacked]
+        return [(_rebuilt(shape[0], [column[k] for column in columns]), None) for k in range(count)]
+
+
+def _rebuilt(form: Any, tensors: list[Tensor]) -> Any:
+    if isinstance(form, Tensor):
+        return tensors[0]
+    given = iter(tensors)
+    return map_leaves(lambda leaf: next(given) if isinstance(leaf, Tensor) else leaf, form)
+
+
+def _close(one: Any, other: Any) -> bool:
+    if other is None or len(leaves(one)) != len(leaves(other)):
+        return False
+    for a, b in zip(leaves(one), leaves(other), strict=True):
+        if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+            continue
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        if not is_differentiable(a):
+            if not torch.equal(a, b):
+                return False
+        elif a.numel():
+            same = (a == b) | (a != a) & (b != b)
+            size = torch.nan_to_num(b.abs(), 0.0, 0.0, 0.0).max()
+            if not bool((same | ((a - b).abs() <= ROUNDING * torch.finfo(a.dtype).eps * size)).all()):
+                return False
+    return True

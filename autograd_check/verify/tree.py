@@ -39,6 +39,8 @@ def named_leaves(value: Any, name: str, part_names: Sequence[str] = ()) -> Itera
 
 def leaves(value: Any) -> list[Any]:
     """All leaves, in order."""
+    if isinstance(value, Tensor):
+        return [value]
     return [leaf for _, leaf in named_leaves(value, "")]
 
 

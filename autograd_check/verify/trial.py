@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograd_check.verify.candidate import Candidate, Failure, Outcome
+from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
 from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
 from autograd_check.verify.oracle import oracle_spread, oracle_vjp
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves
@@ -82,7 +82,7 @@ def unpack(answer: Any, wrt: tuple[str, ...]) -> dict[str, Gradient] | None:
     return {f"d{wrt[0]}": Gradient(wrt[0], answer)} if len(wrt) == 1 else None
 
 
-def try_case(candidate: Candidate, names: PairNames, case: Case, *, seed: int, full: bool) -> Trial:
+def try_case(candidate: PairCandidate, names: PairNames, case: Case, *, seed: int, full: bool) -> Trial:
     """Ask the reference and the candidate about one case; `full` adds the cotangents of the linearity check."""
     generator = Generator().manual_seed(seed)
     if names.oracle is None:
@@ -109,13 +109,13 @@ def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     )
 
 
-def _try_own(candidate: Candidate, names: PairNames, case: Case, generator: Generator, full: bool) -> Trial:
+def _try_own(candidate: PairCandidate, names: PairNames, case: Case, generator: Generator, full: bool) -> Trial:
     """Without an oracle the code's own forward says what `out` is; the gradients then rest on tape and differences."""
-    first = candidate.sweep(names.forward, [case.point])
-    out = first.value[0][0] if first.ok and first.value else None
+    first = candidate.vjp(names.forward, names.backward, case.point, [])
+    out = first.value[0] if first.ok and first.value is not None else None
     nothing = Reference(out, {}, None, {})
     if out is None:
-        return _answered(candidate.vjp(names.forward, names.backward, case.point, []), names, case, nothing, ())
+        return _answered(first, names, case, nothing, ())
     douts = _cotangents(out, generator, full)
     return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, nothing, douts)
 

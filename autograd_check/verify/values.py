@@ -15,11 +15,15 @@ from autograd_check.verify.contract import check_form, failure_finding, plain_nu
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 from autograd_check.verify.oracle import oracle_vjp
-from autograd_check.verify.tree import is_tensor, leaves
+from autograd_check.verify.tree import is_tensor, leaves, map_tensors
 from autograd_check.verify.trial import Gradient, Trial, parts
 
 SINGLE = 4e-6
 """Largest error, relative to the largest entry, that a few float32 temporaries explain (2⁻²⁴ times a few dozen roundings)."""
+
+
+HALF_UNIT = 2.0**-24
+"""Half a unit in the last place of float32: how far a constant moves that is made without a dtype."""
 
 
 def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
@@ -61,6 +65,20 @@ def check_gradient(gradient: Gradient, trial: Trial, names: PairNames) -> Iterat
     yield from (finding for findings in found for finding in findings)
     if [path for path, _ in named] != [gradient.subject]:
         yield _whole(gradient.subject, [findings[0] for findings in found], trial)
+
+
+def check_gradient_form(gradient: Gradient, trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Without an oracle: the gradient has the structure and the shapes of its primal, and is finite."""
+    primal = trial.case.point.primals[gradient.primal]
+    problems = list(check_form(gradient, map_tensors(torch.zeros_like, primal), trial, names))
+    yield from problems
+    if any(finding.kind is Kind.GRADIENT for finding in problems):
+        return
+    for (path, got), want in zip(parts(gradient.value, gradient.subject, names), leaves(primal), strict=True):
+        if is_tensor(want) and is_tensor(got) and got.shape != want.shape:
+            text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {gradient.primal}"
+            diagnosis = Diagnosis("wrong_shape", text, {"got": list(got.shape), "expected": list(want.shape)})
+            yield Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
 def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, primal: str, trial: Trial, names: PairNames) -> list[Finding]:
@@ -116,25 +134,27 @@ def _single(function: str, path: str, trial: Trial) -> Finding:
 
 
 def rounds_to_single(got: Tensor, want: Tensor) -> bool:
-    """Whether `got` differs from `want` as float32 temporaries would make it differ: everywhere, a little, at random.
+    """Whether `got` differs from `want` as float32 on the way would make it differ.
 
-    A systematic error (one factor, one entry) of the same size does not look like this.
+    Either temporaries (every entry a little, at random) or constants (many entries by less than half a unit of float32).
+    A single wrong entry, or one factor of more than that, does not look like this.
     """
-    if not bool(torch.isfinite(got).all()) or not bool(torch.isfinite(want).all()) or not want.numel():
+    if got.is_complex() != want.is_complex() or not want.numel():
+        return False
+    if not bool(torch.isfinite(got).all()) or not bool(torch.isfinite(want).all()):
         return False
     error = (got.to(want.dtype) - want).abs()
-    scale = float(want.abs().max())
-    if float(error.max()) > SINGLE * scale:
+    if float(error.max()) > SINGLE * float(want.abs().max()):
         return False
     if got.dtype in (torch.float32, torch.complex64) and want.dtype in (torch.float64, torch.complex128):
         return True
     present = want.abs() > 0
     relative = error[present] / want[present].abs()
-    if want.numel() == 1:
+    if want.numel() == 1 or not relative.numel():
         return bool(got.to(torch.float32).to(want.dtype) == got)
     often = float((relative > 1e-11).to(torch.float64).mean()) > 0.3
-    uneven = float(relative.std()) > 0.05 * float(relative.mean())
-    return often and uneven
+    uneven = relative.numel() > 1 and float(relative.std()) > 0.05 * float(relative.mean())
+    return often and (uneven or float(relative.max()) <= HALF_UNIT)
 
 
 def mismatch_text(mismatch: Mismatch) -> str:
@@ -200,7 +220,7 @@ def check_convention(trial: Trial, names: PairNames) -> Iterator[Finding]:
 def _comparable(trial: Trial) -> bool:
     got, want = leaves(trial.out), leaves(trial.reference.out)
     return len(got) == len(want) and all(
-        (is_tensor(g) and g.shape == w.shape) or plain_number(g) for g, w in zip(got, want, strict=True)
+        (is_tensor(g) and g.shape == w.shape) or (plain_number(g) and w.dim() == 0) for g, w in zip(got, want, strict=True)
     )
 
 

@@ -193,3 +193,12 @@ def test_where_it_is_wrong_is_said_when_nothing_else_can_be() -> None:
 
 def test_no_evidence_no_diagnosis() -> None:
     assert explain([]) is None
+
+
+def test_of_two_mistakes_with_one_gradient_alike_the_one_that_fits_all_gradients_is_named() -> None:
+    wrong = DOUT.sum(0).abs().sqrt() * 0.1
+    half = Fingerprint("only db", "sign", lambda primals, hyper, dout: {"dw": X.T @ dout * 0, "db": wrong})
+    whole = Fingerprint("both", "missing_term", lambda primals, hyper, dout: {"dx": dout @ W.T, "dw": X.T @ dout, "db": wrong})
+    found = explain([piece("db", wrong)], [half, whole])
+    assert found is not None
+    assert found.cause == "missing_term"

@@ -7,20 +7,32 @@ import pytest
 from autograd_check.run.policy import Violation, operations_used, violations
 
 FORBIDDEN = {
-    "torch.nn.functional under an alias": ("import torch.nn.functional as F\ndef f(x): return F.relu(x)", "torch.nn.functional.relu", 2),
+    "torch.nn.functional under an alias": (
+        "import torch.nn.functional as F\ndef f(x): return F.relu(x)",
+        "torch.nn.functional.relu",
+        2,
+    ),
     "from torch import nn": ("from torch import nn\ndef f(x): return nn.ReLU()(x)", "torch.nn.ReLU", 2),
     "the full name": ("import torch\ndef f(x): return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 2),
     "a star import": ("from torch.nn.functional import *\ndef f(x): return softmax(x)", "torch.nn.functional.softmax", 2),
     "an import inside": ("def f(x):\n    import torch.nn.functional as F\n    return F.relu(x)", "torch.nn.functional", 2),
     "grad": ("from torch.autograd import grad\ndef f(x): return grad(x, x)", "torch.autograd.grad", 2),
-    "a Function class": ("import torch\nclass G(torch.autograd.Function): pass\ndef f(x): return G.apply(x)", "torch.autograd.Function", 2),
+    "a Function class": (
+        "import torch\nclass G(torch.autograd.Function): pass\ndef f(x): return G.apply(x)",
+        "torch.autograd.Function",
+        2,
+    ),
     "torch.func": ("import torch\ndef f(x): return torch.func.vjp(abs, x)", "torch.func.vjp", 2),
     "functorch": ("import functorch\ndef f(x): return functorch.grad(abs)(x)", "functorch.grad", 2),
     "backward": ("def f(x):\n    x.sum().backward()", "backward", 2),
     "requires_grad_": ("def f(x): return x.requires_grad_()", "requires_grad_", 1),
     "requires_grad as a keyword": ("import torch\ndef f(x): return torch.zeros(2, requires_grad=True)", "requires_grad", 2),
     "requires_grad set": ("def f(x):\n    x.requires_grad = True", "requires_grad", 2),
-    "a match pattern": ("import torch\ndef f(x):\n    match x:\n        case torch.Tensor(requires_grad_=r): r()", "requires_grad_", 4),
+    "a match pattern": (
+        "import torch\ndef f(x):\n    match x:\n        case torch.Tensor(requires_grad_=r): r()",
+        "requires_grad_",
+        4,
+    ),
     "enable_grad": ("import torch\n@torch.enable_grad()\ndef f(x): return x", "torch.enable_grad", 2),
     "torch.ops": ("import torch\ndef f(x): return torch.ops.aten.relu(x)", "torch.ops.aten.relu", 2),
     "torch's private side": ("import torch\ndef f(x): return torch._C._nn.relu(x)", "torch._C._nn.relu", 2),
@@ -37,14 +49,28 @@ FORBIDDEN = {
     "attrgetter": ("import operator\ndef f(x): return operator.attrgetter('nn')(x)", "operator.attrgetter", 2),
     "a helper": ("from torch import nn\ndef h(x): return nn.ReLU()(x)\ndef f(x): return h(x)", "torch.nn.ReLU", 2),
     "a value": ("from torch import nn\nlayer = nn.ReLU()\ndef f(x): return layer(x)", "torch.nn.ReLU", 2),
-    "a helper class": ("from torch import nn\nclass H:\n    def go(self, x): return nn.ReLU()(x)\ndef f(x): return H().go(x)", "torch.nn.ReLU", 3),
+    "a helper class": (
+        "from torch import nn\nclass H:\n    def go(self, x): return nn.ReLU()(x)\ndef f(x): return H().go(x)",
+        "torch.nn.ReLU",
+        3,
+    ),
     "a default argument": ("import torch\ndef f(x, g=torch.nn.functional.relu): return g(x)", "torch.nn.functional.relu", 2),
-    "a decoy parameter": ("import torch\ndef f(x):\n    g = lambda torch: 0\n    return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 4),
+    "a decoy parameter": (
+        "import torch\ndef f(x):\n    g = lambda torch: 0\n    return torch.nn.functional.relu(x)",
+        "torch.nn.functional.relu",
+        4,
+    ),
     "a decoy loop": (
-        "import torch\ndef f(x): return [torch for torch in [torch.nn.functional.relu(x)]]", "torch.nn.functional.relu", 2
+        "import torch\ndef f(x): return [torch for torch in [torch.nn.functional.relu(x)]]",
+        "torch.nn.functional.relu",
+        2,
     ),
     "the function as a value": ("import torch\nf = torch.nn.functional.relu", "torch.nn.functional.relu", 2),
-    "a definition in a branch": ("import torch\nif True:\n    def f(x): return torch.nn.functional.relu(x)", "torch.nn.functional.relu", 3),
+    "a definition in a branch": (
+        "import torch\nif True:\n    def f(x): return torch.nn.functional.relu(x)",
+        "torch.nn.functional.relu",
+        3,
+    ),
 }
 
 
@@ -56,11 +82,27 @@ def test_what_is_turned_down(source, name, line):
 
 
 @pytest.mark.parametrize("module", ["os", "sys", "subprocess", "socket", "ctypes", "inspect", "gc", "importlib", "threading"])
-@pytest.mark.parametrize("form", ["import {}", "from {} import something", "try:\n    import {}\nexcept ImportError: pass", "class A:\n    import {}"])
-def test_dangerous_imports_while_loading(module, form):
+@pytest.mark.parametrize(
+    "form",
+    [
+        "import {0}\n{0}.something()",
+        "from {0} import something\nsomething()",
+        "from {0} import *",
+        "try:\n    import {0}\n    x = {0}.y\nexcept ImportError: pass",
+        "class A:\n    import {0} as b\n    c = b.d",
+    ],
+)
+def test_dangerous_modules_at_work_while_loading(module, form):
     found = violations(f"{form.format(module)}\ndef f(x): return x\n", ["f"])
     assert [(violation.function, violation.name) for violation in found] == [("", module)]
     assert found[0].says.endswith("a layer needs nothing outside its arguments; remove the import")
+
+
+@pytest.mark.parametrize("module", ["os", "sys", "matplotlib.pyplot"])
+def test_an_import_that_nothing_uses_is_no_violation(module):
+    source = f"import {module} as m\ndef plot(): m.show()\ndef f(x): return x\n"
+    assert violations(source, ["f"]) == ()
+    assert [v.function for v in violations(source, ["plot"])] == ["plot"]
 
 
 def test_torch_is_not_to_be_changed():

@@ -81,18 +81,25 @@ def test_any_bytes_are_refused_or_end(data):
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=3) | st.sampled_from(["tensor", "tuple", "dict", "point", "bytes"]),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-            st.sampled_from(["tensor", "tuple", "dict", "bytes", "complex", "opaque", "seed", "shape", "offset"]), inner, max_size=2
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["tensor", "tuple", "dict", "bytes", "complex", "opaque", "seed", "shape", "offset"]),
+                inner,
+                max_size=2,
+            )
         ),
         max_leaves=8,
     ),
     st.lists(
-        st.fixed_dictionaries({
-            "dtype": st.sampled_from(["float64", "bool", "object", 3]),
-            "shape": st.lists(st.integers(-2, 3), max_size=3) | st.integers(),
-            "offset": st.integers(-16, 64),
-            "bytes": st.integers(-8, 64),
-        }),
+        st.fixed_dictionaries(
+            {
+                "dtype": st.sampled_from(["float64", "bool", "object", 3]),
+                "shape": st.lists(st.integers(-2, 3), max_size=3) | st.integers(),
+                "offset": st.integers(-16, 64),
+                "bytes": st.integers(-8, 64),
+            }
+        ),
         max_size=2,
     ),
 )
@@ -126,7 +133,13 @@ def test_tensors_that_do_not_fit_their_bytes(table, message):
 def test_a_reply_has_no_strides_and_no_records_of_requests():
     data = frame([entry(shape=[1], strides=[1 << 40], bytes=8)], {"tensor": 0}, bytes(16))
     assert raw(data).stride() == (1,)
-    for body in ({"seed": 1}, {"code": ["1", ""]}, {"point": [{"dict": []}, {"dict": []}]}, {"pickle": "x"}, {"tuple": [], "dict": []}):
+    for body in (
+        {"seed": 1},
+        {"code": ["1", ""]},
+        {"point": [{"dict": []}, {"dict": []}]},
+        {"pickle": "x"},
+        {"tuple": [], "dict": []},
+    ):
         with pytest.raises(WireError, match="expected one known kind of value"):
             raw(frame([], body))
 

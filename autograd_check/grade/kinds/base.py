@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Generator
 from autograd_check.course.spec import Probe
 from autograd_check.grade.context import Context
 from autograd_check.verify.candidate import Candidate, Failure, Outcome, Point
+from autograd_check.verify.check import lost_process
 from autograd_check.verify.contract import failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 
@@ -60,6 +62,11 @@ def unchanged(function: str, outcome: Outcome, probe: str) -> list[Finding]:
 def float64(value: Any) -> torch.Tensor:
     """A number or tensor as a float64 tensor."""
     return torch.as_tensor(value, dtype=torch.float64)  # by way of float32, python's 0.1 would lose half of its digits
+
+
+def stopped(findings: Sequence[Finding]) -> bool:
+    """Whether more checks make no sense: the file does not load, a function is missing or not written, the process is lost."""
+    return any(f.check in ("loads", "defined") or f.status is Status.TODO or lost_process(f) for f in findings)
 
 
 def kind_of(subject: str) -> Kind:

@@ -6,8 +6,8 @@ order is measured by halving a coarse step. Then it is put to use: every claimed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
-from autograd_check.run.plain import evaluate
+from autograd_check.grade.kinds.differenced import Differenced, difference
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.check import condense
 from autograd_check.verify.compare import compare
@@ -24,44 +24,13 @@ from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import mismatch_text, rounds_to_single
+from autograd_check.verify.values import mismatch_text
 
 SLACK = 30.0
 """How much larger than an honest central difference's an error may be: steps scaled by |x| are fine, one-sided ones are not."""
 
 SECOND_ORDER = 3.2
 """Halving the step divides a second-order error by 4 (a little less while higher orders still count), a first-order one by 2."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A scalar function at a point: its derivative, and what the code under test gave at the task's three steps."""
-
-    task: Checker
-    scalar: Scalar
-    f: Callable[[Tensor], Tensor]
-    x: Tensor
-    right: Tensor
-    numeric: Mapping[float, Tensor]
-
-    def central(self, h: float) -> Tensor:
-        """Honest central differences (like x)."""
-        gradient = torch.zeros_like(self.right)
-        for position in range(self.x.numel()):
-            step = torch.zeros(self.x.numel(), dtype=self.x.dtype)
-            step[position] = h
-            step = step.reshape(self.x.shape)
-            gradient.view(-1)[position] = (self.f(self.x + step) - self.f(self.x - step)) / (2 * h)
-        return gradient
-
-    def noise(self, h: float) -> float:
-        """Bound of the round-off error at a step: of f's values, and of x ± h."""
-        value, slope, size = (float(t.abs().max()) for t in (self.f(self.x), self.right, self.x))
-        return 8 * torch.finfo(torch.float64).eps * (value + slope * size) / h
-
-    def error(self, gradient: Tensor) -> float:
-        """The largest error of any entry."""
-        return float((gradient - self.right).abs().max())
 
 
 @check_task.register
@@ -72,7 +41,7 @@ def check(task: Checker, context: Context) -> list[Finding]:
         return bad
     findings: list[Finding] = []
     evidence: list[Evidence] = []
-    trials: list[Trial] = []
+    trials: list[Differenced] = []
     for number, scalar in enumerate(task.scalars):
         x: Tensor = scalar.x(Generator().manual_seed(context.seed * 7919 + 31 * number))
         steps = (task.h, task.coarse, task.coarse / 2)
@@ -82,7 +51,7 @@ def check(task: Checker, context: Context) -> list[Finding]:
             return problems[:1]
         findings += problems[:1]
         if not problems:
-            trials.append(_trial(task, scalar, x, outcomes))
+            trials.append(difference(task, scalar, x, outcomes))
             findings += _judged(trials[-1], evidence)
         findings += _conventions(task, scalar, x, outcomes[task.h])
     if trials:
@@ -95,23 +64,14 @@ def _problem(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> Find
     if not outcome.ok:
         return failed_call(task.name, outcome, scalar.name)
     value = outcome.value
-    if is_tensor(value) and value.shape == x.shape and (value.is_floating_point() or value.is_complex()):
+    if is_tensor(value) and value.shape == x.shape and value.is_floating_point():
         return None
     given = type_text(value) if not is_tensor(value) or value.shape != x.shape else str(value.dtype)
     text = f"{task.name} returned {given} for x of shape {shape_text(x.shape)}; expected a tensor like x"
     return Finding("shape", "out", scalar.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
 
 
-def _trial(task: Checker, scalar: Scalar, x: Tensor, outcomes: Mapping[float, Outcome]) -> Trial:
-    f = evaluate(scalar.code)
-    leaf = x.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        (right,) = torch.autograd.grad(f(leaf), leaf)
-    numeric = {h: outcome.value.to(x.dtype) for h, outcome in outcomes.items()}
-    return Trial(task, scalar, f, x, right.contiguous(), numeric)
-
-
-def _judged(trial: Trial, evidence: list[Evidence]) -> list[Finding]:
+def _judged(trial: Differenced, evidence: list[Evidence]) -> list[Finding]:
     """Findings about one function; what is wrong and not yet explained is added to `evidence`."""
     order = _order(trial)
     value = _value(trial)
@@ -128,24 +88,19 @@ def _no_vjp(dout: Any) -> Mapping[str, Any]:
     return {}
 
 
-def _value(trial: Trial) -> Finding:
+def _value(trial: Differenced) -> Finding:
     h, name = trial.task.h, trial.scalar.name
     got = trial.numeric[h]
     tolerance = SLACK * trial.error(trial.central(h)) + trial.noise(h)
     mismatch = compare(got, trial.right, tolerance)
-    if mismatch is None or (_is_single(got) and rounds_to_single(got.float(), trial.right)):
+    if mismatch is None or trial.is_single(h):
         text = "as close to the derivative as central differences are"
         return Finding("values", "out", name, Status.PASSED, text, Kind.VALUE)
     text = f"the gradient of {name} is wrong: {mismatch_text(mismatch)}"
     return Finding("values", "out", name, Status.FAILED, text, Kind.VALUE, mismatch)
 
 
-def _is_single(gradient: Tensor) -> bool:
-    """Whether every entry is a float32 number."""
-    return torch.equal(gradient, gradient.float().to(gradient.dtype))
-
-
-def _order(trial: Trial) -> Finding:
+def _order(trial: Differenced) -> Finding:
     """Whether the error falls like h²."""
     wide, narrow = trial.task.coarse, trial.task.coarse / 2
     name = trial.scalar.name
@@ -162,7 +117,7 @@ def _order(trial: Trial) -> Finding:
     return Finding("second order", "out", name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
 
 
-def _uses_step(task: Checker, trials: Sequence[Trial]) -> Finding:
+def _uses_step(task: Checker, trials: Sequence[Differenced]) -> Finding:
     """Two steps must give two results, unless the rule is exact: on all functions together none is."""
     wide, narrow = task.coarse, task.coarse / 2
     if any(not torch.equal(trial.numeric[wide], trial.numeric[narrow]) for trial in trials):
@@ -171,26 +126,20 @@ def _uses_step(task: Checker, trials: Sequence[Trial]) -> Finding:
     return Finding("uses the step", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("ignores_step", text))
 
 
-def _verdicts(trial: Trial) -> list[Finding]:
+def _verdicts(trial: Differenced) -> list[Finding]:
     """What the numbers say about claimed gradients: the right one must pass, every wrong one must be caught."""
     name = trial.scalar.name
     accepts = Finding("accepts", "out", name, Status.PASSED, "accepts the right gradient", Kind.VALUE)
-    if not _passes(trial, trial.right):
+    if not trial.lets_through(trial.right):
         text = f"with these numbers the right gradient of {name} is refused"
         accepts = replace(accepts, status=Status.FAILED, message=text)
-    missed = [wrong for wrong, make in trial.scalar.wrong.items() if _passes(trial, make(trial.right.clone()))]
+    missed = [wrong for wrong, make in trial.scalar.wrong.items() if trial.lets_through(make(trial.right.clone()))]
     text = f"catches {len(trial.scalar.wrong)} of {len(trial.scalar.wrong)} wrong gradients"
     catches = Finding("catches", "out", name, Status.PASSED, text, Kind.VALUE)
     if missed:
         text = f"with these numbers a wrong gradient of {name} passes: {', '.join(missed)}"
         catches = replace(catches, status=Status.FAILED, message=text)
     return [accepts, catches]
-
-
-def _passes(trial: Trial, claimed: Tensor) -> bool:
-    numeric = trial.numeric[trial.task.h]
-    scale = max(float(numeric.abs().max()), float(claimed.abs().max()))
-    return float((numeric - claimed).abs().max()) <= trial.task.resolution * scale
 
 
 def _conventions(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> list[Finding]:

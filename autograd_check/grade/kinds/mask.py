@@ -58,31 +58,47 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
     """What is wrong with the masks of some draws from different seeds (all of one two-dimensional shape), or None."""
     kept = torch.cat([one.kept[one.readable] for one in draws])
     hits, count = int(kept.sum()), kept.numel()
+    evidence = {"kept": hits, "entries": count, "expected": 1 - p, "p": p}
+    for what, agreeing, pairs in _pairs(draws):
+        # drawn together, the entries are far fewer than they look, and the test of the rate would be wrong about them
+        if agreeing == pairs and 0 < hits < count and surprise(agreeing, pairs, _agreeing(p)) > bound:
+            says = f"With p = {p:g} {what} are always dropped together. Draw a number of its own for every entry."
+            return Diagnosis("wrong_distribution", says, {"pairs": pairs, "p": p})
     if surprise(hits, count, 1 - p) > bound:
-        share = hits / count
-        evidence = {"kept": hits, "entries": count, "expected": 1 - p, "p": p}
         if surprise(hits, count, p) <= bound:
-            says = f"With p = {p:g} a share of {share:.2f} is kept: p is the probability of dropping an entry, and 1 − p that of keeping it."
+            says = f"With p = {p:g} a share of {hits / count:.2f} is kept: p is the probability of dropping an entry, and 1 − p that of keeping it."
             return Diagnosis("mask_inverted", says, evidence)
-        says = f"With p = {p:g} a share of {1 - p:g} should be kept; of {count} entries {hits} are, a share of {share:.2f}."
+        says = (
+            f"With p = {p:g} a share of {1 - p:g} should be kept; of {count} entries {hits} are, a share of {hits / count:.2f}."
+        )
         return Diagnosis("wrong_distribution", says, evidence)
-    for what, hits, count, expected in _details(draws, p):
-        if surprise(hits, count, expected) > bound:
-            says = f"With p = {p:g} {what}: in {hits} of {count} cases, expected in a share of {expected:.2f}. Draw one number for every entry."
-            return Diagnosis("wrong_distribution", says, {"cases": hits, "of": count, "expected": expected, "p": p})
+    for sign, name in ((1, "positive"), (-1, "negative")):
+        chosen = torch.cat([one.kept[one.base * sign > 0] for one in draws])
+        hits, count = int(chosen.sum()), chosen.numel()
+        if surprise(hits, count, 1 - p) > bound:
+            says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} {name} entries {hits} are. The mask must not depend on x."
+            return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
+    for what, agreeing, pairs in _pairs(draws):
+        if surprise(agreeing, pairs, _agreeing(p)) > bound:
+            says = (
+                f"With p = {p:g} {what} share their fate in {agreeing} of {pairs} cases, expected a share of {_agreeing(p):.2f}."
+            )
+            return Diagnosis("wrong_distribution", says, {"agreeing": agreeing, "pairs": pairs, "p": p})
     return None
 
 
-def _details(draws: Sequence[Drawn], p: float) -> Iterator[tuple[str, int, int, float]]:
-    """Counts that should be binomial: what they would show, hits, tries, probability."""
-    for sign, name in ((1, "positive"), (-1, "negative")):
-        kept = torch.cat([one.kept[one.base * sign > 0] for one in draws])
-        yield f"{name} entries are kept at a rate of their own", int(kept.sum()), kept.numel(), 1 - p
-    for axis, name in ((0, "rows"), (1, "columns")):
-        pairs = [_neighbours(one, axis) for one in draws]
-        yield f"neighbouring {name} share their fate", sum(h for h, _ in pairs), sum(n for _, n in pairs), p**2 + (1 - p) ** 2
-    pairs = [_agreement(a, b) for a, b in zip(draws[::2], draws[1::2], strict=False)]
-    yield "two seeds give like masks", sum(h for h, _ in pairs), sum(n for _, n in pairs), p**2 + (1 - p) ** 2
+def _agreeing(p: float) -> float:
+    """The probability that two independent entries are both kept or both dropped."""
+    return p**2 + (1 - p) ** 2
+
+
+def _pairs(draws: Sequence[Drawn]) -> Iterator[tuple[str, int, int]]:
+    """Entries that should be independent: what they are, how many pairs agree, of how many."""
+    for axis, name in ((0, "neighbouring rows"), (1, "neighbouring columns")):
+        found = [_neighbours(one, axis) for one in draws]
+        yield name, sum(agreeing for agreeing, _ in found), sum(pairs for _, pairs in found)
+    found = [_agreement(a, b) for a, b in zip(draws[::2], draws[1::2], strict=False)]
+    yield "equal entries of two seeds", sum(agreeing for agreeing, _ in found), sum(pairs for _, pairs in found)
 
 
 def _neighbours(one: Drawn, axis: int) -> tuple[int, int]:

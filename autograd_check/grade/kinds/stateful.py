@@ -12,12 +12,12 @@ from typing import Any
 
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw
+from autograd_check.grade.kinds.base import check_task, draw, stopped
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.case import Case, PairNames
-from autograd_check.verify.check import check_pair, lost_process
+from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import map_tensors
 
@@ -27,7 +27,7 @@ def check(task: Stateful, context: Context) -> list[Finding]:
     """Value and gradients of every call, under the definition or else a rival; refusals last."""
     cases = _cases(task, context.seed)
     findings = _judged(task, task.oracle, cases, context)
-    if any(finding.check in ("loads", "defined") or finding.status is Status.TODO or lost_process(finding) for finding in findings):
+    if stopped(findings):
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
         findings = _under_a_rival(task, cases, context) or findings
@@ -51,9 +51,7 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
     names = _names(task, oracle)
-    return check_pair(
-        context.candidate, names, cases, seed=context.seed, explain=context.explain, directions=context.directions
-    )
+    return check_pair(context.candidate, names, cases, seed=context.seed, explain=context.explain, directions=context.directions)
 
 
 def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:

@@ -1,0 +1,202 @@
+"""The checks for people without a course: `check_vjp`, `gradcheck`, `gradgradcheck`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.explain import explain
+from autograd_check.errors import GradientError
+from autograd_check.verify.candidate import PairCandidate, Point
+from autograd_check.verify.case import Case, PairNames, draw_cotangent
+from autograd_check.verify.check import check_pair
+from autograd_check.verify.direct import Direct
+from autograd_check.verify.finding import Finding
+from autograd_check.verify.function import callee, in_float64, wrap
+from autograd_check.verify.precision import check_outputs_apart, check_single, is_single
+from autograd_check.verify.report import Report
+from autograd_check.verify.restore import same_start
+from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+
+IGNORED = {
+    "eps": "steps are chosen from the function",
+    "atol": "the tolerance is derived from the measured error",
+    "rtol": "the tolerance is derived from the measured error",
+    "nondet_tol": "repeated results must be equal bit for bit",
+    "check_batched_grad": "gradients are not batched",
+    "check_batched_forward_grad": "forward mode is not checked",
+    "check_forward_ad": "forward mode is not checked",
+    "check_backward_ad": "the backward is always checked",
+    "check_sparse_nnz": "sparse inputs are not checked",
+    "masked": "sparse inputs are not checked",
+    "fast_mode": "there is one mode",
+    "check_undefined_grad": "outputs are always differentiated one at a time as well",
+    "check_grad_dtypes": "dtypes are always checked",
+    "gen_non_contig_grad_outputs": "cotangents are contiguous",
+}
+"""Keywords of torch.autograd.gradcheck that have nothing to set here, each with the reason."""
+
+
+def check_vjp(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    primals: Sequence[Any],
+    *,
+    hyper: Mapping[str, Any] | None = None,
+    oracle: Callable[..., Any] | None = None,
+    wrt: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Report:
+    """Check a hand-written backward pass at one point.
+
+    Args:
+        forward: `forward(*primals, **hyper) -> (out, cache)`.
+        backward: `backward(dout, cache)` gives one gradient for each primal in `wrt`, as a tensor or a tuple in order.
+        primals: tensors (any shape, float64 or complex128 for a full check) or nests of them; integers pass through.
+        hyper: keyword arguments of the forward.
+        oracle: the same function from torch's own parts, `oracle(*primals, **hyper) -> out`; without it the witnesses are
+            finite differences of the forward, and its own tape where it has one.
+        wrt: names of the primals that get a gradient; by default all that are differentiable.
+        names: of the primals; by default those of the forward's parameters.
+        seed: of the cotangent and the directions.
+
+    Raises `ValueError` where names and primals do not match.
+
+    """
+    called = tuple(names) if names is not None else _parameter_names(forward, len(primals))
+    if len(called) != len(primals):
+        raise ValueError(f"names has {len(called)} names for {len(primals)} primals: {', '.join(called)}.")
+    point = Point(dict(zip(called, primals, strict=True)), dict(hyper or {}))
+    checked = tuple(wrt) if wrt is not None else tuple(n for n in called if any(map(is_differentiable, leaves(point.primals[n]))))
+    unknown = [name for name in checked if name not in called]
+    if unknown or not checked:
+        raise ValueError(f"wrt must name differentiable primals out of {', '.join(called)}; got {', '.join(unknown) or 'none'}.")
+    candidate = Direct(forward, backward)
+    title = getattr(forward, "__name__", "forward").removesuffix("_forward")
+    return Report(title, tuple(_check(candidate, checked, oracle, point, seed)))
+
+
+def gradcheck(
+    fn: Callable[..., Any],
+    inputs: Any,
+    *ignored_positional: Any,
+    raise_exception: bool = True,
+    seed: int = 0,
+    **ignored: Any,
+) -> Report:
+    """Check the gradients that autograd gives for `fn`, as `torch.autograd.gradcheck` does: same call, truthy when passed.
+
+    Args:
+        fn: any differentiable callable of torch: a function, `Function.apply`, an `nn.Module`.
+        inputs: a tensor or a sequence; tensors with `requires_grad` are checked, everything else passes through.
+        raise_exception: raise `GradientError` unless all is well; otherwise return the falsy report.
+        seed: of the cotangent and the directions.
+        ignored_positional: eps, atol, rtol where a caller gives them by position.
+        ignored: torch's other keywords; a note in the report says why each has nothing to set here.
+
+    Inputs of less than float64 are checked twice: the mathematics in float64, then the result in their own dtype against it.
+
+    Raises:
+        GradientError: a gradient is wrong or could not be judged; the text names input, entry, both values and the cause.
+        TypeError: a keyword that torch's gradcheck does not have either.
+        ValueError: no input requires grad.
+
+    """
+    unknown = [name for name in ignored if name not in IGNORED]
+    if unknown:
+        raise TypeError(f"gradcheck got an unexpected keyword {unknown[0]!r}; it takes those of torch.autograd.gradcheck.")
+    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    notes = tuple(f"{name} is ignored: {IGNORED[name]}" for name in ignored)
+    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed)), notes)
+    if raise_exception and not report:
+        raise GradientError(report.to_text())
+    return report
+
+
+def gradgradcheck(
+    fn: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *ignored_positional: Any,
+    raise_exception: bool = True,
+    seed: int = 0,
+    **ignored: Any,
+) -> Report:
+    """Check second derivatives: the gradient of `fn` as a function of its inputs and of its cotangent.
+
+    Arguments and errors as for `gradcheck`; `grad_outputs` are the cotangents at which it is taken, by default random.
+    """
+    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wrapped = wrap(callee(fn, given))
+    out = fn(*given)
+    several = isinstance(out, (tuple, list))
+    if grad_outputs is None:
+        grad_outputs = draw_cotangent(out, torch.Generator().manual_seed(seed))
+    cotangents = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
+    count = len(given)
+
+    def first_gradient(*arguments: Any) -> Any:
+        roots = [_root(value) if name in wrapped.wrt else value for name, value in zip(wrapped.names, arguments, strict=False)]
+        douts = arguments[count:]
+        with torch.enable_grad():
+            value = fn(*roots)
+            outputs = [o for o in (value if several else (value,)) if isinstance(o, Tensor) and o.requires_grad]
+            sources = [
+                leaf for name, root in zip(wrapped.names, roots, strict=True) if name in wrapped.wrt for leaf in leaves(root)
+            ]
+            grads = torch.autograd.grad(outputs, sources, list(douts), create_graph=True, allow_unused=True)
+        return tuple(torch.zeros_like(s) if g is None else g for s, g in zip(sources, grads, strict=True))
+
+    first_gradient.__name__ = f"the gradient of {_name(fn)}"
+    roots = [*given, *(map_leaves(lambda d: d.detach().requires_grad_(), d) for d in cotangents)]
+    return gradcheck(first_gradient, roots, *ignored_positional, raise_exception=raise_exception, seed=seed, **ignored)
+
+
+def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int) -> list[Finding]:
+    given = callee(fn, inputs)
+    low = any(is_single(leaf) for value in given.inputs for leaf in leaves(value))
+    called = callee(*in_float64(fn, inputs)) if low else given
+    wrapped = wrap(called)
+    point = Point({name: _detached(value) for name, value in zip(called.names, called.inputs, strict=True)})
+    with same_start(fn) as rewind:
+        candidate = Direct(wrapped.forward, wrapped.backward, graph=True, body=called.body, rewind=rewind)
+        findings = _check(candidate, wrapped.wrt, None, point, seed)
+        findings += check_outputs_apart(wrapped, point, seed)
+        if low:
+            findings += check_single(given, wrapped, point, seed)
+    return findings
+
+
+def _check(
+    candidate: PairCandidate, wrt: tuple[str, ...], oracle: Callable[..., Any] | None, point: Point, seed: int
+) -> list[Finding]:
+    names = PairNames("forward", "backward", wrt, oracle)
+    return check_pair(candidate, names, [Case("the given point", point)], seed=seed, explain=explain)
+
+
+def _root(value: Any) -> Any:
+    """The same nest with leaves that the tape begins at, also where gradients are switched off around the call."""
+    return map_leaves(lambda leaf: leaf if not is_differentiable(leaf) or leaf.requires_grad else leaf.detach().requires_grad_(), value)
+
+
+def _detached(value: Any) -> Any:
+    return map_leaves(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, value)
+
+
+def _parameter_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
+    try:
+        return tuple(signature(forward).parameters)[:count]
+    except (TypeError, ValueError):
+        return tuple(f"input{number}" for number in range(count))
+
+
+def _name(fn: Callable[..., Any]) -> str:
+    owner = getattr(fn, "__self__", None)
+    if isinstance(owner, type):
+        return f"{owner.__name__}.{getattr(fn, '__name__', 'apply')}"
+    return getattr(fn, "__name__", type(fn).__name__)

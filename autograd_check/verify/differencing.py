@@ -1,0 +1,79 @@
+"""The witness of finite differences: probes of the code's own forward, and what they say where there is no oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from autograd_check.verify.candidate import PairCandidate, Point
+from autograd_check.verify.case import PairNames
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.probes import ProbeResult, probe_vjp
+from autograd_check.verify.trial import Trial, unpack
+from autograd_check.verify.unreferenced import locate
+
+Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
+"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
+
+CHECK = "finite differences"
+
+
+def check_differences(
+    candidate: PairCandidate,
+    names: PairNames,
+    trial: Trial,
+    wrt: Sequence[str],
+    seed: int,
+    directions: int,
+    explain: Explain,
+) -> list[Finding]:
+    """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
+
+    def sweep(points: Sequence[Point], signatures: bool) -> list[tuple[Any, bytes | None]]:
+        outcome = candidate.sweep(names.forward, points, signatures=signatures)
+        return list(outcome.value) if outcome.value is not None else [(None, None)] * len(points)
+
+    def regrad(point: Point) -> Mapping[str, Any] | None:
+        outcome = candidate.vjp(names.forward, names.backward, point, [trial.douts[0]])
+        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
+        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
+
+    point, dout = trial.case.point, trial.douts[0]
+    grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
+    verdicts = probe_vjp(sweep, point, grads, dout, wrt=wrt, regrad=regrad, seed=seed, directions=directions, base=trial.out)
+    findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
+    if names.oracle is None:
+        for name, finding in findings.items():
+            if finding.status is Status.FAILED:
+                tape = _trusted_tape(candidate, names, trial, name, sweep, seed, directions)
+                findings[name] = locate(finding, name, point, grads[name], dout, sweep, tape, explain)
+    return list(findings.values())
+
+
+def _trusted_tape(
+    candidate: PairCandidate, names: PairNames, trial: Trial, name: str, sweep: Any, seed: int, directions: int
+) -> Mapping[str, Any]:
+    """Autograd of the own forward, where finite differences confirm it: `.item()` and `.detach()` cut a tape unseen."""
+    point, dout = trial.case.point, trial.douts[0]
+    outcome = candidate.taped(names.forward, point, dout, [name])
+    if not outcome.ok or outcome.value is None or outcome.value[0] is None:
+        return {}
+    confirmed = probe_vjp(
+        sweep, point, {name: outcome.value[0]}, dout, wrt=[name], regrad=lambda _: None, seed=seed, directions=directions
+    )
+    return {f"d{name}": outcome.value[0]} if confirmed[name].status is Status.PASSED else {}
+
+
+def _finding(subject: str, verdict: ProbeResult, probe: str) -> Finding:
+    if verdict.status is Status.PASSED:
+        text = "matches finite differences of your own forward"
+        return Finding(CHECK, subject, probe, Status.PASSED, text, Kind.GRADIENT)
+    if verdict.status is Status.FAILED:
+        text = (
+            f"along a random direction your forward changes by {verdict.numeric:.6g}, your {subject} says "
+            f"{verdict.analytic:.6g} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
+        )
+        return Finding(CHECK, subject, probe, Status.FAILED, text, Kind.GRADIENT)
+    text = f"finite differences cannot tell here: {verdict.reason}"
+    return Finding(CHECK, subject, probe, Status.INCONCLUSIVE, text, Kind.GRADIENT)

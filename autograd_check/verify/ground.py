@@ -1,0 +1,192 @@
+"""The ground on which lines are measured: one point, its output, and the request that evaluates more of them.
+
+Two ways to measure a slope. The quick one takes three steps and trusts the model of rounding; agreement with a gradient to
+many digits needs no more proof. The careful one, for whatever did not agree at once, first shrinks the step until both ends
+take the branches of the middle, measures the noise, and goes down the ladder until it converges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.differences import RATIO, Estimate, climb, converged, measured_noise
+from autograd_check.verify.lines import Line, Walk
+from autograd_check.verify.pairing import Pairing, fits
+from autograd_check.verify.signature import SMOOTH
+
+Sweep = Callable[[Sequence[Point], bool], Sequence[tuple[Any, bytes | None]]]
+
+QUICK_LEVELS = 3
+CAREFUL_LEVELS = 5
+TICKS = (-3, -2, -1, 1, 2, 3)
+"""Where the noise is measured, in units of four smallest steps; with the point itself seven values."""
+COARSE_TICK = 2.0**12
+"""How much wider apart they are for a function that rounds more coarsely than its inputs (a hidden float32)."""
+
+
+@dataclass
+class Ground:
+    """A point and what is known about the function there; counts its evaluations by primal.
+
+    `base` is the output at the point, `signature` its branches (None where not asked for yet).
+    """
+
+    sweep: Sweep
+    point: Point
+    dout: Any
+    base: Any
+    signature: bytes | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pairing = Pairing(self.base, self.dout)
+        self.model = self.pairing.model_noise()
+
+    def quick(self, lines: Sequence[Line]) -> list[Estimate]:
+        """Every line's slope from three steps, one request for all."""
+        shifts = [[sign * line.step / RATIO**n for n in range(QUICK_LEVELS) for sign in (1, -1)] for line in lines]
+        rows = self._evaluate(lines, shifts)
+        differences = iter(self.pairing.differences([pair for row in rows for pair in zip(row[::2], row[1::2], strict=True)]))
+        estimates = []
+        for line in lines:
+            steps = [line.step / RATIO**n for n in range(QUICK_LEVELS)]
+            estimates.append(climb([next(differences) / (2 * step) for step in steps], steps, self.model))
+        return estimates
+
+    def settle(self, lines: Sequence[Line]) -> list[Line]:
+        """Each line with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
+        if self.signature is None:
+            self.signature = self.sweep([self.point], True)[0][1]
+        asked = self.signature != SMOOTH
+        settled, waiting = list(lines), list(range(len(lines)))
+        while waiting:
+            stops = [(settled[k], sign * settled[k].step) for k in waiting for sign in (1, -1)]
+            answers = self._request(stops, asked)
+            crossing = []
+            for place, k in enumerate(waiting):
+                if all(self._regular(out, mark) for out, mark in answers[2 * place : 2 * place + 2]):
+                    continue
+                step = settled[k].step / RATIO
+                settled[k] = replace(settled[k], step=step if step >= 2 * settled[k].ladder.smallest else 0.0)
+                if settled[k].step:
+                    crossing.append(k)
+            waiting = crossing
+        return settled
+
+    def careful(self, lines: Sequence[Line]) -> list[Careful]:
+        """Slopes of settled lines with measured noise, each ladder climbed down until it converges or ends."""
+        if not lines:
+            return []
+        noises = self._noises(lines)
+        ladders: list[list[float]] = [[] for _ in lines]
+        bends: list[list[float]] = [[] for _ in lines]
+        waiting = list(range(len(lines)))
+        while waiting:
+            steps = [_next_steps(lines[k], len(ladders[k])) for k in waiting]
+            rows = self._evaluate([lines[k] for k in waiting], [[s * h for h in row for s in (1, -1)] for row in steps])
+            for k, row, new in zip(waiting, rows, steps, strict=True):
+                ladders[k] += self._quotients(row, new)
+                bends[k] += self._bends(row, new)
+            waiting = [
+                k
+                for k in waiting
+                if not converged(ladders[k], _steps(lines[k], len(ladders[k])), noises[k])
+                and _next_steps(lines[k], len(ladders[k]))
+            ]
+        return [
+            Careful(climb(ladder, _steps(line, len(ladder)), noise), tuple(ladder), tuple(bend), noise)
+            for line, ladder, bend, noise in zip(lines, ladders, bends, noises, strict=True)
+        ]
+
+    def _noises(self, lines: Sequence[Line]) -> list[float]:
+        """The noise of a difference along each line, measured; once more on a coarser scale where the values stand still."""
+        ticks = [min(4 * line.ladder.smallest, line.step) for line in lines]
+        rows = self._evaluate(lines, [[k * tick for k in TICKS] for tick in ticks])
+        found = [max(self.model, self._noise(row)) for row in rows]
+        coarse = [
+            k
+            for k, (line, tick, row) in enumerate(zip(lines, ticks, rows, strict=True))
+            if tick * COARSE_TICK <= line.step and self._stands_still(row)
+        ]
+        again = self._evaluate([lines[k] for k in coarse], [[n * ticks[k] * COARSE_TICK for n in TICKS] for k in coarse])
+        for k, row in zip(coarse, again, strict=True):
+            found[k] = max(found[k], self._noise(row))
+        return found
+
+    def _noise(self, row: Sequence[Any]) -> float:
+        values = self.pairing.differences([(out, self.base) for out in row])
+        noise = measured_noise([*values[:3], 0.0, *values[3:]])
+        return noise if noise == noise else 0.0
+
+    def _stands_still(self, row: Sequence[Any]) -> bool:
+        """Whether two neighbours among tiny steps are equal to the last bit."""
+        values = [0.0, *self.pairing.differences([(out, self.base) for out in row])]
+        return len(set(values)) < len(values)
+
+    def _regular(self, out: Any, mark: bytes | None) -> bool:
+        return out is not None and (self.signature == SMOOTH or mark == self.signature) and self.pairing.regular(out)
+
+    def _quotients(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
+        differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
+        return [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
+
+    def _bends(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
+        """Half the difference of the one-sided slopes: falls with h where φ is smooth, stays where it has a kink."""
+        sides = self.pairing.differences([(out, self.base) for out in row])
+        pairs = zip(sides[::2], sides[1::2], steps, strict=True)
+        return [abs(plus + minus) / (2 * step) for plus, minus, step in pairs]
+
+    def _evaluate(self, lines: Sequence[Line], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
+        stops = [(line, t) for line, row in zip(lines, shifts, strict=True) for t in row]
+        answers = iter(self._request(stops, False))
+        return [[next(answers)[0] for _ in row] for row in shifts]
+
+    def _request(self, stops: Sequence[tuple[Line, float]], signatures: bool) -> Sequence[tuple[Any, bytes | None]]:
+        for line, _ in stops:
+            self.counts[line.primal] = self.counts.get(line.primal, 0) + 1
+        return self.sweep(Walk(self.point, stops), signatures) if stops else []
+
+
+@dataclass(frozen=True)
+class Careful:
+    """A slope measured with care: the estimate, the ladder's quotients and one-sided bends, and the measured noise."""
+
+    estimate: Estimate
+    quotients: tuple[float, ...]
+    bends: tuple[float, ...]
+    noise: float
+
+    def kinked(self, gap: float) -> bool:
+        """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.
+
+        A subgradient lies between the one-sided slopes; their distance then stays while h falls.
+        """
+        usable = [bend for bend in self.bends if bend == bend]
+        if len(usable) < 3 or usable[-1] <= 0:
+            return False
+        lasting = usable[-1] >= 0.5 * usable[-2] >= 0.25 * usable[-3]
+        return lasting and gap <= 1.1 * usable[-1]
+
+    def steady(self, gap: float) -> bool:
+        """Whether the last quotients agree far better with each other than a gradient that is off by `gap` does with them."""
+        last = [q for q in self.quotients[-3:] if q == q]
+        return len(last) == 3 and max(last) - min(last) <= 0.1 * gap
+
+
+def _steps(line: Line, count: int) -> list[float]:
+    return [line.step / RATIO**n for n in range(count)]
+
+
+def _next_steps(line: Line, done: int) -> list[float]:
+    steps = [line.step / RATIO**n for n in range(done, done + CAREFUL_LEVELS)]
+    return [step for step in steps if step >= line.ladder.smallest]
+
+
+def make_ground(sweep: Sweep, point: Point, dout: Any, base: Any = None, signature: bytes | None = None) -> Ground | None:
+    """The ground at a point, evaluated there unless its output is known; None where the function does not run, or gives nothing that `dout` fits."""
+    if base is None:
+        base = sweep([point], False)[0][0]
+    return Ground(sweep, point, dout, base, signature) if base is not None and fits(base, dout) else None

@@ -1,0 +1,130 @@
+"""Lines through a point: one direction in one tensor of one primal, and the points along it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.directions import Ladder, draw_directions, ladder_of, real_dtype
+from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+
+
+@dataclass(frozen=True)
+class Line:
+    """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
+
+    `narrowest` is the least |u| of an entry that moves.
+    """
+
+    primal: str
+    leaf: int
+    kind: str
+    u: Tensor
+    step: float
+    narrowest: float
+
+    @property
+    def ladder(self) -> Ladder:
+        """Largest and smallest step in the precision of this tensor."""
+        return ladder_of(self.u)
+
+    def at(self, point: Point, t: float) -> Point:
+        """x + t·u in this tensor, all others as they are."""
+        value = point.primals[self.primal]
+        if isinstance(value, Tensor):
+            moved: Any = torch.add(value, self.u, alpha=t)
+        else:
+            places = iter(range(len(leaves(value))))
+            moved = map_leaves(lambda leaf: torch.add(leaf, self.u, alpha=t) if next(places) == self.leaf else leaf, value)
+        return Point({**point.primals, self.primal: moved}, point.hyper)
+
+    def slope(self, grad: Any) -> tuple[float, float]:
+        """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
+        g = leaves(grad)[self.leaf]
+        u = self.u
+        products = (g.conj() * u).real if g.is_complex() or u.is_complex() else g * u
+        if products.dtype is not torch.float64:
+            products = products.to(torch.float64)
+        total = float(products.sum())
+        if not math.isfinite(total):
+            products = torch.where(u != 0, products, 0)
+            total = float(products.sum())
+        return total, float(torch.linalg.vector_norm(products))
+
+
+class Walk(Sequence[Point]):
+    """Points along lines through one point, each made when it is asked for: a large tensor is never held twenty times."""
+
+    def __init__(self, point: Point, stops: Sequence[tuple[Line | None, float]]) -> None:
+        self._point = point
+        self._stops = stops
+
+    def __len__(self) -> int:
+        return len(self._stops)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+    @overload
+    def __getitem__(self, index: slice) -> Walk: ...
+    def __getitem__(self, index: int | slice) -> Point | Walk:
+        if isinstance(index, slice):
+            return Walk(self._point, self._stops[index])
+        line, t = self._stops[index]
+        return self._point if line is None else line.at(self._point, t)
+
+    def __iter__(self) -> Iterator[Point]:
+        return (self[index] for index in range(len(self)))
+
+
+    def stacked(self) -> tuple[list[Any], list[int | None]] | None:
+        """Every primal with the axis along which its points lie (None where it does not move), for a batched call.
+
+        None where a primal that moves is a nest of tensors.
+        """
+        moving: dict[str, list[int]] = {}
+        for place, (line, _) in enumerate(self._stops):
+            if line is not None:
+                moving.setdefault(line.primal, []).append(place)
+        if not all(isinstance(self._point.primals[name], Tensor) for name in moving):
+            return None
+        values = [self._stack(name, moving[name]) if name in moving else x for name, x in self._point.primals.items()]
+        return values, [0 if name in moving else None for name in self._point.primals]
+
+    def _stack(self, name: str, places: list[int]) -> Tensor:
+        x = self._point.primals[name]
+        column = x.detach().unsqueeze(0).repeat(len(self._stops), *(1 for _ in x.shape))
+        runs: list[tuple[Line, list[int]]] = []
+        for place in places:
+            line = self._stops[place][0]
+            if line is not None and (not runs or runs[-1][0] is not line or runs[-1][1][-1] != place - 1):
+                runs.append((line, []))
+            runs[-1][1].append(place)
+        for line, run in runs:
+            ts = torch.tensor([self._stops[place][1] for place in run], dtype=real_dtype(x))
+            column[run[0] : run[-1] + 1] += ts.reshape(-1, *(1 for _ in x.shape)) * line.u
+        return column
+
+    def entries(self) -> int:
+        """How many numbers a batched call would move."""
+        names = {line.primal for line, _ in self._stops if line is not None}
+        return len(self._stops) * sum(leaf.numel() for name in names for leaf in leaves(self._point.primals[name]))
+
+
+def draw_lines(primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator) -> list[Line]:
+    """A line of each kind through every differentiable tensor with entries of the named primals.
+
+    Each tensor on its own: a large one would drown a small one.
+    """
+    return [
+        Line(name, position, kind, drawn.u, ladder_of(drawn.u).largest, drawn.narrowest)
+        for name in names
+        for position, leaf in enumerate(leaves(primals[name]))
+        if is_differentiable(leaf) and leaf.numel()
+        for kind, drawn in zip(kinds, draw_directions(leaf, kinds, generator), strict=True)
+    ]

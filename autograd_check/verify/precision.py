@@ -1,0 +1,129 @@
+"""What only a callable under autograd can get wrong: outputs without a cotangent, and dtypes below float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.case import draw_cotangent
+from autograd_check.verify.compare import compare
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.function import Callee, Wrapped, wrap
+from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, named_leaves
+from autograd_check.verify.values import mismatch_text
+
+LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+ULPS = 4
+SAFETY = 16.0
+"""Over the measured movement of a low-precision gradient when its inputs move by a few ulps, plus as many roundings."""
+
+
+def is_single(leaf: Any) -> bool:
+    """Whether a leaf is a floating-point tensor below float64."""
+    return isinstance(leaf, Tensor) and leaf.dtype in LOW
+
+
+class Narrowing(TorchDispatchMode):
+    """Records the operations that turn float64 into less."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.seen: list[str] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # otherwise torch imports its compiler for this mode: a second for every fresh process
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run the operation, and note whether it lost digits."""
+        out = func(*args, **(kwargs or {}))
+        first = args[0] if args else None
+        if is_single(out) and isinstance(first, Tensor) and first.dtype in (torch.float64, torch.complex128):
+            self.seen.append(str(out.dtype).removeprefix("torch."))
+        return out
+
+
+def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
+    """With several outputs, the backward copes with a cotangent for one of them only (autograd gives None for the rest)."""
+    with torch.enable_grad():
+        try:
+            out, (_, roots) = wrapped.forward(*point.primals.values())
+        except Exception:  # reported by the check itself
+            return
+    parts = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_tensor(leaf) and leaf.requires_grad]
+    if len(parts) < 2:
+        return
+    sources = [leaf for root in roots for leaf in leaves(root)]
+    for path, leaf in parts:
+        dout = draw_cotangent(leaf.detach(), Generator().manual_seed(seed))
+        try:
+            torch.autograd.grad(leaf, sources, dout, retain_graph=True, allow_unused=True)
+        except Exception as error:  # the code under test may raise anything
+            text = f"with a cotangent for {path} alone the backward raised {type(error).__name__}: {error}"
+            diagnosis = Diagnosis("crashed", "A backward gets None for an output that nothing uses; treat it as zero.")
+            yield Finding("undefined gradients", path, "", Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
+            return
+    yield Finding("undefined gradients", "out", "", Status.PASSED, "one output at a time", Kind.GRADIENT)
+
+
+def check_single(called: Callee, exact: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
+    """The gradients in the inputs' own low precision against those in float64, to the measured accuracy of the former.
+
+    A conversion below float64 while the mathematics ran in float64 is a finding of its own: it hides errors.
+    """
+    with Narrowing() as narrowing, torch.enable_grad():
+        out, cache = exact.forward(*point.primals.values())
+    if narrowing.seen:
+        text = f"converts to {narrowing.seen[0]} on the way, whatever the dtype of its inputs"
+        yield Finding("keeps float64", "out", "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_dtype", text))
+        return
+    dout = draw_cotangent(out, Generator().manual_seed(seed))
+    right = exact.backward(dout, cache)
+    wrapped, inputs = wrap(called), called.inputs
+    first = _gradients(wrapped, inputs, dout)
+    generator = Generator().manual_seed(seed)
+    moved = [_gradients(wrapped, [_nudged(value, generator) for value in inputs], dout) for _ in range(3)]
+    for position, name in enumerate(wrapped.wrt):
+        rows = zip(
+            named_leaves(first[position], f"d{name}"), leaves(right[position]), *(leaves(m[position]) for m in moved), strict=True
+        )
+        for (path, got), want, *others in rows:
+            yield _single_finding(path, got, want, others)
+
+
+def _gradients(wrapped: Wrapped, inputs: Sequence[Any], dout: Any) -> Any:
+    with torch.enable_grad():
+        out, cache = wrapped.forward(*(map_leaves(lambda x: x.detach() if is_tensor(x) else x, value) for value in inputs))
+    pairs = iter(leaves(out))
+    return wrapped.backward(map_leaves(lambda d: d.to(next(pairs).dtype), dout), cache)
+
+
+def _nudged(value: Any, generator: Generator) -> Any:
+    def nudge(x: Any) -> Any:
+        if not is_single(x) or x.is_complex():
+            return x
+        steps = torch.randint(-ULPS, ULPS + 1, x.shape, generator=generator).to(x.dtype)
+        return (x.detach() * (1 + steps * torch.finfo(x.dtype).eps)).requires_grad_(x.requires_grad)
+
+    return map_leaves(nudge, value)
+
+
+def _single_finding(path: str, got: Tensor, want: Tensor, others: Sequence[Tensor]) -> Finding:
+    wide = got.detach().to(want.dtype)
+    eps = torch.finfo(got.dtype).eps
+    spread = max((float((other.detach().to(want.dtype) - wide).abs().max()) for other in others if other.numel()), default=0.0)
+    scale = float(want.abs().max()) if want.numel() else 0.0
+    mismatch = compare(wide, want, SAFETY * (spread + eps * scale))
+    if mismatch is None or not is_differentiable(got):
+        return Finding("own precision", path, "", Status.PASSED, "agrees with float64", Kind.GRADIENT)
+    text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"
+    says = "The gradient is right in float64 but loses its digits in its own dtype."
+    return Finding("own precision", path, "", Status.FAILED, text, Kind.CONVENTION, mismatch, Diagnosis("unstable", says))

@@ -1,0 +1,66 @@
+"""Gradients without an oracle: where finite differences contradict one, which entry is wrong, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.compare import compare
+from autograd_check.verify.entries import Sweep, entry_gradient
+from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.finding import Diagnosis, Finding
+from autograd_check.verify.values import mismatch_text
+
+MOST_ENTRIES = 512
+"""Up to this size every entry of a wrong gradient is differenced, so that its cause can be looked for."""
+LOOSE = 1e-6
+"""Relative to the largest entry: what counts as a difference when entries come from finite differences themselves."""
+
+
+def locate(
+    finding: Finding,
+    name: str,
+    point: Point,
+    gradient: Any,
+    dout: Any,
+    sweep: Sweep,
+    tape: Mapping[str, Any],
+    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
+) -> Finding:
+    """The finding with a mismatch and a cause, from the tape where it reaches and from differences of every entry elsewhere."""
+    x = point.primals[name]
+    if not isinstance(gradient, Tensor) or not isinstance(x, Tensor) or gradient.shape != x.shape or x.is_complex():
+        return finding
+    expected = tape.get(f"d{name}")
+    if not isinstance(expected, Tensor) and x.numel() <= MOST_ENTRIES:
+        expected = entry_gradient(sweep, point, name, dout, range(x.numel())).reshape(x.shape)
+    if not isinstance(expected, Tensor) or not bool(torch.isfinite(expected).all()):
+        return finding
+    scale = max(float(expected.abs().max()), float(torch.nan_to_num(gradient).abs().max())) if x.numel() else 0.0
+    mismatch = compare(gradient.detach().to(expected.dtype), expected, LOOSE * scale)
+    if mismatch is None:
+        return finding
+    evidence = Evidence(
+        subject=f"d{name}",
+        got=gradient.detach().to(torch.float64),
+        expected=_polished(gradient.detach().to(torch.float64), expected),
+        primals=point.primals,
+        hyper=point.hyper,
+        out=None,
+        dout=dout,
+        vjp=lambda _: {},
+        got_all={},
+    )
+    return replace(
+        finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch, diagnosis=explain([evidence])
+    )
+
+
+def _polished(got: Tensor, expected: Tensor) -> Tensor:
+    """The expected array, with entries that agree to the accuracy of differences taken from `got`: they are not the mistake."""
+    return torch.where((got - expected).abs() <= 1e-8 * expected.abs(), got, expected)

@@ -1,0 +1,359 @@
+"""The drop-in for torch.autograd.gradcheck: right functions pass, each with one perturbed backward fails and says where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+
+import autograd_check as ac
+
+
+def tensor(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * scale
+    return x.requires_grad_()
+
+
+class Exp(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = x.exp()
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (out,) = ctx.saved_tensors
+        return grad * out
+
+
+class Affine(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return x @ weight.T + bias
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        return grad @ weight, grad.T @ x, grad.sum(0)
+
+
+class TimesConstant(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, constant: float) -> Tensor:
+        ctx.constant = constant
+        return x * constant
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.constant, None
+
+
+class Legendre(Function):
+    """P₃(x) = (5x³ − 3x)/2."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return 0.5 * (5 * x**3 - 3 * x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return grad * 1.5 * (5 * x**2 - 1)
+
+
+class SinCos(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Any:
+        ctx.save_for_backward(x)
+        return x.sin(), x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, from_sin: Tensor, from_cos: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return from_sin * x.cos() - from_cos * x.sin()
+
+
+FUNCTIONS: list[tuple[type[Function], tuple[Any, ...], str]] = [
+    (Exp, (tensor(3, 4),), "x"),
+    (Affine, (tensor(4, 3), tensor(5, 3, seed=1), tensor(5, seed=2)), "weight"),
+    (TimesConstant, (tensor(6), 3.5), "x"),
+    (Legendre, (tensor(2, 5),), "x"),
+    (SinCos, (tensor(7),), "x"),
+]
+
+
+def perturbed(original: type[Function], position: int) -> type[Function]:
+    """The same function with one entry of one gradient wrong by one part in a thousand."""
+
+    class Perturbed(original):  # type: ignore[misc, valid-type]
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Any:
+            answer = original.backward(ctx, *grads)
+            answers = list(answer) if isinstance(answer, tuple) else [answer]
+            wrong = answers[position].clone()
+            wrong.view(-1)[1] *= 1.001
+            answers[position] = wrong
+            return tuple(answers)
+
+    return Perturbed
+
+
+@pytest.mark.parametrize(("function", "inputs", "name"), FUNCTIONS, ids=lambda v: getattr(v, "__name__", ""))
+def test_a_right_function_passes_and_a_perturbed_one_names_its_input(
+    function: type[Function], inputs: tuple[Any, ...], name: str
+) -> None:
+    assert ac.gradcheck(function.apply, inputs)
+    position = 1 if name == "weight" else 0
+    wrong = perturbed(function, position)
+    with pytest.raises(ac.GradientError) as raised:
+        ac.gradcheck(wrong.apply, inputs)
+    text = " ".join(str(raised.value).split())
+    assert f"d{name}" in text
+    assert "1 of" in text
+    assert "worst at" in text
+    assert "expected" in text
+    assert "resolution" in text
+
+
+IMAGE, SIGNAL = tensor(2, 3, 5, 4), tensor(2, 3, 7)
+BUILTINS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "linear": (F.linear, (tensor(4, 3), tensor(5, 3, seed=1), tensor(5, seed=2))),
+    "conv1d": (F.conv1d, (SIGNAL, tensor(2, 3, 3, seed=1))),
+    "conv2d": (F.conv2d, (IMAGE, tensor(2, 3, 3, 2, seed=1), tensor(2, seed=2))),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 2), (IMAGE,)),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x, 2), (IMAGE,)),
+    "softmax": (lambda x: F.softmax(x, -1), (tensor(3, 5),)),
+    "log_softmax": (lambda x: F.log_softmax(x, -1), (tensor(3, 5),)),
+    "gelu": (F.gelu, (tensor(4, 3),)),
+    "silu": (F.silu, (tensor(4, 3),)),
+    "elu": (F.elu, (tensor(4, 3),)),
+    "softplus": (F.softplus, (tensor(4, 3),)),
+    "layer_norm": (lambda x: F.layer_norm(x, (6,)), (tensor(3, 6),)),
+    "group_norm": (lambda x: F.group_norm(x, 3), (tensor(2, 6, 3),)),
+    "cross_entropy": (F.cross_entropy, (tensor(4, 5), torch.tensor([0, 4, 2, 2]))),
+    "mse_loss": (F.mse_loss, (tensor(4, 3), tensor(4, 3, seed=1))),
+    "huber_loss": (F.huber_loss, (tensor(4, 3), tensor(4, 3, seed=1))),
+    "normalize": (F.normalize, (tensor(4, 3),)),
+    "embedding": (lambda w: F.embedding(torch.tensor([0, 2, 2, 1]), w), (tensor(4, 3),)),
+    "attention": (F.scaled_dot_product_attention, (tensor(2, 4, 3), tensor(2, 4, 3, seed=1), tensor(2, 4, 3, seed=2))),
+    "relu": (F.relu, (tensor(5, 4),)),
+}
+
+
+def spoiled(fn: Callable[..., Any], inputs: tuple[Any, ...], size: float) -> Callable[..., Any]:
+    """The same value; the gradient of the first input is off by `size`, relative, in one entry that matters."""
+    out = fn(*inputs)
+    slopes = torch.autograd.grad((out * torch.linspace(1, 2, out.numel()).reshape(out.shape)).sum(), inputs[0])[0]
+    entry = int(slopes.abs().argmax())
+
+    class Spoil(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            wrong = grad.clone()
+            wrong.view(-1)[entry] *= 1 + size
+            return wrong
+
+    return lambda x, *rest: fn(Spoil.apply(x), *rest)
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_functions_of_torch_pass_and_with_one_wrong_entry_fail(name: str) -> None:
+    fn, inputs = BUILTINS[name]
+    assert ac.gradcheck(fn, inputs).status is ac.Status.PASSED
+    report = ac.gradcheck(spoiled(fn, inputs, 1e-3), inputs, raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    wrong = [finding for finding in report.findings if finding.status is ac.Status.FAILED]
+    assert [finding.subject for finding in wrong] == ["dinput0"] or wrong[0].subject == "dx"
+    assert wrong[0].mismatch is not None
+    assert wrong[0].mismatch.wrong == 1
+    assert wrong[0].mismatch.relative_error == pytest.approx(1e-3, rel=1e-2)
+
+
+class Blind(Function):
+    """1e-6·Σx with a gradient of zero."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        return 1e-6 * x.sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.zeros(ctx.shape, dtype=grad.dtype)
+
+
+class Doubled(Function):
+    """1e-6·Σx² with twice its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return 1e-6 * (x * x).sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * 4e-6 * ctx.saved_tensors[0]
+
+
+class Mutating(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 3 * x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad.mul_(3).clone()
+
+
+class DeafSoftmax(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = torch.softmax(x, -1)
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (out,) = ctx.saved_tensors
+        return out - out * out.sum(-1, keepdim=True)
+
+
+class DeafNorm(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / x.std(0, unbiased=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.zeros_like(grad)
+
+
+@pytest.mark.parametrize(
+    ("function", "cause"),
+    [
+        (Blind, "zero_gradient"),
+        (Doubled, "constant_factor"),
+        (Mutating, "mutates_input"),
+        (DeafSoftmax, ""),
+        (DeafNorm, "zero_gradient"),
+    ],
+)
+def test_blind_spots_of_other_checkers_are_closed(function: type[Function], cause: str) -> None:
+    report = ac.gradcheck(function.apply, (tensor(6, 4),), raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    causes = {f.diagnosis.cause for f in report.findings if f.diagnosis and f.status is ac.Status.FAILED}
+    assert not cause or cause in causes
+
+
+def test_torch_itself_passes_the_first_three() -> None:
+    """The reason for those tests: if torch's checker learns to see them, say so in the documents."""
+    for function in (Blind, Doubled):
+        assert torch.autograd.gradcheck(function.apply, (tensor(6, 4),))
+
+
+def test_running_statistics_are_as_before() -> None:
+    layer = nn.BatchNorm1d(4).double()
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    assert ac.gradcheck(layer, (tensor(6, 4),))
+    assert all(torch.equal(before[name], value) for name, value in layer.state_dict().items())
+
+
+def test_dropout_draws_the_same_mask_each_time() -> None:
+    assert ac.gradcheck(lambda x: F.dropout(x, 0.4), (tensor(6, 4),))
+
+
+def test_something_that_differs_from_call_to_call_is_said_to() -> None:
+    calls = iter(range(10**6))
+    report = ac.gradcheck(lambda x: x * (1 + 1e-3 * next(calls)), (tensor(3),), raise_exception=False)
+    assert any(f.diagnosis and f.diagnosis.cause == "nondeterministic" for f in report.findings)
+    assert not report
+
+
+def test_a_backward_that_cannot_do_without_a_cotangent_is_found() -> None:
+    class Greedy(SinCos):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Any:
+            ctx.set_materialize_grads(False)
+            return SinCos.forward(ctx, x)
+
+    report = ac.gradcheck(Greedy.apply, (tensor(4),), raise_exception=False)
+    failed = [f for f in report.findings if f.status is ac.Status.FAILED]
+    assert [f.check for f in failed] == ["undefined gradients"]
+    assert "alone the backward raised TypeError" in failed[0].message
+
+
+def test_complex_functions() -> None:
+    z = torch.randn(3, 2, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert ac.gradcheck(lambda z: z * z.conj() + z.exp(), (z,))
+    assert ac.gradcheck(lambda z: z.abs(), (z,))
+
+
+def test_float32_is_checked_in_float64_and_then_as_it_is() -> None:
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    report = ac.gradcheck(lambda x: torch.softmax(x, -1), (x,))
+    assert ("own precision", "dx") in {(f.check, f.subject) for f in report.findings}
+    assert ac.gradcheck(nn.Linear(3, 2), (x,))
+
+
+def test_a_hidden_float_is_exposed() -> None:
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    report = ac.gradcheck(lambda x: x.float().exp().to(x.dtype), (x,), raise_exception=False)
+    assert any(f.diagnosis and f.diagnosis.cause == "wrong_dtype" for f in report.findings)
+
+
+def test_second_derivatives() -> None:
+    assert ac.gradgradcheck(lambda x, y: x.sin() * y**2, (tensor(3), tensor(3, seed=1)))
+
+    class First(Function):
+        """x³ whose backward is right but whose second derivative is cut off."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return grad * 3 * ctx.saved_tensors[0].detach() ** 2
+
+    assert ac.gradcheck(First.apply, (tensor(3),))
+    with pytest.raises(ac.GradientError, match="zero_gradient|zero in every entry"):
+        ac.gradgradcheck(First.apply, (tensor(3),))
+
+
+def test_torchs_keywords_are_taken_and_explained() -> None:
+    report = ac.gradcheck(torch.sin, (tensor(3),), 1e-6, 1e-4, eps=1e-6, atol=1e-3, fast_mode=True)
+    assert report
+    assert "eps is ignored: steps are chosen from the function" in report.notes
+    with pytest.raises(TypeError, match="unexpected keyword 'tolerance'"):
+        ac.gradcheck(torch.sin, (tensor(3),), tolerance=1)
+
+
+def test_inputs_without_a_gradient_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one input tensor with requires_grad=True"):
+        ac.gradcheck(torch.sin, (torch.zeros(3, dtype=torch.float64),))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3), (2, 0, 4)])
+def test_odd_shapes(shape: tuple[int, ...]) -> None:
+    assert ac.gradcheck(lambda x: x.sin(), (tensor(*shape),)).status is ac.Status.PASSED
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, autograd_check; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
