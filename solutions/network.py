@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from solutions.data import Data
 from solutions.ops import Ops
+
+if TYPE_CHECKING:  # the network itself needs no scikit-learn
+    from solutions.data import Data
 
 Params = list[tuple[Tensor, Tensor]]
 DIMS = (30, 4, 3, 2, 1)

@@ -118,6 +118,7 @@ LESSON = Lesson(
             "bce",
             wrt=("p",),
             oracle=oracle,
+            bench=probe("455 rows", p=uniform(455, 1, low=0.05, high=0.95), y=labels(455, 1)),
             probes=(
                 probe("5 rows", p=uniform(5, 1, low=0.05, high=0.95), y=labels(5, 1)),
                 probe("batch of one", p=literal([[0.3]]), y=literal([[1.0]])),

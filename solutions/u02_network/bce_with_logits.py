@@ -132,6 +132,7 @@ LESSON = Lesson(
             "bce_with_logits",
             wrt=("z",),
             oracle=oracle,
+            bench=probe("455 rows", z=normal(455, 1), y=labels(455, 1)),
             probes=(
                 probe("5 rows", z=normal(5, 1, scale=2), y=labels(5, 1)),
                 probe("batch of one", z=literal([[0.75]]), y=literal([[0.0]])),

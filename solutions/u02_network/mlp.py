@@ -138,6 +138,7 @@ LESSON = Lesson(
             "mlp",
             wrt=("x", "params"),
             oracle=oracle,
+            bench=probe("455 rows, 30-4-3-2-1", x=normal(455, 30), params=layers(30, 4, 3, 2, 1)),
             leaves={"params": ("w", "b")},
             probes=(
                 probe("three layers, 6-7-5-2", x=normal(4, 6), params=layers(6, 7, 5, 2)),

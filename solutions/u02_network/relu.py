@@ -113,6 +113,7 @@ LESSON = Lesson(
             "relu",
             wrt=("x",),
             oracle=oracle,
+            bench=probe("455 rows, 64 features", x=away_from_zero(455, 64)),
             probes=(
                 probe("4 rows, 5 features", x=away_from_zero(4, 5)),
                 probe("batch of one", x=away_from_zero(1, 7)),

@@ -97,6 +97,7 @@ LESSON = Lesson(
             "sigmoid",
             wrt=("x",),
             oracle=oracle,
+            bench=probe("455 rows, 64 features", x=normal(455, 64)),
             probes=(
                 probe("4 rows, 5 features", x=normal(4, 5)),
                 probe("batch of one", x=normal(1, 7)),

@@ -44,10 +44,11 @@ def train(x, y, *, dims, lr, epochs, generator):
 ### BEGIN SPEC
 import math
 
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
 from autograd_check.verify.candidate import Seed
 
 DIMS = (5, 6, 4, 1)
+NETWORK = (30, 4, 3, 2, 1)
 
 
 def _data(seed, rows=9):
@@ -277,6 +278,37 @@ def _flat_list(x, y, *, dims, lr, epochs, generator):
     return [(flat[k], flat[k + 1]) for k in range(0, len(flat), 2)], history
 
 
+def _training_steps(functions):
+    """One step of gradient descent on a batch of 455 rows, from the lessons' functions and from torch's own."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(455, NETWORK[0], generator=generator, dtype=torch.float64)
+    y = (torch.rand(455, 1, generator=generator, dtype=torch.float64) < 0.63).to(torch.float64)
+    layers = []
+    for fan_in, fan_out in zip(NETWORK[:-1], NETWORK[1:], strict=True):
+        layers += [torch.nn.Linear(fan_in, fan_out, dtype=torch.float64), torch.nn.ReLU()]
+    model, loss_of = torch.nn.Sequential(*layers[:-1]), torch.nn.BCEWithLogitsLoss()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    # transposed views, as torch.nn.Linear uses its weights
+    params = [(layer.weight.detach().clone().T, layer.bias.detach().clone()) for layer in layers[:-1:2]]
+
+    # none of these operations needs autograd's book-keeping
+    @torch.inference_mode()
+    def ours():
+        nonlocal params
+        z, cache = mlp_forward(x, params)
+        loss, loss_cache = bce_with_logits_forward(z, y)
+        _, dparams = mlp_backward(bce_with_logits_backward(torch.ones_like(loss), loss_cache), cache)
+        new = sgd_step(_flat(params), _flat(dparams), lr=0.1)
+        params = list(zip(new[::2], new[1::2], strict=True))
+
+    def theirs():
+        optimiser.zero_grad()
+        loss_of(model(x), y).backward()
+        optimiser.step()
+
+    return ours, theirs
+
+
 LESSON = Lesson(
     name="training",
     title="The training loop",
@@ -285,6 +317,7 @@ LESSON = Lesson(
     forbids=("optim", "relu", "binary_cross_entropy_with_logits"),
     points=15,
     minutes=25,
+    benchmarks=(Benchmark("training step", "455 rows, 30-4-3-2-1", _training_steps),),
     tasks=(
         Properties(
             functions=("train",),

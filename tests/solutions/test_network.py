@@ -76,7 +76,9 @@ def test_200_steps_with_momentum_and_weight_decay_stay_with_torch() -> None:
 def test_accuracy_counts_rows() -> None:
     data = breast_cancer().rows(torch.tensor([0, 19, 20, 21]))
     assert data.y.tolist() == [0, 1, 1, 1]
-    always_one = [(torch.zeros(i, o, dtype=torch.float64), torch.ones(o, dtype=torch.float64)) for i, o in zip(DIMS, DIMS[1:], strict=False)]
+    always_one = [
+        (torch.zeros(i, o, dtype=torch.float64), torch.ones(o, dtype=torch.float64)) for i, o in zip(DIMS, DIMS[1:], strict=False)
+    ]
     assert accuracy(OPS, data, always_one) == 0.75
 
 

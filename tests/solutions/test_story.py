@@ -10,9 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "lessons" / "u02_network"
-MEND = (
-    "run: jupytext --sync lessons/u02_network/story.py && jupyter execute --inplace lessons/u02_network/story.ipynb"
-)
+MEND = "run: jupytext --sync lessons/u02_network/story.py && jupyter execute --inplace lessons/u02_network/story.ipynb"
 
 
 def cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:

@@ -1,0 +1,28 @@
+"""Gelu
+====
+
+The Gaussian error linear unit weighs each number by how many of a normal distribution's lie below it:
+
+    out = x Φ(x),    Φ(x) = ½ (1 + erf(x / √2))      x of any shape  →  out of the same shape
+
+A smooth gate: Φ is nearly 0 far to the left and nearly 1 far to the right. x occurs in both factors, so the product rule gives two terms.
+The derivative of Φ is the normal density φ:
+
+    dx = dout (Φ(x) + x φ(x)),    φ(x) = e^(−x² / 2) / √(2π)
+
+Convention: the exact function, with `torch.erf`; the approximation by tanh is a lesson of its own.
+"""
+
+import math
+
+import torch
+
+
+def gelu_forward(x):
+    """out = x Φ(x).  x any shape → out of the same shape, cache."""
+    raise NotImplementedError("gelu_forward: out = x Φ(x).  x any shape → out of the same shape, cache.")
+
+
+def gelu_backward(dout, cache):
+    """dout like x → dx like x."""
+    raise NotImplementedError("gelu_backward: dout like x → dx like x.")

@@ -1,0 +1,22 @@
+"""Mean squared error
+==================
+
+How far is a prediction p from the truth y? The mean squared error averages the squares of all entries' distances:
+
+    loss = 1/N Σ (p − y)²      p, y of one shape with N entries  →  a 0-d tensor
+
+    ∂loss/∂p = 2 (p − y) / N
+
+Conventions: N counts entries, not rows: for p (4, 3) it is 12. p and y must have one shape. (N, 1) against (N,) would broadcast to N × N
+pairs without a word, so it raises a `ValueError` that names both shapes.
+"""
+
+
+def mse_forward(p, y):
+    """Mean of (p − y)².  p, y of one shape → loss (), cache."""
+    raise NotImplementedError("mse_forward: Mean of (p − y)².  p, y of one shape → loss (), cache.")
+
+
+def mse_backward(dout, cache):
+    """dout () → dp like p."""
+    raise NotImplementedError("mse_backward: dout () → dp like p.")

@@ -1,0 +1,28 @@
+"""Instance normalisation
+======================
+
+Every channel of every image on its own: what is bright or dark, strong or faint in this image is taken out, and only the pattern remains.
+Style transfer, where the contrast of the content image should not matter, made it known.
+
+    μ, σ² over the pixels: (N, C)     x̂ = (x − μ) / √(σ² + ε)     out = γ[c] x̂ + β[c]
+
+x (N, C, H, W), γ and β (C,)  →  out (N, C, H, W). With means over the H W pixels,
+
+    ∂L/∂x = ( g − mean(g) − x̂ · mean(g x̂) ) / √(σ² + ε)     g = γ ∂L/∂out
+
+while γ and β are shared by all images, so that their gradients sum over the batch as well as over the pixels.
+
+Conventions: biased variance, divided by H W; ε under the root; x may be any view, contiguous in memory or not.
+"""
+
+import torch
+
+
+def instancenorm2d_forward(x, gamma, beta, *, eps=1e-5):
+    """out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache."""
+    raise NotImplementedError("instancenorm2d_forward: out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache.")
+
+
+def instancenorm2d_backward(dout, cache):
+    """dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
+    raise NotImplementedError("instancenorm2d_backward: dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,).")
