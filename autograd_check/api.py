@@ -18,6 +18,7 @@ from autograd_check.verify.direct import Direct
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
 from autograd_check.verify.precision import check_outputs_apart, check_single, is_single
+from autograd_check.verify.graph import Graph
 from autograd_check.verify.report import Report
 from autograd_check.verify.restore import same_start
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
@@ -76,9 +77,9 @@ def check_vjp(
     unknown = [name for name in checked if name not in called]
     if unknown or not checked:
         raise ValueError(f"wrt must name differentiable primals out of {', '.join(called)}; got {', '.join(unknown) or 'none'}.")
-    candidate = Direct(forward, backward)
     title = getattr(forward, "__name__", "forward").removesuffix("_forward")
-    return Report(title, tuple(_check(candidate, checked, oracle, point, seed)))
+    with same_start(forward, backward) as rewind:
+        return Report(title, tuple(_check(Direct(forward, backward, rewind=rewind), checked, oracle, point, seed)))
 
 
 def gradcheck(
@@ -164,9 +165,10 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int) -> list
     wrapped = wrap(called)
     point = Point({name: _detached(value) for name, value in zip(called.names, called.inputs, strict=True)})
     with same_start(fn) as rewind:
-        candidate = Direct(wrapped.forward, wrapped.backward, graph=True, body=called.body, rewind=rewind)
+        candidate = Graph(wrapped, called.body, rewind)
         findings = _check(candidate, wrapped.wrt, None, point, seed)
-        findings += check_outputs_apart(wrapped, point, seed)
+        if candidate.outputs > 1:
+            findings += check_outputs_apart(wrapped, point, seed)
         if low:
             findings += check_single(given, wrapped, point, seed)
     return findings

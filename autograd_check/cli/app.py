@@ -5,6 +5,7 @@ Exit codes: 0 passed, 1 not passed, 2 could not run.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -37,6 +38,9 @@ app.command()(doctor.doctor)
 
 def main() -> None:
     """Run the program. An error of this library is one paragraph on stderr and exit code 2, never a traceback."""
+    # Lessons are small, and a process with threads cannot be forked: before numpy and torch count the cores.
+    for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(pool, "1")
     try:
         app()
     except (AutogradCheckError, ModuleNotFoundError) as error:

@@ -44,7 +44,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         limits.prctl(limits.PR_SET_CHILD_SUBREAPER, 1)
         # Before any operation: a process that has worked with several threads cannot be forked safely.
         torch.set_num_threads(1)
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler, a second
         limits.python_is_closed()
         gc.collect()
         gc.freeze()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
+
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.probes import ProbeResult, probe_vjp
+from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import Trial, unpack
 from autograd_check.verify.unreferenced import locate
 
@@ -32,7 +35,9 @@ def check_differences(
 
     def sweep(points: Sequence[Point], signatures: bool) -> list[tuple[Any, bytes | None]]:
         outcome = candidate.sweep(names.forward, points, signatures=signatures)
-        return list(outcome.value) if outcome.value is not None else [(None, None)] * len(points)
+        if outcome.value is None:
+            return [(None, None)] * len(points)
+        return [(_numbers_as_tensors(out), signature) for out, signature in outcome.value]
 
     def regrad(point: Point) -> Mapping[str, Any] | None:
         outcome = candidate.vjp(names.forward, names.backward, point, [trial.douts[0]])
@@ -41,7 +46,8 @@ def check_differences(
 
     point, dout = trial.case.point, trial.douts[0]
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    verdicts = probe_vjp(sweep, point, grads, dout, wrt=wrt, regrad=regrad, seed=seed, directions=directions, base=trial.out)
+    base = _numbers_as_tensors(trial.out)
+    verdicts = probe_vjp(sweep, point, grads, dout, wrt=wrt, regrad=regrad, seed=seed, directions=directions, base=base)
     findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
     if names.oracle is None:
         for name, finding in findings.items():
@@ -49,6 +55,11 @@ def check_differences(
                 tape = _trusted_tape(candidate, names, trial, name, sweep, seed, directions)
                 findings[name] = locate(finding, name, point, grads[name], dout, sweep, tape, explain)
     return list(findings.values())
+
+
+def _numbers_as_tensors(out: Any) -> Any:
+    """`out` with python numbers as 0-d tensors: a loss that ends in `.item()` breaks a convention, and its gradient can be right."""
+    return map_leaves(lambda leaf: torch.tensor(leaf, dtype=torch.float64) if type(leaf) in (int, float) else leaf, out)
 
 
 def _trusted_tape(

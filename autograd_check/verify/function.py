@@ -118,6 +118,9 @@ def wrap(called: Callee) -> Wrapped:
 
     def backward(dout: Any, cache: Any) -> Any:
         out, roots = cache
+        if isinstance(out, Tensor) and isinstance(dout, Tensor) and out.requires_grad and all(map(is_tensor, roots)):
+            single = torch.autograd.grad((out,), roots, (dout,), retain_graph=True, allow_unused=True)
+            return tuple(map(_dense, roots, single))
         pairs = [
             (o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad and is_tensor(d)
         ]

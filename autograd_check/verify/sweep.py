@@ -20,7 +20,7 @@ WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
 MOST = 2**17
 """More entries of moving input than this gain nothing from a batch."""
-WORTH_A_TRY = 5e-4
+WORTH_A_TRY = 1.5e-3
 """Seconds that a loop over the points must take before a batch is tried."""
 ROUNDING = 2**10
 """A batched operation may add in another order; more ulps than this (of the largest entry) are another result."""
@@ -68,19 +68,18 @@ class BatchedSweep:
 
     def _first(self, points: Sequence[Point]) -> list[Row]:
         start = perf_counter()
-        ends = sweep(self._forward, [points[0], points[len(points) - 1]])
-        single = (perf_counter() - start) / 2
+        first = sweep(self._forward, points[:1])
+        single = perf_counter() - start
         rows = None
         if single * len(points) > WORTH_A_TRY:
             start = perf_counter()
             rows = self._at_once(points)
             faster = perf_counter() - start < single * len(points)
-            right = rows is not None and _close(rows[0][0], ends[0][0]) and _close(rows[-1][0], ends[1][0])
-            rows = rows if faster and right else None
+            rows = rows if faster and rows is not None and _close(rows[0][0], first[0][0]) else None
         self.batched = rows is not None
         if rows is not None:
             return rows
-        return [ends[0], *sweep(self._forward, points[1:-1]), ends[1]]
+        return first + sweep(self._forward, points[1:])
 
     def _at_once(self, points: Sequence[Point]) -> list[Row] | None:
         if not isinstance(points, Walk) or points.entries() > MOST:
