@@ -17,13 +17,16 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.course.load import Course, CourseLesson
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Pair, UpdateRule
 from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
 
 ROUNDS = 15
 TURN = 0.002
 """Seconds that one side's turn takes at least: a call shorter than this is repeated."""
+
+LAYER = ((64, 32), (32,))
+"""Shapes of the parameters of which an optimiser's step is timed."""
 
 Call = Callable[[], Any]
 
@@ -63,7 +66,7 @@ def bench_course(course: Course, names: Sequence[str], rounds: int = ROUNDS) -> 
 
 
 def bench_lesson(course: Course, lesson: CourseLesson, rounds: int = ROUNDS) -> Iterator[Timing]:
-    """Forward, backward and both of every pair of a lesson, then its own benchmarks."""
+    """Forward, backward and both of every pair of a lesson, a step of its optimiser, then its own benchmarks."""
     with one_thread():
         for duel in duels(course, lesson):
             yield _timing(lesson.spec.name, duel, rounds)
@@ -73,8 +76,9 @@ def duels(course: Course, lesson: CourseLesson) -> list[Duel]:
     """Everything of a lesson that can be timed, the reference's call beside torch's."""
     functions = vars(course.run_file(lesson.solution))
     pairs = [duel for task in lesson.spec.tasks if isinstance(task, Pair) for duel in _passes(task, functions)]
+    steps = [_step(task, functions) for task in lesson.spec.tasks if isinstance(task, UpdateRule)]
     own = [Duel(benchmark.part, benchmark.size, *benchmark.make(functions)) for benchmark in lesson.spec.benchmarks]
-    return pairs + own
+    return pairs + steps + own
 
 
 @contextmanager
@@ -150,6 +154,22 @@ def _timing(name: str, duel: Duel, rounds: int) -> Timing:
     low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     threads = torch.get_num_threads()
     return Timing(name, duel.part, duel.size, "float64", threads, median, statistics.median(ratios), (low, high))
+
+
+def _step(task: UpdateRule, functions: Mapping[str, Any]) -> Duel:
+    """One step of a layer's parameters from states that are filled, beside a step of torch's optimiser."""
+    generator, step, hyper = Generator().manual_seed(0), functions[task.functions[0]], dict(task.hypers[0])
+    params, grads = ([torch.randn(shape, generator=generator, dtype=torch.float64) for shape in LAYER] for _ in range(2))
+    triples = [] if task.together else [(p, g, step(p, g, None, **hyper)[1]) for p, g in zip(params, grads, strict=True)]
+    copies = [param.clone() for param in params]
+    optimiser = task.twin(copies, **hyper)
+    for copy, grad in zip(copies, grads, strict=True):
+        copy.grad = grad.clone()
+
+    def ours() -> Any:
+        return step(params, grads, **hyper) if task.together else [step(*triple, **hyper) for triple in triples]
+
+    return Duel("step", " and ".join(map(str, LAYER)), ours, optimiser.step)
 
 
 def _taped(tensor: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +62,11 @@ class Parting:
     mismatch: Mismatch | None = None
 
     @property
-    def size(self) -> float:
-        """The relative error; infinite where there is no number for it."""
-        return self.mismatch.relative_error if self.mismatch is not None else float("inf")
+    def tells(self) -> tuple[bool, int]:
+        """How much can be learnt from it: another form or a nan first, then the more wrong entries the better."""
+        if self.mismatch is None:
+            return True, 0
+        return not math.isfinite(abs(self.mismatch.got)), self.mismatch.wrong
 
 
 def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[list[Tensor]]]:
@@ -100,14 +103,14 @@ def twin(task: UpdateRule, starts: Params, gradients: Sequence[Params], hyper: M
 def parting(one: Run, tolerance: float) -> Parting | None:
     """The first step at which the code's own parameters differ by more than `tolerance`, relative and absolute.
 
-    Of several parameters that differ there, the one with the largest error.
+    Of several parameters that differ there, the one that tells most.
     """
     for step, (own, right) in enumerate(zip(one.own, one.twin, strict=False), 1):
         pairs = enumerate(zip(own, right, strict=True))
         found = [_part(step, position, mine, expected, tolerance) for position, (mine, expected) in pairs]
         apart = [part for part in found if part is not None]
         if apart:
-            return max(apart, key=lambda part: part.size)
+            return max(apart, key=lambda part: part.tells)
     return None
 
 
@@ -128,9 +131,9 @@ def _form(mine: Any, expected: Tensor) -> str:
     return ""
 
 
-def moves(steps: Sequence[Sequence[Any]], starts: Params) -> Tensor:
-    """How far every parameter has come from its start after every step, in one vector."""
-    return flat(steps) - flat([starts] * len(steps))
+def updates(steps: Sequence[Sequence[Any]], starts: Params) -> Tensor:
+    """What every step adds to every parameter, in one vector."""
+    return flat(steps) - flat([starts, *steps[:-1]])
 
 
 def flat(steps: Sequence[Sequence[Any]]) -> Tensor:

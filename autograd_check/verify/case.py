@@ -46,9 +46,6 @@ class Case:
         return replace(self, name=f"{self.name}, float32", point=Point(primals, self.point.hyper))
 
 
-_HALF = torch.tensor(0.5, dtype=torch.float64)
-
-
 def draw_cotangent(out: Any, generator: Generator) -> Any:
     """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in [0.5, 2], signs random.
 
@@ -59,8 +56,9 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
     def draw(leaf: Any) -> Any:
         if not is_differentiable(leaf):
             return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
-        draw = torch.empty(leaf.shape, dtype=torch.float64).uniform_(-1.5, 1.5, generator=generator)
-        return draw.add_(torch.copysign(_HALF, draw)).to(leaf.dtype)
+        size = torch.rand(leaf.shape, generator=generator, dtype=torch.float64) * 1.5 + 0.5
+        sign = torch.randint(0, 2, leaf.shape, generator=generator).to(torch.float64) * 2 - 1
+        return (size * sign).to(leaf.dtype)
 
     return map_leaves(draw, out)
 

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.case import PairNames
+from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.probes import ProbeResult, probe_vjp
 from autograd_check.verify.tree import map_leaves
-from autograd_check.verify.trial import Trial, unpack
+from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import locate
 
 Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
@@ -44,10 +44,28 @@ def check_differences(
         answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
         return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
 
+    def rounding(name: str) -> Any:
+        """What is left of v(αd₁ + βd₂) − αv(d₁) − βv(d₂): nothing but rounding, in a gradient that is linear."""
+        if len(trial.unpacked) < 3:
+            return None
+        one, two, both = (answer[f"d{name}"].value for answer in trial.unpacked[:3])
+        return combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))
+
     point, dout = trial.case.point, trial.douts[0]
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
     base = _numbers_as_tensors(trial.out)
-    verdicts = probe_vjp(sweep, point, grads, dout, wrt=wrt, regrad=regrad, seed=seed, directions=directions, base=base)
+    verdicts = probe_vjp(
+        sweep,
+        point,
+        grads,
+        dout,
+        wrt=wrt,
+        regrad=regrad,
+        seed=seed,
+        directions=directions,
+        base=base,
+        rounding=rounding,
+    )
     findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
     if names.oracle is None:
         for name, finding in findings.items():

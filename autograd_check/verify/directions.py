@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
 
 KINDS = ("uniform", "relative")
-"""Sizes of a direction's entries: all of the size of rms(x), or each of the size of its own entry."""
+"""Sizes of a direction's entries: all of the size of rms(x), or each of the size of its own entry.
+
+A third, "capped", is uniform, but moves no entry by more than a thousand times its own size: the finest steps of its ladder
+are small for every entry.
+"""
+CAP = 2.0**10
 
 
 @dataclass(frozen=True)
@@ -41,46 +47,67 @@ class Direction:
     narrowest: float
 
 
-def draw_directions(x: Tensor, kinds: tuple[str, ...], generator: Generator) -> list[Direction]:
-    """One direction of each kind: the shape and dtype of x, random signs, sizes between one and two times the kind's.
+def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+    """For every tensor one direction of each kind: its shape and dtype, random signs, one to two times the kind's size.
 
     Every entry is a multiple of 2·ulp(x)/h for the smallest step h, so that x + h·u is a floating-point number. (Sizes
     are not all powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the size (1 where all is
     zero); an entry that is not finite does not move. Real and imaginary parts of a complex tensor move independently.
     """
-    if x.is_complex():
-        drawn = draw_directions(torch.view_as_real(x.detach().resolve_conj()), kinds, generator)
-        return [replace(one, u=torch.view_as_complex(one.u.contiguous())) for one in drawn]
-    size = x.detach().abs()
-    rms = _rms(size)
-    if math.isfinite(rms) and rms > 0:
-        return _draw(size, rms, kinds, generator)
-    still = ~torch.isfinite(size)
-    size = torch.where(still, 0, size)
-    largest = float(size.max()) if size.numel() else 0.0
-    rms = _rms(size / largest) * largest if largest > 0 else 1.0
-    return [replace(one, u=torch.where(still, 0, one.u)) for one in _draw(size, rms, kinds, generator)]
+    reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
+    drawn: list[list[Direction]] = [[] for _ in tensors]
+    for dtype in dict.fromkeys(x.dtype for x in reals):
+        places = [place for place, x in enumerate(reals) if x.dtype is dtype]
+        together = _draw([reals[place] for place in places], kinds, generator)
+        for place, directions in zip(places, together, strict=True):
+            drawn[place] = directions
+    return [
+        [replace(one, u=torch.view_as_complex(one.u)) for one in directions] if x.is_complex() else directions
+        for x, directions in zip(tensors, drawn, strict=True)
+    ]
 
 
-def _rms(size: Tensor) -> float:
-    return float(torch.linalg.vector_norm(size)) / math.sqrt(max(size.numel(), 1))
-
-
-def _draw(size: Tensor, rms: float, kinds: tuple[str, ...], generator: Generator) -> list[Direction]:
-    shape = (len(kinds), *size.shape)
-    draw = torch.empty(shape, dtype=size.dtype).uniform_(-1, 1, generator=generator)
+def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+    """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
+    counts = [x.numel() for x in tensors]
+    size = torch.cat([x.reshape(-1) for x in tensors]).abs_()
+    still = None
+    if not math.isfinite(float(size.sum())):
+        still = ~torch.isfinite(size)
+        size = torch.where(still, 0, size)
+    parts = size.split(counts)
+    scales = [_rms(part) for part in parts]
+    rms = torch.tensor(scales, dtype=size.dtype)
+    rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts))
+    draw = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
     u = draw.add_(torch.copysign(torch.ones((), dtype=size.dtype), draw))
-    narrowest = [rms] * len(kinds)
-    own = torch.where(size > 0, size, rms) if "relative" in kinds else size
+    own = torch.where(size > 0, size, rms) if kinds != ("uniform",) else size
     for place, kind in enumerate(kinds):
-        if kind == "relative":
-            narrowest[place] = float(own.min()) if own.numel() else rms
-        u[place] *= own if kind == "relative" else rms
+        u[place] *= own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms
     ladder = ladder_of(size)
     reach = torch.maximum(2 * size, u.abs().mul_(4 * ladder.largest))
     quantum = _power_of_two(reach).mul_(2 * torch.finfo(size.dtype).eps / ladder.smallest)
     u = u.div_(quantum).round_().mul_(quantum)
-    return [Direction(u[place], least) for place, least in enumerate(narrowest)]
+    if still is not None:
+        u = torch.where(still, 0, u)
+    least = [float(part.min()) for part in own.split(counts)] if "relative" in kinds else scales
+    rows = [row.split(counts) for row in u.unbind(0)]
+    return [
+        [
+            Direction(row[k].reshape(x.shape), least[k] if kind == "relative" else scales[k])
+            for row, kind in zip(rows, kinds, strict=True)
+        ]
+        for k, x in enumerate(tensors)
+    ]
+
+
+def _rms(size: Tensor) -> float:
+    """Root of the mean square; 1 where all is zero."""
+    rms = float(torch.linalg.vector_norm(size)) / math.sqrt(size.numel())
+    if math.isfinite(rms) and rms > 0:
+        return rms
+    largest = float(size.max())
+    return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
 
 
 def _power_of_two(x: Tensor) -> Tensor:

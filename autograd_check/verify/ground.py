@@ -76,8 +76,8 @@ class Ground:
             waiting = crossing
         return settled
 
-    def careful(self, lines: Sequence[Line]) -> list[Careful]:
-        """Slopes of settled lines with measured noise, each ladder climbed down until it converges or ends."""
+    def careful(self, lines: Sequence[Line], *, whole: bool = False) -> list[Careful]:
+        """Slopes of settled lines with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
         if not lines:
             return []
         noises = self._noises(lines)
@@ -93,7 +93,7 @@ class Ground:
             waiting = [
                 k
                 for k in waiting
-                if not converged(ladders[k], _steps(lines[k], len(ladders[k])), noises[k])
+                if (whole or not converged(ladders[k], _steps(lines[k], len(ladders[k])), noises[k]))
                 and _next_steps(lines[k], len(ladders[k]))
             ]
         return [

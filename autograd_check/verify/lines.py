@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.directions import Ladder, draw_directions, ladder_of, real_dtype
+from autograd_check.verify.directions import Ladder, draw_directions, ladder_of
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
 
 
@@ -47,6 +47,8 @@ class Line:
     def slope(self, grad: Any) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
         g = leaves(grad)[self.leaf]
+        if not isinstance(g, Tensor):  # a python number stands for a 0-d tensor
+            g = torch.as_tensor(g if isinstance(g, (int, float, complex)) else math.nan, dtype=self.u.dtype)
         u = self.u
         products = (g.conj() * u).real if g.is_complex() or u.is_complex() else g * u
         if products.dtype is not torch.float64:
@@ -93,21 +95,25 @@ class Walk(Sequence[Point]):
                 moving.setdefault(line.primal, []).append(place)
         if not all(isinstance(self._point.primals[name], Tensor) for name in moving):
             return None
-        values = [self._stack(name, moving[name]) if name in moving else x for name, x in self._point.primals.items()]
+        ts = torch.tensor([t for _, t in self._stops], dtype=torch.float64)
+        values = [self._stack(name, moving[name], ts) if name in moving else x for name, x in self._point.primals.items()]
         return values, [0 if name in moving else None for name in self._point.primals]
 
-    def _stack(self, name: str, places: list[int]) -> Tensor:
-        x = self._point.primals[name]
-        column = x.detach().unsqueeze(0).repeat(len(self._stops), *(1 for _ in x.shape))
-        runs: list[tuple[Line, list[int]]] = []
-        for place in places:
-            line = self._stops[place][0]
-            if line is not None and (not runs or runs[-1][0] is not line or runs[-1][1][-1] != place - 1):
-                runs.append((line, []))
-            runs[-1][1].append(place)
-        for line, run in runs:
-            ts = torch.tensor([self._stops[place][1] for place in run], dtype=real_dtype(x))
-            column[run[0] : run[-1] + 1] += ts.reshape(-1, *(1 for _ in x.shape)) * line.u
+    def _stack(self, name: str, places: list[int], ts: Tensor) -> Tensor:
+        x = self._point.primals[name].detach()
+        column = x.repeat(len(self._stops), *(1 for _ in x.shape)) if len(places) < len(self._stops) else x.new_empty(
+            (len(self._stops), *x.shape)
+        )
+        ts = ts.to(x.dtype).reshape(-1, *(1 for _ in x.shape))
+        start = 0
+        while start < len(places):
+            line, stop = self._stops[places[start]][0], start
+            while stop < len(places) and self._stops[places[stop]][0] is line and places[stop] - places[start] == stop - start:
+                stop += 1
+            if line is not None:
+                run = slice(places[start], places[stop - 1] + 1)
+                torch.addcmul(x, ts[run], line.u, out=column[run])
+            start = stop
         return column
 
     def entries(self) -> int:
@@ -121,10 +127,15 @@ def draw_lines(primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[st
 
     Each tensor on its own: a large one would drown a small one.
     """
-    return [
-        Line(name, position, kind, drawn.u, ladder_of(drawn.u).largest, drawn.narrowest)
+    tensors = [
+        (name, position, leaf)
         for name in names
         for position, leaf in enumerate(leaves(primals[name]))
         if is_differentiable(leaf) and leaf.numel()
-        for kind, drawn in zip(kinds, draw_directions(leaf, kinds, generator), strict=True)
+    ]
+    drawn = draw_directions([leaf for _, _, leaf in tensors], kinds, generator)
+    return [
+        Line(name, position, kind, one.u, ladder_of(one.u).largest, one.narrowest)
+        for (name, position, _), directions in zip(tensors, drawn, strict=True)
+        for kind, one in zip(kinds, directions, strict=True)
     ]

@@ -14,6 +14,7 @@ from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.compare import compare
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.function import Callee, Wrapped, wrap
+from autograd_check.verify.scale import largest, natural_size
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, named_leaves
 from autograd_check.verify.values import mismatch_text
 
@@ -95,8 +96,9 @@ def check_single(called: Callee, exact: Wrapped, point: Point, seed: int) -> Ite
         rows = zip(
             named_leaves(first[position], f"d{name}"), leaves(right[position]), *(leaves(m[position]) for m in moved), strict=True
         )
+        floor = natural_size(out, dout, point.primals[name])
         for (path, got), want, *others in rows:
-            yield _single_finding(path, got, want, others)
+            yield _single_finding(path, got, want, others, floor)
 
 
 def _gradients(wrapped: Wrapped, inputs: Sequence[Any], dout: Any) -> Any:
@@ -116,11 +118,11 @@ def _nudged(value: Any, generator: Generator) -> Any:
     return map_leaves(nudge, value)
 
 
-def _single_finding(path: str, got: Tensor, want: Tensor, others: Sequence[Tensor]) -> Finding:
+def _single_finding(path: str, got: Tensor, want: Tensor, others: Sequence[Tensor], floor: float) -> Finding:
     wide = got.detach().to(want.dtype)
     eps = torch.finfo(got.dtype).eps
     spread = max((float((other.detach().to(want.dtype) - wide).abs().max()) for other in others if other.numel()), default=0.0)
-    scale = float(want.abs().max()) if want.numel() else 0.0
+    scale = max(largest(want), floor)
     mismatch = compare(wide, want, SAFETY * (spread + eps * scale))
     if mismatch is None or not is_differentiable(got):
         return Finding("own precision", path, "", Status.PASSED, "agrees with float64", Kind.GRADIENT)

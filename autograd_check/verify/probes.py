@@ -6,6 +6,7 @@ difference quotient alone. Requests are few and large, since they may cross a so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from autograd_check.verify.ground import Careful, Ground, Sweep, make_ground
 from autograd_check.verify.lines import Line, draw_lines
 from autograd_check.verify.tree import is_differentiable, map_tensors
 
+Rounding = Callable[[str], Any]
 Regrad = Callable[[Point], Mapping[str, Any] | None]
 
 SAFETY = 8.0
@@ -70,6 +72,7 @@ def probe_vjp(
     seed: int,
     directions: int = 2,
     base: Any = None,
+    rounding: Rounding | None = None,
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
 
@@ -83,6 +86,7 @@ def probe_vjp(
         seed: of the directions.
         directions: how many for each tensor, alternating between uniform and relative sizes.
         base: the output at the point, where it is known already.
+        rounding: an estimate of the rounding error in every entry of a primal's gradient, asked for only where it matters.
 
     """
     generator = Generator().manual_seed(seed)
@@ -90,7 +94,8 @@ def probe_vjp(
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
     kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
-    results = _on(ground, grads, wrt, kinds, generator)
+    test = Test(ground, grads, rounding)
+    results = _on(test, wrt, kinds, generator)
     for _ in range(MOVES):
         kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
         if not kinked:
@@ -101,7 +106,7 @@ def probe_vjp(
         if moved is None or slopes is None or not moved.pairing.regular(ground.base):
             break
         moved.counts.update(ground.counts)
-        found = _on(moved, slopes, kinked, kinds, generator)
+        found = _on(Test(moved, slopes, rounding), kinked, kinds, generator)
         results |= {name: replace(result, moved=True) for name, result in found.items()}
     return results
 
@@ -119,68 +124,83 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
     return Point(primals, point.hyper)
 
 
-def _on(
-    ground: Ground, grads: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator
-) -> dict[str, ProbeResult]:
+@dataclass(frozen=True)
+class Test:
+    """Gradients under test on some ground."""
+
+    ground: Ground
+    grads: Mapping[str, Any]
+    rounding: Rounding | None
+
+    def slope(self, line: Line) -> tuple[float, float]:
+        """⟨g, u⟩ and ‖g·u‖₂."""
+        return line.slope(self.grads[line.primal])
+
+    def blur(self, line: Line) -> float:
+        """‖δg·u‖₂ for the gradient's own rounding error δg."""
+        error = self.rounding(line.primal) if self.rounding is not None else None
+        size = line.slope(error)[1] if error is not None else 0.0
+        return size if math.isfinite(size) else 0.0
+
+
+def _on(test: Test, names: Sequence[str], kinds: tuple[str, ...], generator: Generator) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
+    ground = test.ground
     lines = draw_lines(ground.point.primals, names, kinds, generator)
     verdicts: list[tuple[Line, ProbeResult]] = []
     rest: list[Line] = []
     for line, estimate in zip(lines, ground.quick(lines), strict=True):
-        verdict = _judged(line, grads, estimate, agreement=True)
-        if verdict is None:
-            rest.append(line)
+        result, signal = _result(line, *test.slope(line), estimate)
+        if abs(result.numeric - result.analytic) <= result.tolerance <= TIGHT * signal:
+            verdicts.append((line, result))
         else:
-            verdicts.append((line, verdict))
-    verdicts += _carefully(ground, grads, rest, generator)
-    return {name: _combined(name, [v for v in verdicts if v[0].primal == name], ground) for name in names}
+            rest.append(line)
+    if rest:
+        verdicts += _carefully(test, rest)
+        wrong = [line for line, verdict in verdicts if verdict.status is Status.FAILED]
+        verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
+    return {name: _combined([v for v in verdicts if v[0].primal == name], ground.counts.get(name, 0)) for name in names}
 
 
-def _carefully(
-    ground: Ground, grads: Mapping[str, Any], lines: Sequence[Line], generator: Generator, *, confirm: bool = True
-) -> list[tuple[Line, ProbeResult]]:
-    settled = ground.settle(lines) if lines else []
-    verdicts = [(line, ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=line.leaf)) for line in settled if not line.step]
+def _carefully(test: Test, lines: Sequence[Line], *, whole: bool = False) -> list[tuple[Line, ProbeResult]]:
+    settled = test.ground.settle(lines)
     steady = [line for line in settled if line.step]
-    measured = ground.careful(steady)
-    judged = [(line, _verdict(line, grads, careful, ground)) for line, careful in zip(steady, measured, strict=True)]
-    wrong = [line for line, verdict in judged if verdict.status is Status.FAILED]
-    if confirm and wrong:
-        judged = _confirmed(ground, grads, judged, wrong, generator)
-    return verdicts + judged
+    measured = test.ground.careful(steady, whole=whole)
+    kinked = [(line, ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=line.leaf)) for line in settled if not line.step]
+    return kinked + [(line, _verdict(test, line, careful)) for line, careful in zip(steady, measured, strict=True)]
 
 
 def _confirmed(
-    ground: Ground,
-    grads: Mapping[str, Any],
-    judged: Sequence[tuple[Line, ProbeResult]],
-    wrong: Sequence[Line],
-    generator: Generator,
+    test: Test, verdicts: Sequence[tuple[Line, ProbeResult]], wrong: Sequence[Line], generator: Generator
 ) -> list[tuple[Line, ProbeResult]]:
-    """A failure stands where a second, independent direction of the same kind fails as well."""
-    fresh = {
-        (line.primal, line.leaf, line.kind): line
-        for kind in dict.fromkeys(line.kind for line in wrong)
-        for line in draw_lines(ground.point.primals, list(dict.fromkeys(w.primal for w in wrong)), (kind,), generator)
-    }
-    again = [fresh[key] for key in dict.fromkeys((w.primal, w.leaf, w.kind) for w in wrong)]
-    second = {
-        (line.primal, line.leaf, line.kind): verdict
-        for line, verdict in _carefully(ground, grads, again, generator, confirm=False)
-    }
+    """A failure stands where a second direction fails as well, on the whole ladder: its finest steps suit every entry."""
+    again: dict[tuple[str, int, str], Line] = {}
+    for kind in dict.fromkeys(line.kind for line in wrong):
+        tensors = {(line.primal, line.leaf) for line in wrong if line.kind == kind}
+        second = "capped" if kind == "uniform" else kind
+        names = list(dict.fromkeys(name for name, _ in tensors))
+        drawn = draw_lines(test.ground.point.primals, names, (second,), generator)
+        again |= {(line.primal, line.leaf, kind): line for line in drawn if (line.primal, line.leaf) in tensors}
+    answers = [verdict for _, verdict in sorted(
+        _carefully(test, list(again.values()), whole=True), key=lambda pair: _place(pair[0], list(again.values()))
+    )]
+    stands = {key: verdict.status is Status.FAILED for key, verdict in zip(again, answers, strict=True)}
     doubt = "one direction disagrees and another does not"
     return [
         (line, verdict)
-        if verdict.status is not Status.FAILED or second[line.primal, line.leaf, line.kind].status is Status.FAILED
+        if verdict.status is not Status.FAILED or stands[line.primal, line.leaf, line.kind]
         else (line, replace(verdict, status=Status.INCONCLUSIVE, reason=doubt))
-        for line, verdict in judged
+        for line, verdict in verdicts
     ]
 
 
-def _result(line: Line, grads: Mapping[str, Any], estimate: Estimate) -> tuple[ProbeResult, float]:
+def _place(line: Line, lines: Sequence[Line]) -> int:
+    return next(place for place, other in enumerate(lines) if other.u is line.u)
+
+
+def _result(line: Line, analytic: float, size: float, estimate: Estimate, blur: float = 0.0) -> tuple[ProbeResult, float]:
     """What an estimate says, still undecided, and the signal: the size of what is being compared."""
-    analytic, size = line.slope(grads[line.primal])
-    tolerance = SAFETY * estimate.error + 8 * float(torch.finfo(real_dtype(line.u)).eps) * size
+    tolerance = SAFETY * (estimate.error + blur) + 8 * float(torch.finfo(real_dtype(line.u)).eps) * size
     result = ProbeResult(
         Status.PASSED,
         numeric=estimate.value,
@@ -195,15 +215,8 @@ def _result(line: Line, grads: Mapping[str, Any], estimate: Estimate) -> tuple[P
     return result, max(abs(estimate.value), size)
 
 
-def _judged(line: Line, grads: Mapping[str, Any], estimate: Estimate, *, agreement: bool) -> ProbeResult | None:
-    """`passed` where the two slopes agree too well for coincidence, else None: not decided."""
-    result, signal = _result(line, grads, estimate)
-    agrees = abs(result.numeric - result.analytic) <= result.tolerance <= TIGHT * signal
-    return result if agreement and agrees else None
-
-
-def _verdict(line: Line, grads: Mapping[str, Any], careful: Careful, ground: Ground) -> ProbeResult:
-    result, signal = _result(line, grads, careful.estimate)
+def _verdict(test: Test, line: Line, careful: Careful) -> ProbeResult:
+    result, signal = _result(line, *test.slope(line), careful.estimate, test.blur(line))
     gap = abs(result.numeric - result.analytic)
     if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
         return replace(result, status=Status.FAILED, reason="the gradient is not finite")
@@ -218,7 +231,7 @@ def _verdict(line: Line, grads: Mapping[str, Any], careful: Careful, ground: Gro
     if result.tolerance <= TIGHT * signal:
         return result
     rounding = 2 * careful.estimate.roundoff
-    if signal <= max(rounding, careful.estimate.error) and result.tolerance <= QUIET * ground.pairing.size():
+    if signal <= max(rounding, careful.estimate.error) and result.tolerance <= QUIET * test.ground.pairing.size():
         return replace(result, reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
         return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
@@ -227,9 +240,8 @@ def _verdict(line: Line, grads: Mapping[str, Any], careful: Careful, ground: Gro
     return result
 
 
-def _combined(name: str, verdicts: Sequence[tuple[Line, ProbeResult]], ground: Ground) -> ProbeResult:
+def _combined(verdicts: Sequence[tuple[Line, ProbeResult]], count: int) -> ProbeResult:
     """One verdict for a primal: failed where any direction fails, passed where every tensor has one that passes."""
-    count = ground.counts.get(name, 0)
     if not verdicts:
         return ProbeResult(Status.PASSED, evaluations=count, reason="it has no entries")
     failed = [verdict for _, verdict in verdicts if verdict.status is Status.FAILED]

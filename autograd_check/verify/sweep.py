@@ -20,8 +20,9 @@ WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
 MOST = 2**17
 """More entries of moving input than this gain nothing from a batch."""
-WORTH_A_TRY = 1.5e-3
-"""Seconds that a loop over the points must take before a batch is tried."""
+MANY = 24
+LONG = 1.5e-3
+"""A batch is tried on at least this many points, or where a loop over them would take this many seconds."""
 ROUNDING = 2**10
 """A batched operation may add in another order; more ulps than this (of the largest entry) are another result."""
 
@@ -48,7 +49,8 @@ class BatchedSweep:
 
     It does not where the function writes into tensors of its own, branches on values or leaves torch. The first batch is
     compared with the function itself; where the two differ by more than rounding, or the batch takes longer, no further
-    one is tried. `batched` is None until that is decided. `form` is what is batched where `forward` itself cannot be.
+    one is tried. `batched` is None until that is decided. `form` is the same function in a form that can be batched where
+    `forward` itself cannot; if it gives the same bits it is also what is called point by point, since it costs less.
     """
 
     def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
@@ -69,17 +71,17 @@ class BatchedSweep:
     def _first(self, points: Sequence[Point]) -> list[Row]:
         start = perf_counter()
         first = sweep(self._forward, points[:1])
-        single = perf_counter() - start
+        seconds = (perf_counter() - start) * len(points)
+        if self._form is not self._forward and _same(sweep(self._form, points[:1])[0][0], first[0][0]):
+            self._forward = self._form
         rows = None
-        if single * len(points) > WORTH_A_TRY:
+        if len(points) >= MANY or seconds > LONG:
             start = perf_counter()
             rows = self._at_once(points)
-            faster = perf_counter() - start < single * len(points)
-            rows = rows if faster and rows is not None and _close(rows[0][0], first[0][0]) else None
+            if rows is not None and not (perf_counter() - start < seconds and _close(rows[0][0], first[0][0])):
+                rows = None
         self.batched = rows is not None
-        if rows is not None:
-            return rows
-        return first + sweep(self._forward, points[1:])
+        return first + sweep(self._forward, points[1:]) if rows is None else rows
 
     def _at_once(self, points: Sequence[Point]) -> list[Row] | None:
         if not isinstance(points, Walk) or points.entries() > MOST:
@@ -109,6 +111,13 @@ def _rebuilt(form: Any, tensors: list[Tensor]) -> Any:
         return tensors[0]
     given = iter(tensors)
     return map_leaves(lambda leaf: next(given) if isinstance(leaf, Tensor) else leaf, form)
+
+
+def _same(one: Any, other: Any) -> bool:
+    pairs = list(zip(leaves(one), leaves(other), strict=False))
+    return len(leaves(one)) == len(leaves(other)) and all(
+        torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b for a, b in pairs
+    )
 
 
 def _close(one: Any, other: Any) -> bool:

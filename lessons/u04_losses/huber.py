@@ -7,12 +7,12 @@ Quadratic near the truth, so that it settles; linear far away, so that outliers 
                            h(r) = δ (|r| − ½ δ)    elsewhere
 
 p and y have one shape with N entries; the loss is a 0-d tensor. The constant −½ δ² joins the two branches at |r| = δ, and so do their
-slopes: the gradient is r/N inside, and as large as δ/N at most.
+slopes. With c = r cut off at −δ and δ, both branches are one formula, and the gradient never grows beyond δ/N:
+
+    h(r) = c (r − ½ c)      ∂loss/∂p = c / N
 
 Conventions: δ is the keyword `delta`, 1 by default. N counts entries. p and y must have one shape, else a `ValueError` names both shapes.
 """
-
-import torch
 
 
 def huber_forward(p, y, *, delta=1.0):

@@ -169,6 +169,7 @@ LESSON = Lesson(
             "cross_entropy",
             wrt=("scores",),
             oracle=oracle,
+            bench=probe("455 rows, 10 classes", scores=normal(455, 10), y=integers(455, high=10)),
             probes=(
                 probe("6 rows, 4 classes", scores=normal(6, 4), y=integers(6, high=4)),
                 probe("3 rows, 7 classes", scores=normal(3, 7), y=integers(3, high=7)),

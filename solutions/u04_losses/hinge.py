@@ -133,6 +133,7 @@ LESSON = Lesson(
             "hinge",
             wrt=("scores",),
             oracle=oracle,
+            bench=probe("455 rows, 10 classes", scores=normal(455, 10), y=integers(455, high=10)),
             probes=(
                 probe("6 rows, 4 classes", scores=normal(6, 4, scale=1.5), y=integers(6, high=4)),
                 probe("3 rows, 7 classes", scores=normal(3, 7), y=integers(3, high=7)),

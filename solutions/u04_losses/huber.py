@@ -7,12 +7,12 @@ Quadratic near the truth, so that it settles; linear far away, so that outliers 
                            h(r) = δ (|r| − ½ δ)    elsewhere
 
 p and y have one shape with N entries; the loss is a 0-d tensor. The constant −½ δ² joins the two branches at |r| = δ, and so do their
-slopes: the gradient is r/N inside, and as large as δ/N at most.
+slopes. With c = r cut off at −δ and δ, both branches are one formula, and the gradient never grows beyond δ/N:
+
+    h(r) = c (r − ½ c)      ∂loss/∂p = c / N
 
 Conventions: δ is the keyword `delta`, 1 by default. N counts entries. p and y must have one shape, else a `ValueError` names both shapes.
 """
-
-import torch
 
 
 def huber_forward(p, y, *, delta=1.0):
@@ -21,20 +21,22 @@ def huber_forward(p, y, *, delta=1.0):
     if p.shape != y.shape:
         raise ValueError(f"p {tuple(p.shape)} and y {tuple(y.shape)} must have the same shape")
     r = p - y
-    each = torch.where(r.abs() <= delta, 0.5 * r**2, delta * (r.abs() - 0.5 * delta))
-    return each.mean(), (r, delta)
+    c = r.clamp(-delta, delta)
+    return (c * (r - 0.5 * c)).mean(), c
     ### END SOLUTION
 
 
 def huber_backward(dout, cache):
     """dout () → dp like p."""
     ### BEGIN SOLUTION
-    r, delta = cache
-    return dout * r.clamp(-delta, delta) / r.numel()
+    c = cache
+    return dout * c / c.numel()
     ### END SOLUTION
 
 
 ### BEGIN SPEC
+import torch
+
 from autograd_check.course.samples import literal, normal, transposed, uniform
 from autograd_check.course.spec import Lesson, Pair, mistake, probe, variant
 
@@ -93,6 +95,18 @@ def _masked_backward(dout, cache):
     return (dp,)
 
 
+def _where_forward(p, y, *, delta=1.0):
+    if p.shape != y.shape:
+        raise ValueError(f"p {tuple(p.shape)} and y {tuple(y.shape)} must have the same shape")
+    r = p - y
+    return torch.where(r.abs() <= delta, 0.5 * r**2, delta * (r.abs() - 0.5 * delta)).mean(), (r, delta)
+
+
+def _where_backward(dout, cache):
+    r, delta = cache
+    return dout / r.numel() * torch.where(r.abs() <= delta, r, delta * r.sign())
+
+
 def _split_forward(p, y, *, delta=1.0):
     if p.shape != y.shape:
         raise ValueError(f"the shapes {tuple(p.shape)} and {tuple(y.shape)} differ")
@@ -122,6 +136,7 @@ LESSON = Lesson(
             "huber",
             wrt=("p",),
             oracle=oracle,
+            bench=probe("455 rows, 64 outputs", p=normal(455, 64, scale=2), y=normal(455, 64)),
             probes=(
                 probe("4 rows, 3 outputs, delta not given", p=normal(4, 3, scale=2), y=normal(4, 3)),
                 probe("delta 0.4", hyper={"delta": 0.4}, p=normal(5, 2), y=normal(5, 2)),
@@ -149,21 +164,17 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "p.shape != y.shape", "len(p) != len(y)"),
-        mistake("never cut off", "mask_missing", "r.clamp(-delta, delta)", "r"),
-        mistake("delta always 1", "wrong_operand", "r.clamp(-delta, delta)", "r.clamp(-1, 1)"),
+        mistake("never cut off", "mask_missing", ".mean(), c\n", ".mean(), r\n"),
+        mistake("delta always 1", "wrong_operand", ".mean(), c\n", ".mean(), r.clamp(-1, 1)\n"),
         mistake(
-            "far branch without its sign", "missing_term", "r.clamp(-delta, delta)", "torch.where(r.abs() <= delta, r, delta)"
+            "far branch without its sign", "missing_term", ".mean(), c\n", ".mean(), (r * 0 + delta).where(r.abs() > delta, r)\n"
         ),
-        mistake(
-            "far branch without delta", "missing_term", "r.clamp(-delta, delta)", "torch.where(r.abs() <= delta, r, r.sign())"
-        ),
-        mistake(
-            "branches swapped", "mask_inverted", "r.clamp(-delta, delta)", "torch.where(r.abs() > delta, r, delta * r.sign())"
-        ),
-        mistake("constant of the far branch missing", "forward_wrong", "delta * (r.abs() - 0.5 * delta)", "delta * r.abs()"),
-        mistake("the half forgotten, in the backward", "constant_factor", "r.clamp(-delta, delta)", "2 * r.clamp(-delta, delta)"),
-        mistake("1/N missing", "missing_batch_mean", " / r.numel()", ""),
-        mistake("upstream ignored", "ignores_upstream", "dout * r.clamp", "r.clamp"),
+        mistake("far branch without delta", "missing_term", ".mean(), c\n", ".mean(), r.sign().where(r.abs() > delta, r)\n"),
+        mistake("branches swapped", "mask_inverted", ".mean(), c\n", ".mean(), r.where(r.abs() > delta, delta * r.sign())\n"),
+        mistake("constant of the far branch missing", "forward_wrong", "(r - 0.5 * c)", "(r - 0.5 * c.where(c == r, 0 * c))"),
+        mistake("the half forgotten, in the backward", "constant_factor", "dout * c", "dout * 2 * c"),
+        mistake("1/N missing", "missing_batch_mean", " / c.numel()", ""),
+        mistake("upstream ignored", "ignores_upstream", "dout * c", "c"),
         mistake(
             "smooth l1: divided by delta in both passes",
             "consistent_with_wrong_forward",
@@ -174,6 +185,7 @@ LESSON = Lesson(
     variants=(
         variant("python numbers", huber_forward=_loops_forward, huber_backward=_loops_backward),
         variant("mask assignment", huber_forward=_masked_forward, huber_backward=_masked_backward),
+        variant("where, branch by branch", huber_forward=_where_forward, huber_backward=_where_backward),
         variant("near part and far part", huber_forward=_split_forward, huber_backward=_split_backward),
     ),
     hints=(

@@ -137,6 +137,7 @@ LESSON = Lesson(
             "kl_divergence",
             wrt=("logp",),
             oracle=oracle,
+            bench=probe("455 rows, 10 classes", logp=_log_distributions(455, 10), q=_distributions(455, 10)),
             probes=(
                 probe("5 rows, 3 classes", logp=_log_distributions(5, 3), q=_distributions(5, 3)),
                 probe("2 rows, 7 classes", logp=_log_distributions(2, 7), q=_distributions(2, 7)),

@@ -108,6 +108,7 @@ LESSON = Lesson(
             "mae",
             wrt=("p",),
             oracle=oracle,
+            bench=probe("455 rows, 64 outputs", p=distinct(455, 64), y=distinct(455, 64, gap=0.31)),
             probes=(
                 probe("4 rows, 3 outputs", p=distinct(4, 3), y=distinct(4, 3, gap=0.31)),
                 probe("a column", p=distinct(6, 1), y=distinct(6, 1, gap=0.31)),

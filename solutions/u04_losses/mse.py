@@ -108,6 +108,7 @@ LESSON = Lesson(
             "mse",
             wrt=("p",),
             oracle=oracle,
+            bench=probe("455 rows, 64 outputs", p=normal(455, 64), y=normal(455, 64)),
             probes=(
                 probe("4 rows, 3 outputs", p=normal(4, 3), y=normal(4, 3)),
                 probe("a column", p=normal(6, 1), y=normal(6, 1)),

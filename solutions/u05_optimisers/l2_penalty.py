@@ -102,6 +102,7 @@ LESSON = Lesson(
             "l2_penalty",
             wrt=("w",),
             oracle=oracle,
+            bench=probe("64 by 64", w=normal(64, 64)),
             probes=(
                 probe("4 by 3, strength not given", w=normal(4, 3)),
                 probe("strength 0.3", hyper={"weight_decay": 0.3}, w=normal(5, 2)),

@@ -239,7 +239,11 @@ LESSON = Lesson(
                 ),
             ),
             bench=probe(
-                "16 images, 16 channels, 8 by 8", x=normal(16, 16, 8, 8), gamma=normal(16), beta=normal(16), hyper={"groups": 2}
+                "8 images, 16 channels in 4 groups, 8 by 8",
+                x=normal(8, 16, 8, 8),
+                gamma=normal(16),
+                beta=normal(16),
+                hyper={"groups": 4},
             ),
         ),
     ),

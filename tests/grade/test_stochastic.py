@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,7 +168,9 @@ def test_a_layer_with_several_primals_and_zeros_of_its_own() -> None:
         x, w, slope = cache
         return dout * slope @ w.T, x.T @ dout
 
+    square = replace(HIDDEN, probes=(probe("square", x=away_from_zero(4, 6), w=away_from_zero(6, 6)),))
     assert bad(judge(0, HIDDEN, noise_forward=hidden, noise_backward=back)) == set()
+    assert bad(judge(0, square, noise_forward=hidden, noise_backward=back)) == set()
     wrong = bad(judge(0, HIDDEN, noise_forward=hidden, noise_backward=swapped))
     assert {subject for _, subject, _ in wrong} == {"dw"}
 

@@ -76,7 +76,7 @@ def trial_of(outcome: Outcome, names: PairNames, case: Case, reference: Referenc
 def _under_its_mask(task: Stochastic, outcome: Outcome, trial: Trial, base: Tensor, dout: Tensor) -> Draw:
     p = trial.case.point.hyper["p"]
     kept = read_mask(torch.as_tensor(trial.out, dtype=base.dtype), base)
-    unseen = (base == 0) & _matters(task, trial, base, dout, p)
+    unseen = _matters(task, trial, base, dout, p)
     if bool(unseen.any()):
         kept = kept | (unseen & _shown_by_gradient(trial, _masked(task, torch.ones_like(kept), p), dout))
     names = _masked(task, kept, p)
@@ -95,11 +95,16 @@ def _by_subject(grads: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _matters(task: Stochastic, trial: Trial, base: Tensor, dout: Tensor, p: float) -> Tensor:
-    """Where the layer's gradient depends on its mask entry by entry: an entrywise oracle with a slope."""
-    everything = _masked(task, torch.ones_like(base, dtype=torch.bool), p)
-    _, grads = oracle_vjp(everything.oracle, trial.case.point, everything.wrt, dout)
-    first = grads[task.wrt[0]]
-    return first != 0 if is_tensor(first) and first.shape == base.shape else torch.zeros_like(base, dtype=torch.bool)
+    """Where the output is 0, dropped or not, and yet the gradient of that very entry depends on which."""
+    first = task.wrt[0]
+    kept, dropped = (
+        oracle_vjp(_masked(task, mask, p).oracle, trial.case.point, (first,), dout)[1][first]
+        for mask in (torch.ones_like(base, dtype=torch.bool), base != 0)
+    )
+    if not isinstance(kept, Tensor) or kept.shape != base.shape:
+        return torch.zeros_like(base, dtype=torch.bool)
+    different: Tensor = (kept != dropped) & (base == 0)
+    return different
 
 
 def _shown_by_gradient(trial: Trial, everything: PairNames, dout: Tensor) -> Tensor:

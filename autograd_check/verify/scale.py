@@ -1,0 +1,33 @@
+"""How large a gradient has to be before it means something."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.verify.tree import is_differentiable, is_tensor, leaves
+
+
+def natural_size(out: Any, dout: Any, primal: Any) -> float:
+    """‖out‖·max|dout| / rms(x): the gradient of a function that changes by its own size when x does.
+
+    A few roundings of this are all that is left of a gradient that cancels (a bias before a normalisation).
+    """
+    pairs = zip(leaves(out), leaves(dout), strict=False)
+    effect = sum(norm(o) * largest(d) for o, d in pairs if is_differentiable(o) and is_tensor(d))
+    sizes = [norm(x) / math.sqrt(x.numel()) for x in leaves(primal) if is_differentiable(x) and x.numel()]
+    return effect / (min(sizes, default=0.0) or 1.0)
+
+
+def norm(tensor: Tensor) -> float:
+    """The euclidean norm of what is finite."""
+    size = float(torch.linalg.vector_norm(tensor))
+    return size if math.isfinite(size) else float(torch.linalg.vector_norm(torch.nan_to_num(tensor, 0.0, 0.0, 0.0)))
+
+
+def largest(tensor: Tensor) -> float:
+    """The largest |entry|, nan where one is nan; 0 for an empty tensor."""
+    return float(torch.linalg.vector_norm(tensor, math.inf)) if tensor.numel() else 0.0
