@@ -143,6 +143,8 @@ LESSON = Lesson(
         mistake("1/N missing", "missing_batch_mean", " / y.numel()", ""),
         mistake("sum for mean in the loss", "forward_wrong", ".mean()", ".sum()"),
         mistake("sign", "sign", "(q - y)", "(y - q)"),
+        mistake("class 1 only", "missing_term", "(q - y) / (q * (1 - q))", "-y / q"),
+        mistake("sign of class 0", "sign", "(q - y) / (q * (1 - q))", "(-y / q - (1 - y) / (1 - q))"),
         mistake("gradient where p was clamped", "mask_missing", "dq * (p == q)", "dq"),
         mistake("gradient of the logits", "missing_term", " / (q * (1 - q))", ""),
         mistake("upstream ignored", "ignores_upstream", "dout * (q - y)", "(q - y)"),

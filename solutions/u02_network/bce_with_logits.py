@@ -138,6 +138,7 @@ LESSON = Lesson(
                 probe("batch of one", z=literal([[0.75]]), y=literal([[0.0]])),
                 probe("eight rows, all of class 1", z=normal(8, 1), y=literal([[1.0]] * 8)),
                 probe("non-contiguous", z=transposed(normal(1, 7)), y=transposed(labels(1, 7))),
+                probe("logits of ±8", z=literal([[8.0], [-8.0], [6.0], [-6.0]]), y=literal([[0.0], [1.0], [1.0], [0.0]])),
                 probe("logit zero", z=literal([[0.0], [0.0], [1.0]]), y=literal([[1.0], [0.0], [1.0]])),
                 probe(
                     "logits of ±1000, wrong",
@@ -164,6 +165,13 @@ LESSON = Lesson(
         mistake("e^z overflows", "unstable", "torch.logaddexp(z, torch.zeros_like(z))", "torch.log(1 + torch.exp(z))"),
         mistake("1/N missing", "missing_batch_mean", " / y.numel()", ""),
         mistake("logits for probabilities", "wrong_operand", "torch.sigmoid(z) - y", "z - y"),
+        mistake(
+            "slope of the sigmoid once more",
+            "extra_term",
+            "(torch.sigmoid(z) - y)",
+            "(torch.sigmoid(z) - y) * torch.sigmoid(z) * (1 - torch.sigmoid(z))",
+        ),
+        mistake("logits clipped to ±5 in the slope", "unknown", "torch.sigmoid(z) - y", "torch.sigmoid(z.clamp(-5, 5)) - y"),
         mistake("sign", "sign", "torch.sigmoid(z) - y", "y - torch.sigmoid(z)"),
         mistake("upstream ignored", "ignores_upstream", "dout * (torch", "(torch"),
         mistake(

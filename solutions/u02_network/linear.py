@@ -93,6 +93,7 @@ LESSON = Lesson(
             probes=(
                 probe("4 rows, 3 features, 5 outputs", x=normal(4, 3), w=normal(3, 5), b=normal(5)),
                 probe("batch of one", x=normal(1, 4), w=normal(4, 3), b=normal(3)),
+                probe("as many rows as features and outputs", x=normal(3, 3), w=normal(3, 3), b=normal(3)),
                 probe("one output", x=normal(6, 2), w=normal(2, 1), b=normal(1)),
                 probe("non-contiguous", x=transposed(normal(3, 5)), w=transposed(normal(2, 3)), b=normal(2)),
                 probe("inputs of 1000", x=normal(3, 2, scale=1000), w=normal(2, 4), b=normal(4)),
@@ -106,6 +107,14 @@ LESSON = Lesson(
         mistake("dw transposed", "transposed", "x.T @ dout", "dout.T @ x"),
         mistake("dw divided by the batch", "extra_batch_mean", "x.T @ dout", "x.T @ dout / x.shape[0]"),
         mistake("upstream ignored in dx", "ignores_upstream", "dout @ w.T", "torch.ones_like(dout) @ w.T"),
+        mistake("dw of the last row only", "overwritten", "dw = x.T @ dout", "dw = x[-1:].T @ dout[-1:]"),
+        mistake("db of the last row only", "overwritten", "db = dout.sum(0)", "db = dout[-1].clone()"),
+        mistake(
+            "dw transposed where it is square",
+            "transposed",
+            "dw = x.T @ dout",
+            "dw = x.T @ dout\n    dw = dw.T if len(w) == len(b) else dw",
+        ),
         mistake("sign of dx", "sign", "dout @ w.T", "-dout @ w.T"),
     ),
     variants=(

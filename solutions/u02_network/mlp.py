@@ -143,6 +143,7 @@ LESSON = Lesson(
             probes=(
                 probe("three layers, 6-7-5-2", x=normal(4, 6), params=layers(6, 7, 5, 2)),
                 probe("the course's network, 30-4-3-2-1", x=normal(9, 30), params=layers(30, 4, 3, 2, 1)),
+                probe("square layers, 4-4-4", x=normal(4, 4), params=layers(4, 4, 4)),
                 probe("one layer", x=normal(5, 3), params=layers(3, 2)),
                 probe("batch of one", x=normal(1, 3), params=layers(3, 8, 2)),
                 probe("non-contiguous", x=transposed(normal(4, 6)), params=layers(4, 5, 3)),

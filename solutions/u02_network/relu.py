@@ -120,6 +120,7 @@ LESSON = Lesson(
                 probe("one axis", x=away_from_zero(6)),
                 probe("three axes", x=away_from_zero(2, 3, 4)),
                 probe("non-contiguous", x=transposed(away_from_zero(5, 3))),
+                probe("every unit on", x=literal([[1.0, 2.0, 0.5], [3.0, 0.25, 4.0]])),
                 probe("every unit off", x=literal([[-1.0, -2.0, -0.5], [-3.0, -0.25, -4.0]])),
                 probe("inputs of 1e-8 and 1e8", x=literal([[1e-8, -1e-8, 1e8], [-1e8, 2.0, -2.0]])),
                 probe("exactly zero", x=literal([[0.0, -1.5, 2.0], [1.0, 0.0, -0.0]]), convention=AT_ZERO),

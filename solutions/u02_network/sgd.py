@@ -66,7 +66,7 @@ LESSON = Lesson(
         mistake("gradient averaged over its entries", "constant_factor", "p, g, alpha", "p, g / g.numel(), alpha"),
         mistake("in place", "mutates_input", "torch.sub(p, g, alpha=lr)", "p.sub_(g, alpha=lr)"),
         mistake("one step for all", "forward_wrong", "p, g, alpha", "p, g.mean(), alpha"),
-        mistake("gradients in reverse order", "forward_wrong", "zip(params, grads,", "zip(params, grads[::-1],"),
+        mistake("gradients in reverse order", "wrong_shape", "zip(params, grads,", "zip(params, grads[::-1],"),
     ),
     variants=(
         variant("a loop over indices", sgd_step=_loops),

@@ -45,4 +45,6 @@ def test_hand_written_step_against_torch(benchmark: Any) -> None:
         f"hand-written {statistics.median(times['ours']) * 1e6:.0f} µs, "
         f"torch {statistics.median(times['theirs']) * 1e6:.0f} µs, ratio {ratio:.3f}"
     )
-    assert len(times["ours"]) == len(times["theirs"]) == ROUNDS
+    # with benchmarks switched off (in the plain test run) there is one turn each
+    assert len(times["ours"]) == len(times["theirs"]) >= 1
+    assert ratio > 0

@@ -1,0 +1,100 @@
+"""`ac.gradcheck`, the whole check with its contract, beside `torch.autograd.gradcheck`: ratios in one run, one thread, float64."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from functions import CASES, TanhLoss, normal
+
+import autograd_check as ac
+
+gradcheck = torch.autograd.gradcheck
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """CPU seconds of one call in this thread: other programs on the machine do not count."""
+    start = time.thread_time()
+    call()
+    return time.thread_time() - start
+
+
+def medians(calls: dict[str, Callable[[], Any]], rounds: dict[str, int]) -> dict[str, float]:
+    """Medians of calls made in turn, after one of each to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for turn in range(max(rounds.values())):
+        for name, call in calls.items():
+            if turn < rounds[name]:
+                times[name].append(seconds(call))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.benchmark(group="checking a gradient")
+def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: dict[str, dict[str, float]] = {}
+
+    def measure() -> None:
+        for name, (function, inputs) in CASES.items():
+            fn = function.apply
+            calls: dict[str, Callable[[], Any]] = {
+                "ours": lambda fn=fn, inputs=inputs: ac.gradcheck(fn, inputs),
+                "fast": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs, fast_mode=True),
+                "slow": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs),
+            }
+            rounds = {"ours": 60, "fast": 60, "slow": 5} if full else {"ours": 15, "fast": 15, "slow": 1}
+            rows[name] = medians(calls, rounds)
+
+    benchmark.pedantic(measure, rounds=1)
+    against_fast = statistics.median(row["ours"] / row["fast"] for row in rows.values())
+    least_faster = min(row["slow"] / row["ours"] for row in rows.values())
+    benchmark.extra_info.update(ratio_to_fast_mode=against_fast, least_ratio_to_slow_mode=least_faster)
+    with capsys.disabled():
+        print(f"\n{'milliseconds':30} {'ours':>8} {'fast':>8} {'slow':>9} {'ours/fast':>10} {'slow/ours':>10}")
+        for name, row in rows.items():
+            ratios = f"{row['ours'] / row['fast']:10.2f} {row['slow'] / row['ours']:10.1f}"
+            print(f"{name:30} {1e3 * row['ours']:8.2f} {1e3 * row['fast']:8.2f} {1e3 * row['slow']:9.1f} {ratios}")
+        print(f"median of ours/fast {against_fast:.2f} (goal: at most 3) {'met' if against_fast <= 3 else 'missed'}")
+        print(f"least of slow/ours {least_faster:.1f} (goal: at least 25) {'met' if least_faster >= 25 else 'missed'}")
+    assert against_fast < 6
+    assert least_faster > 10
+
+
+@pytest.mark.benchmark(group="checking a gradient")
+def test_cost_grows_with_one_forward_and_not_with_the_parameters(
+    benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: dict[int, tuple[float, float]] = {}
+
+    def measure() -> None:
+        for side in (32, 100, 316, 1000) if full else (32, 316):
+            w, x = (normal(side, side) / side**0.5).detach().requires_grad_(), normal(64, side, seed=1).detach()
+            w_plain = w.detach()
+            calls: dict[str, Callable[[], Any]] = {
+                "forward": lambda w=w_plain, x=x: TanhLoss.apply(w, x),
+                "check": lambda w=w, x=x: ac.gradcheck(TanhLoss.apply, (w, x)),
+            }
+            found = medians(calls, {"forward": 30, "check": 7})
+            rows[side * side] = (found["forward"], found["check"])
+
+    benchmark.pedantic(measure, rounds=1)
+    with capsys.disabled():
+        print(f"\n{'parameters':>12} {'forward ms':>12} {'check ms':>10} {'check/forward':>14}")
+        for count, (forward, check) in rows.items():
+            print(f"{count:12} {1e3 * forward:12.3f} {1e3 * check:10.2f} {check / forward:14.0f}")
+    ratios = [check / forward for forward, check in rows.values()]
+    benchmark.extra_info["checks_in_forwards"] = [round(ratio) for ratio in ratios]
+    assert ratios[-1] < 3 * ratios[0]
