@@ -36,7 +36,7 @@ demo: $(STAMP)
 	$(BIN)/autograd-check train --network mlp
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --ignore tests/benchmarks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

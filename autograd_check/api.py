@@ -17,8 +17,8 @@ from autograd_check.verify.check import check_pair
 from autograd_check.verify.direct import Direct
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
-from autograd_check.verify.precision import check_outputs_apart, check_single, is_single
 from autograd_check.verify.graph import Graph
+from autograd_check.verify.precision import check_narrowing, check_outputs_apart, check_single, excused, is_single
 from autograd_check.verify.report import Report
 from autograd_check.verify.restore import same_start
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
@@ -169,7 +169,9 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int) -> list
         findings = _check(candidate, wrapped.wrt, None, point, seed)
         if candidate.outputs > 1:
             findings += check_outputs_apart(wrapped, point, seed)
-        if low:
+        narrowed = list(check_narrowing(wrapped, point, seed)) if low or candidate.doubted else []
+        findings = [*excused(findings), *narrowed] if narrowed else findings
+        if low and not narrowed:
             findings += check_single(given, wrapped, point, seed)
     return findings
 
@@ -183,7 +185,9 @@ def _check(
 
 def _root(value: Any) -> Any:
     """The same nest with leaves that the tape begins at, also where gradients are switched off around the call."""
-    return map_leaves(lambda leaf: leaf if not is_differentiable(leaf) or leaf.requires_grad else leaf.detach().requires_grad_(), value)
+    return map_leaves(
+        lambda leaf: leaf if not is_differentiable(leaf) or leaf.requires_grad else leaf.detach().requires_grad_(), value
+    )
 
 
 def _detached(value: Any) -> Any:

@@ -117,8 +117,7 @@ def item_names(lesson: Lesson) -> list[str]:
 
 def sorted_in(findings: Iterable[Finding], names: list[str]) -> dict[str, list[Finding]]:
     """Findings by item name; one about anything else (a file that cannot be read) belongs to the first item."""
-    from autograd_check.grade.record import root_subject
-    from autograd_check.verify.finding import Kind
+    from autograd_check.verify.finding import Kind, root_subject
 
     groups: dict[str, list[Finding]] = {name: [] for name in names}
     for finding in findings:

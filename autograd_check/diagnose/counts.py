@@ -55,7 +55,14 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
                 continue
             if all(_near(abs(v), 1 / s if inverse else s) for v, s in zip(factors, sizes, strict=True)):
                 return _named(subject, name, sizes[0], inverse, c, piece)
-    if len(evidence) > 1 and any(not _near(value, c) for value in factors):
+    rows = [batch_size(one) for one in evidence]
+    if all(n > 1 and _near(v, n / (n - 1)) for v, n in zip(factors, rows, strict=True)) and len(set(rows)) > 1:
+        says = f"{subject} is divided by N - 1, where N is the number of rows; the mean divides by N."
+        return Diagnosis("constant_factor", says, {"factors": list(factors), "rows": rows})
+    varies = any(not _near(value, c) for value in factors)
+    if all(one.expected.numel() == 1 for one in evidence) and (varies or len(evidence) == 1):
+        return None  # any number is a multiple of any other
+    if varies:
         listed = ", ".join(f"{value:.6g}" for value in factors)
         says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on the data or its sizes."
         return Diagnosis("constant_factor", says, {"factors": list(factors)})

@@ -14,15 +14,30 @@ from autograd_check.verify.finding import Diagnosis
 def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = ()) -> Diagnosis | None:
     """The cause of one wrong array, given every probe on which it was wrong.
 
-    A relation counts only if it holds on all of them. Where a lesson's own mistake yields exactly these numbers its cause
-    stands, in the words of the relation if both agree. Without evidence there is no diagnosis.
+    A relation that holds on all of them comes before one that holds on most. Where a lesson's own mistake yields exactly these
+    numbers its cause stands, in the words of the relation if both agree. Without evidence there is no diagnosis.
     """
     if not evidence:
         return None
-    found = next((answer for relation in RELATIONS if (answer := relation(evidence)) is not None), None)
+    found = _on_all(evidence)
     if found is not None and found.cause == "consistent_with_wrong_forward":
         return found
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or where_wrong(evidence)
+    return found or _on_most(evidence) or where_wrong(evidence)
+
+
+def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    return next((answer for relation in RELATIONS if (answer := relation(evidence)) is not None), None)
+
+
+def _on_most(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The first relation that holds on more than half of several probes: the others may mix two effects."""
+    for relation in RELATIONS:
+        answers = [relation([piece]) for piece in evidence]
+        causes = {answer.cause for answer in answers if answer is not None}
+        holding = [piece for piece, answer in zip(evidence, answers, strict=True) if answer is not None]
+        if len(holding) >= 2 and 2 * len(holding) > len(evidence) and len(causes) == 1:
+            return relation(holding) or next(answer for answer in answers if answer is not None)
+    return None

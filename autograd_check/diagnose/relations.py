@@ -13,6 +13,7 @@ from torch import Tensor
 
 from autograd_check.diagnose.closeness import close, factor
 from autograd_check.diagnose.counts import name_factor
+from autograd_check.diagnose.gaps import rows_missing
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
@@ -278,6 +279,7 @@ RELATIONS: tuple[Relation, ...] = (
     not_finite,
     consistent_with_wrong_forward,
     zero,
+    rows_missing,
     ignores_upstream,
     sums_of_dout,
     constant_factor,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from autograd_check.course.spec import Lesson, Pair, Stateful, Stochastic, Task
 from autograd_check.grade.kinds.base import kind_of
-from autograd_check.grade.record import root_subject
+from autograd_check.run.operations import NUMERIC
 from autograd_check.run.policy import Violation
-from autograd_check.verify.finding import Diagnosis, Finding, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Status, root_subject
 
 
 def rejected(lesson: Lesson, banned: Sequence[Violation]) -> list[Finding]:
@@ -17,7 +17,8 @@ def rejected(lesson: Lesson, banned: Sequence[Violation]) -> list[Finding]:
     for violation in banned:
         who = violation.function or "the file, while it is loaded,"
         text = f"{who} uses {violation.name} (line {violation.line}): {violation.reason}"
-        diagnosis = Diagnosis("forbidden_operation", text, {"line": violation.line, "name": violation.name})
+        cause = NUMERIC if violation.name == NUMERIC else "forbidden_operation"
+        diagnosis = Diagnosis(cause, text, {"line": violation.line, "name": violation.name})
         for subject in _subjects(lesson, violation.function):
             made = Finding("allowed operations", subject, "", Status.FAILED, text, kind_of(subject), None, diagnosis)
             found.setdefault(subject, made)

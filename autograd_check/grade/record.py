@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_check.verify.finding import Finding, Kind, Status, worst
+from autograd_check.verify.finding import Finding, Kind, Status, root_subject, worst
 
 CONVENTION_SHARE = 0.1
 """Part of the points that conventions carry where a lesson has any."""
@@ -52,11 +52,6 @@ class LessonRecord:
             "borrowed": list(self.borrowed),
             "findings": [finding.to_dict() for finding in self.findings],
         }
-
-
-def root_subject(subject: str) -> str:
-    """`dparams` for `dparams[2].w`: what a score counts once."""
-    return subject.split("[")[0].split(".")[0]
 
 
 def _share(findings: Sequence[Finding], by: str) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograd_check.grade.record import LessonRecord, root_subject
-from autograd_check.verify.finding import Finding, Kind, Status
+from autograd_check.grade.record import LessonRecord
+from autograd_check.verify.finding import Finding, Kind, Status, root_subject
 
 BAD = (Status.ERROR, Status.FAILED, Status.TODO, Status.INCONCLUSIVE)
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from autograd_check.run.steps import Steps
+
 AUTOGRAD = "autograd"
 """Stands among the operations where something ran with the tape switched on."""
+
+SINGLE = "float32"
+"""Stands among the operations where one of them was given numbers of at most that precision."""
+
+NUMERIC = "numeric_differentiation"
+"""Stands among the operations where the function was evaluated a small step to either side of a primal."""
+
+_LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
 class _Functions(TorchFunctionMode):
@@ -29,9 +40,10 @@ class _Functions(TorchFunctionMode):
 
 
 class _Aten(TorchDispatchMode):
-    def __init__(self, seen: dict[str, None]) -> None:
+    def __init__(self, seen: dict[str, None], steps: Steps) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._seen = seen
+        self._steps = steps
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -41,25 +53,43 @@ class _Aten(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        self._seen[func.name().partition("::")[2].partition(".")[0]] = None
+        name = func.name().partition("::")[2].partition(".")[0]
+        self._seen[name] = None
         if torch.is_grad_enabled():
             self._seen[AUTOGRAD] = None
+        for tensor in _tensors(args):
+            if tensor.dtype in _LOW:
+                self._seen[SINGLE] = None
+            self._steps.see(tensor)
+        factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
+        if factor and name.rstrip("_") in ("div", "mul"):
+            self._steps.divide(factor if name.startswith("div") else 1 / factor)
         return func(*args, **(kwargs or {}))
+
+
+def _tensors(args: Sequence[Any]) -> Iterator[Tensor]:
+    for argument in args:
+        if isinstance(argument, Tensor):
+            yield argument
+        elif isinstance(argument, (list, tuple)):
+            yield from _tensors(argument)
 
 
 class OperationRecorder:
     """A context in which every torch operation is noted by name: `softmax` and `_softmax`, `linear` and `addmm`.
 
-    `autograd` is among the names where an operation ran with gradients enabled.
+    `autograd`, `float32` and `numeric_differentiation` are among the names where that was seen; the last of them needs the
+    `primals`, which are compared with what the operations are given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, primals: Sequence[Tensor] = ()) -> None:
         self._seen: dict[str, None] = {}
+        self._steps = Steps(primals)
         self._modes = ExitStack()
 
     def __enter__(self) -> OperationRecorder:
         self._modes.enter_context(_Functions(self._seen))
-        self._modes.enter_context(_Aten(self._seen))
+        self._modes.enter_context(_Aten(self._seen, self._steps))
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -67,4 +97,4 @@ class OperationRecorder:
 
     def names(self) -> tuple[str, ...]:
         """Distinct names in the order of first use."""
-        return tuple(self._seen)
+        return (*self._seen, NUMERIC) if self._steps.found else tuple(self._seen)

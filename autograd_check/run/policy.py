@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autograd_check.run import rules
-from autograd_check.run.operations import AUTOGRAD
+from autograd_check.run.differences import difference_quotients
+from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.scope import Definition, FileScope, chain_root, imported, running_statements, scoped
 
 
@@ -63,6 +64,9 @@ def _judged(judge: _Judge, tree: ast.Module, functions: Sequence[str]) -> tuple[
     for function in functions:
         for definition in judge.scope.reached(function):
             found += [replace(violation, function=function) for violation in judge.definition(definition)]
+            if function.endswith(("_forward", "_backward")):
+                lines = difference_quotients(definition)
+                found += [Violation(function, NUMERIC, line, rules.NUMERICAL) for line in lines]
     once = {(v.function, v.name): v for v in sorted(found, key=lambda v: -v.line)}
     return tuple(sorted(once.values(), key=lambda v: ([*functions, ""].index(v.function), v.line)))
 
@@ -70,10 +74,10 @@ def _judged(judge: _Judge, tree: ast.Module, functions: Sequence[str]) -> tuple[
 def operations_used(operations: Iterable[str], forbids: Collection[str]) -> tuple[str, ...]:
     """Operations that ran (`Candidate.operations`) and are forbidden: `_softmax_backward_data` is `softmax`.
 
-    `autograd` is always forbidden.
+    `autograd` and `numeric_differentiation` are always forbidden.
     """
     bare = {name.rpartition(".")[2] for name in forbids}
-    return tuple(name for name in operations if name == AUTOGRAD or _family(name) & bare)
+    return tuple(name for name in operations if name in (AUTOGRAD, NUMERIC) or _family(name) & bare)
 
 
 def _family(operation: str) -> set[str]:
@@ -98,7 +102,7 @@ class _Judge:
         An import alone does nothing: notebooks are full of imports that no layer uses.
         """
         statements = [statement for statement, _ in running_statements(tree.body)]
-        used = {node.id for statement in statements for node in _at_once(statement) if isinstance(node, ast.Name)}
+        used = {name for statement in statements for name in self._names_at_work(statement)}
         for statement in statements:
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 yield from self._dangerous(statement, used)
@@ -109,6 +113,17 @@ class _Judge:
                     elif isinstance(node, ast.Name) and node.id in ("__import__", "exec", "eval", "__builtins__"):
                         yield from self._builtin(node)
                 yield from self._patches(statement)
+
+    def _names_at_work(self, statement: ast.AST) -> Iterator[str]:
+        """Names that a statement uses as it runs; a module of which it only takes something harmless is none of them."""
+        judged: set[int] = set()
+        for node in _at_once(statement):
+            root = chain_root(node)
+            if id(node) in judged or not isinstance(root, ast.Name):
+                continue
+            judged |= {id(part) for part in ast.walk(node)}  # the whole chain at once: os.path.os is not os.path
+            if not _is_harmless(self.scope.path(node, {}) or ""):
+                yield root.id
 
     def definition(self, definition: Definition) -> Iterator[Violation]:
         """Everything in one reached definition."""
@@ -244,6 +259,12 @@ def _at_once(node: ast.AST) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield from _at_once(child)
+
+
+def _is_harmless(path: str) -> bool:
+    above, _, last = path.rpartition(".")
+    safe = last not in rules.DANGEROUS_IMPORTS and not _is_private(last)
+    return path in rules.HARMLESS_PATHS or (above in rules.HARMLESS_PATHS and safe)
 
 
 def _is_private(name: str) -> bool:

@@ -21,7 +21,14 @@ DANGEROUS_IMPORTS = _words(
 )
 """Modules that reach outside a function's own arguments; a file that imports one while it loads is turned down."""
 
+HARMLESS_PATHS = _words(
+    """os.path os.environ os.getenv os.getcwd os.name os.sep os.cpu_count sys.path sys.argv sys.version sys.version_info
+    sys.platform sys.executable sys.maxsize sys.float_info sys.byteorder sys.setrecursionlimit"""
+)
+"""What notebooks do with those modules while they load: find their own folder, set a variable, print a version."""
+
 AUTOMATIC = "the gradient is to be derived by hand, without automatic differentiation"
+NUMERICAL = "finite differences are only nearly right; the gradient is to be derived by hand"
 READY_MADE = "the layer is to be written with plain tensor functions"
 HIDDEN = "names that are put together while the program runs cannot be checked"
 OUTSIDE = "a layer needs nothing outside its arguments"

@@ -163,7 +163,8 @@ class Session:
             primals = [fresh(value) for value in point.primals.values()]
             hyper = {name: fresh(value) for name, value in point.hyper.items()}
             cotangent = fresh(dout)
-            with OperationRecorder() as recorder:
+            watched = [leaf for value in point.primals.values() for leaf in leaves(value) if isinstance(leaf, torch.Tensor)]
+            with OperationRecorder(watched if backward is not None else ()) as recorder:
                 result = self._run(forward, *primals, **hyper)
                 if backward is not None:
                     self._pair(forward, result)

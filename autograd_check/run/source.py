@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import linecache
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any
+
+from autograd_check.run.absent import PLOTTING, Absent, Loading, tried
 
 COURSE_FOLDERS = ("lessons", "solutions")
 
@@ -17,10 +19,15 @@ class CourseImports:
 
     `from lessons.u02_network.linear import linear_forward`, `from .linear import ...`, `from linear import ...` and
     `import linear` all mean the source text in `dependencies["linear"]`; its module is made once.
+
+    Imports that no layer needs do not stop a file: plotting packages are stand-ins (`Absent`), and so is one that is not
+    installed, unless the file names it among the `tried`, or that cannot be loaded where nothing may be written.
     """
 
-    def __init__(self, dependencies: Mapping[str, str]) -> None:
+    def __init__(self, dependencies: Mapping[str, str], tried: Collection[str] = ()) -> None:
         self._sources = dict(dependencies)
+        self._tried = frozenset(tried)
+        self._loading = Loading()
         self._modules: dict[str, ModuleType] = {}
 
     def __call__(
@@ -39,7 +46,7 @@ class CourseImports:
         path = name.split(".") if name else []
         of_course = level > 0 or path[0] in COURSE_FOLDERS or path[-1] in self._sources
         if not of_course:
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
+            return self._elsewhere(name, globals, locals, fromlist or ())
         if path and path[-1] in self._sources:
             module = self._lesson(path[-1])
             return module if fromlist or len(path) == 1 else self._packages(path, module)
@@ -48,6 +55,26 @@ class CourseImports:
         wanted = ", ".join(fromlist or ()) if not path or path[-1] in COURSE_FOLDERS else path[-1]
         given = ", ".join(sorted(self._sources)) or "none"
         raise ModuleNotFoundError(f"no earlier lesson is called {wanted!r}; this lesson may import: {given}")
+
+    def end_loading(self) -> None:
+        """The file has been run: from now on a stand-in is an error."""
+        self._loading.over = True
+
+    def _elsewhere(
+        self, name: str, globals: Mapping[str, object] | None, locals: Mapping[str, object] | None, fromlist: Sequence[str]
+    ) -> Any:
+        root = name.partition(".")[0]
+        if root in PLOTTING:
+            return Absent(name if fromlist else root, self._loading)
+        try:
+            return builtins.__import__(name, globals, locals, fromlist, 0)
+        except ModuleNotFoundError as error:
+            known = root in sys.stdlib_module_names or root in sys.modules
+            if known or root in self._tried or error.name not in (root, name):
+                raise
+        except OSError:  # nothing may be written where this runs, and some packages cannot do without a cache
+            pass
+        return Absent(name if fromlist else root, self._loading)
 
     def _lesson(self, name: str) -> ModuleType:
         if name not in self._modules:
@@ -90,14 +117,16 @@ def compile_source(source: str, filename: str) -> Any:
 
 def run_source(source: str, filename: str, dependencies: Mapping[str, str]) -> ModuleType:
     """Run a file as the module `lesson`. Whatever its code raises is raised here."""
-    module = new_module("lesson", filename, CourseImports(dependencies))
     code = compile_source(source, filename)
+    importer = CourseImports(dependencies, tried(source))
+    module = new_module("lesson", filename, importer)
     before = sys.modules.get("lesson")
     # dataclasses and pickling-free copies look a class's module up here while the file runs.
     sys.modules["lesson"] = module
     try:
         exec(code, module.__dict__)
     finally:
+        importer.end_loading()
         if before is None:
             sys.modules.pop("lesson", None)
         else:

@@ -141,7 +141,8 @@ class Candidate(PairCandidate, Protocol):
         """The torch operations that one forward (and one backward for `dout`) used: a tuple of distinct names.
 
         Both torch's functions as they were called (`softmax`, `linear`) and the aten operations underneath (`_softmax`,
-        `addmm`); `autograd` where something ran with gradients enabled.
+        `addmm`); and the notes `autograd` where something ran with gradients enabled, `float32` where a number of that
+        precision (or less) took part, `numeric_differentiation` where a primal came back a small step to either side.
         """
         ...
 

@@ -6,7 +6,7 @@ own forward. A failed check skips what depends on it, and says so. Every gradien
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,8 @@ from autograd_check.verify.contract import (
 )
 from autograd_check.verify.differencing import Explain, check_differences
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
+from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
 from autograd_check.verify.values import check_convention, check_gradient, check_gradient_form, check_out, evidence
 
@@ -55,6 +56,7 @@ def check_pair(
     seed: int = 0,
     explain: Explain = no_explanation,
     directions: int = 2,
+    uses_single: UsesSingle = presumed,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are condensed to one for each check and subject.
 
@@ -65,6 +67,7 @@ def check_pair(
         seed: of the cotangents and of the directions.
         explain: turns evidence about a wrong gradient into a diagnosis.
         directions: signed directions for each primal (2; 4 in strict mode).
+        uses_single: asked before an error is put down to float32.
 
     """
     unusable = _unusable(candidate, names)
@@ -72,14 +75,15 @@ def check_pair(
         return unusable
     ordinary = [case for case in cases if case.convention is None]
     trials = list(_trials(candidate, names, ordinary, seed))
-    findings = [finding for trial in trials for finding in _check_trial(trial, names)]
+    findings = [finding for trial in trials for finding in without_excuse(trial, names, _check_trial(trial, names), uses_single)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return condense(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
     findings = _explained(candidate, names, trials, findings, forward_right, explain)
     sound = [trial for trial in trials if trial.gradients]
     if sound:
-        findings += _conventions(candidate, names, sound[0], cases, seed)
+        wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
+        findings += _conventions(candidate, names, sound[0], cases, seed, wrong)
         findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions, explain)
     return condense(findings)
 
@@ -174,7 +178,7 @@ def _explained(
         causes[subject] = nonlinear[subject] if vague and subject in nonlinear else cause
     for subject in wrong:
         if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
-            parts_of = (causes[part] for part in wrong if _root(part) == subject and causes[part] is not None)
+            parts_of = (causes[part] for part in wrong if root_subject(part) == subject and causes[part] is not None)
             causes[subject] = next(parts_of, None)
     return [
         finding.with_diagnosis(causes[finding.subject]) if finding in wrong.get(finding.subject, ()) else finding
@@ -189,7 +193,9 @@ def _tape(candidate: PairCandidate, names: PairNames, trial: Trial) -> Mapping[s
     return {f"d{name}": grad for name, grad in zip(names.wrt, outcome.value, strict=True) if grad is not None}
 
 
-def _conventions(candidate: PairCandidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int) -> list[Finding]:
+def _conventions(
+    candidate: PairCandidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int, wrong: Collection[str]
+) -> list[Finding]:
     """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
     findings: list[Finding] = []
     shared = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
@@ -199,7 +205,7 @@ def _conventions(candidate: PairCandidate, names: PairNames, first: Trial, cases
         if single.forward_failure is None and single.backward_failure is None:
             findings += check_float32(single, names)
     for number, case in enumerate(case for case in cases if case.convention is not None):
-        findings += check_convention(try_case(candidate, names, case, seed=seed + 7 * number, full=False), names)
+        findings += check_convention(try_case(candidate, names, case, seed=seed + 7 * number, full=False), names, wrong)
     checked = {(finding.check, finding.subject) for finding in findings}
     passed = [
         ("unmodified", names.forward),
@@ -227,15 +233,15 @@ def _differences(
     explain: Explain,
 ) -> list[Finding]:
     """Finite differences of the code's own forward, for every gradient that is still in the running."""
-    failed = {_root(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
-    rough = {_root(f.diagnosis.evidence["subject"]) for f in findings if f.check == "keeps float64" and f.diagnosis}
-    reasons = {
-        **{f"d{name}": "rounded to float32 on the way" for name in names.wrt if rough & {"out", f"d{name}"}},
-        **{subject: f"{subject} already differs from autograd" for subject in failed},
-    }
-    open_subjects = [name for name in names.wrt if f"d{name}" not in reasons]
+    failed = {root_subject(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
+    rough = {root_subject(f.diagnosis.evidence["subject"]) for f in findings if f.check == "keeps float64" and f.diagnosis}
+    # float32 on the way is a finding already, and leaves nothing for differences to see
+    unclear = {f"d{name}" for name in names.wrt if rough & {"out", f"d{name}"}}
+    open_subjects = [name for name in names.wrt if f"d{name}" not in failed | unclear]
     results = [
-        _skipped("finite differences", f"d{name}", "", reasons[f"d{name}"]) for name in names.wrt if name not in open_subjects
+        _skipped("finite differences", f"d{name}", "", f"d{name} already differs from autograd")
+        for name in names.wrt
+        if f"d{name}" in failed
     ]
     if not forward_right:
         return results + [
@@ -247,10 +253,6 @@ def _differences(
     for trial in trials:
         results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain)
     return results
-
-
-def _root(subject: str) -> str:
-    return subject.split("[")[0].split(".")[0]
 
 
 def lost_process(finding: Finding) -> bool:

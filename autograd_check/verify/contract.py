@@ -258,7 +258,9 @@ def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
             scale = max(largest(one), largest(two))
             if not math.isfinite(scale):
                 continue
-            tolerance = LINEARITY * scale + ROUNDING * eps * natural_size(trial.out, trial.douts[0], trial.case.point.primals[gradient.primal])
+            tolerance = LINEARITY * scale + ROUNDING * eps * natural_size(
+                trial.out, trial.douts[0], trial.case.point.primals[gradient.primal]
+            )
             gap = torch.add(both, one, alpha=-ALPHA).add_(two, alpha=-BETA)
             if largest(gap) <= tolerance and largest(none) <= tolerance:
                 continue

@@ -11,10 +11,11 @@ from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.probes import ProbeResult, probe_vjp
+from autograd_check.verify.probes import probe_vjp
 from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import locate
+from autograd_check.verify.verdict import ProbeResult
 
 Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
 """Finds the cause of a wrong gradient from all cases in which it was wrong."""

@@ -107,6 +107,8 @@ class Direct:
 
 def copied(value: Any) -> Any:
     """The same nest with every tensor copied, off any tape."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
     return map_tensors(lambda tensor: tensor.detach().clone(), value)
 
 
@@ -121,6 +123,8 @@ def _follow(value: Any) -> Any:
 
 def changes(name: str, before: Any, after: Any) -> list[str]:
     """Paths of the tensors whose contents differ."""
+    if isinstance(before, Tensor):
+        return [] if _equal(before, after) else [name]
     pairs = zip(named_leaves(before, name), leaves(after), strict=True)
     return [path for (path, old), new in pairs if is_tensor(old) and not _equal(old, new)]
 

@@ -70,20 +70,22 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator
 def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
     """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
     counts = [x.numel() for x in tensors]
-    size = torch.cat([x.reshape(-1) for x in tensors]).abs_()
-    still = None
-    if not math.isfinite(float(size.sum())):
-        still = ~torch.isfinite(size)
-        size = torch.where(still, 0, size)
+    size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
     parts = size.split(counts)
     scales = [_rms(part) for part in parts]
+    still = None
+    if not all(map(math.isfinite, scales)):
+        still = ~torch.isfinite(size)
+        size = torch.where(still, 0, size)
+        parts = size.split(counts)
+        scales = [_rms(part) for part in parts]
     rms = torch.tensor(scales, dtype=size.dtype)
     rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts))
     draw = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
     u = draw.add_(torch.copysign(torch.ones((), dtype=size.dtype), draw))
     own = torch.where(size > 0, size, rms) if kinds != ("uniform",) else size
-    for place, kind in enumerate(kinds):
-        u[place] *= own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms
+    for row, kind in zip(u.unbind(0), kinds, strict=True):
+        row.mul_(own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms)
     ladder = ladder_of(size)
     reach = torch.maximum(2 * size, u.abs().mul_(4 * ladder.largest))
     quantum = _power_of_two(reach).mul_(2 * torch.finfo(size.dtype).eps / ladder.smallest)
@@ -102,11 +104,13 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
 
 
 def _rms(size: Tensor) -> float:
-    """Root of the mean square; 1 where all is zero."""
+    """Root of the mean square; 1 where all is zero, not finite where an entry is not."""
     rms = float(torch.linalg.vector_norm(size)) / math.sqrt(size.numel())
     if math.isfinite(rms) and rms > 0:
         return rms
     largest = float(size.max())
+    if not math.isfinite(largest):
+        return largest
     return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
 
 

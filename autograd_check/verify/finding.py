@@ -120,3 +120,8 @@ class Finding:
             "mismatch": self.mismatch.to_dict() if self.mismatch else None,
             "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
         }
+
+
+def root_subject(subject: str) -> str:
+    """`dparams` for `dparams[2].w`: what a report or a score counts once."""
+    return subject.split("[")[0].split(".")[0]

@@ -20,21 +20,22 @@ from autograd_check.verify.tree import leaves
 
 @dataclass
 class Run:
-    """One taped forward: the point, the copies it was given, its output and its graph, and its first backward."""
+    """One taped forward: the point, the copies it was given, its output and graph, and what one cotangent gave there twice."""
 
     point: Point
     primals: dict[str, Any]
     out: Any
     cache: Any
-    first: tuple[Any, Any] | None = None
+    repeated: tuple[Any, Any, Any] | None = None
 
 
 class Graph:
     """A `PairCandidate` of a torch callable.
 
-    All cotangents of a request but the last share a graph; the last, which repeats the first, gets a graph of its own, so
-    that both a second pass over one graph and a second run are seen. `body` is the forward of a `torch.autograd.Function`
-    without its backward: what autograd can tape, and vmap batch.
+    All cotangents of a request share a graph, so that a backward that spoils what it saved is seen; where the first is
+    repeated, the forward runs once more, so that one that differs from run to run is seen. `body` is the forward of a
+    `torch.autograd.Function` without its backward: what autograd can tape, and vmap batch.
+    `doubted` is whether branches were asked for, as they are where a gradient did not agree at once.
     """
 
     isolation = "same process; trusted code"
@@ -46,6 +47,7 @@ class Graph:
         self._last: Run | None = None
         self._tidy = False
         self._taping = False
+        self.doubted = False
         self._sweep = BatchedSweep(self._value, None if body is None else self._plainly)
 
     @property
@@ -62,32 +64,33 @@ class Graph:
         return Outcome()
 
     def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
-        """See `PairCandidate.vjp`. `out` is that of the last forward that ran."""
+        """See `PairCandidate.vjp`. Where the first cotangent is repeated, `out` is that of a second run."""
         changed: dict[str, None] = {}
         answers: list[Any] = []
         run = self._last if self._last is not None and self._last.point is point else None
         try:
             if run is None:
                 run = self._run(point)
-            for number, dout in enumerate(douts):
-                if number and number == len(douts) - 1 and not share_cache:
-                    run = self._run(point)
-                if number == 0 and share_cache and run.first is not None and run.first[0] is dout:
-                    answers.append(run.first[1])
-                    continue
+            if share_cache and run.repeated is not None and run.repeated[0] is douts[0]:
+                return Outcome((copied(run.out), list(run.repeated[1:])))
+            for dout in douts:
                 cotangent = copied(dout)
                 answers.append(self._wrapped.backward(cotangent, run.cache))
-                run.first = run.first or (dout, answers[-1])
                 changed |= dict.fromkeys(changes("dout", dout, cotangent))
             for name, value in point.primals.items():
                 changed |= dict.fromkeys(changes(name, value, run.primals[name]))
+            again = run.out
+            if len(douts) > 1 and douts[0] is douts[-1]:
+                run.repeated = (douts[0], answers[0], answers[-1])
+                again = self._forward(point)[1]
         except Exception as error:  # the code under test may raise anything
             return Outcome(None if run is None else (copied(run.out), answers), failure_of(error), tuple(changed))
         self._tidy = all(name.startswith("dout") for name in changed)
-        return Outcome((copied(run.out), answers), None, tuple(changed))
+        return Outcome((copied(again), answers), None, tuple(changed))
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `PairCandidate.sweep`."""
+        self.doubted = self.doubted or signatures
         rows = self._sweep(points, signatures)
         if not self._taping and all(out is None for out, _ in rows):
             self._taping = True  # a function that differentiates inside does not run with gradients switched off
@@ -99,18 +102,22 @@ class Graph:
         if self._body is None:
             return Outcome(failure=Failure("missing", "the backward is the tape itself"))
         try:
+            self._tidy = False  # a tape's roots may not be written into
             _, grads = oracle_vjp(self._plainly, point, wrt, dout)
         except Exception as error:  # the tape may break anywhere in code that was not written for it
             return Outcome(failure=failure_of(error))
         return Outcome([grads[name] for name in wrt])
 
     def _run(self, point: Point) -> Run:
+        self._last = Run(point, *self._forward(point))
+        return self._last
+
+    def _forward(self, point: Point) -> tuple[dict[str, Any], Any, Any]:
         self._rewind()
         primals = {name: copied(value) for name, value in point.primals.items()}
         with torch.enable_grad():
             out, cache = self._wrapped.forward(*primals.values())
-        self._last = Run(point, primals, out, cache)
-        return self._last
+        return primals, out, cache
 
     def _value(self, *primals: Any) -> Any:
         """`out` alone; of copies, unless the callable is known to leave its arguments alone."""
@@ -124,5 +131,5 @@ class Graph:
     def _plainly(self, *primals: Any) -> Any:
         """`out` alone, by the form without a backward of its own."""
         self._rewind()
-        given = (value.clone() if isinstance(value, Tensor) else value for value in primals)
+        given = primals if self._tidy else tuple(v.clone() if isinstance(v, Tensor) else v for v in primals)
         return self._body(*given) if self._body is not None else None

@@ -12,17 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.differences import RATIO, Estimate, climb, converged, measured_noise
+from autograd_check.verify.differences import RATIO, Estimate, brief, climb, converged, measured_noise
 from autograd_check.verify.lines import Line, Walk
 from autograd_check.verify.pairing import Pairing, fits
 from autograd_check.verify.signature import SMOOTH
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[tuple[Any, bytes | None]]]
 
-QUICK_LEVELS = 3
+QUICK_LEVELS = {"relative": 2}
+"""Steps of the quick measurement: three, or two for the second opinion of the relative direction."""
 CAREFUL_LEVELS = 5
 TICKS = (-3, -2, -1, 1, 2, 3)
 """Where the noise is measured, in units of four smallest steps; with the point itself seven values."""
+SIGNIFICANT_BEND = 8.0
+"""A bend below this many times its noise says nothing."""
 COARSE_TICK = 2.0**12
 """How much wider apart they are for a function that rounds more coarsely than its inputs (a hidden float32)."""
 
@@ -46,15 +49,11 @@ class Ground:
         self.model = self.pairing.model_noise()
 
     def quick(self, lines: Sequence[Line]) -> list[Estimate]:
-        """Every line's slope from three steps, one request for all."""
-        shifts = [[sign * line.step / RATIO**n for n in range(QUICK_LEVELS) for sign in (1, -1)] for line in lines]
-        rows = self._evaluate(lines, shifts)
+        """Every line's slope from two or three steps, one request for all."""
+        ladders = [[line.step / RATIO**n for n in range(QUICK_LEVELS.get(line.kind, 3))] for line in lines]
+        rows = self._evaluate(lines, [[sign * step for step in steps for sign in (1, -1)] for steps in ladders])
         differences = iter(self.pairing.differences([pair for row in rows for pair in zip(row[::2], row[1::2], strict=True)]))
-        estimates = []
-        for line in lines:
-            steps = [line.step / RATIO**n for n in range(QUICK_LEVELS)]
-            estimates.append(climb([next(differences) / (2 * step) for step in steps], steps, self.model))
-        return estimates
+        return [brief([next(differences) / (2 * step) for step in steps], steps, self.model) for steps in ladders]
 
     def settle(self, lines: Sequence[Line]) -> list[Line]:
         """Each line with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
@@ -97,7 +96,7 @@ class Ground:
                 and _next_steps(lines[k], len(ladders[k]))
             ]
         return [
-            Careful(climb(ladder, _steps(line, len(ladder)), noise), tuple(ladder), tuple(bend), noise)
+            Careful(climb(ladder, _steps(line, len(ladder)), noise), tuple(ladder), _significant(bend, line, noise))
             for line, ladder, bend, noise in zip(lines, ladders, bends, noises, strict=True)
         ]
 
@@ -152,28 +151,31 @@ class Ground:
 
 @dataclass(frozen=True)
 class Careful:
-    """A slope measured with care: the estimate, the ladder's quotients and one-sided bends, and the measured noise."""
+    """A slope measured with care: the estimate, the ladder's quotients, and those one-sided bends that are not noise."""
 
     estimate: Estimate
     quotients: tuple[float, ...]
     bends: tuple[float, ...]
-    noise: float
 
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.
 
         A subgradient lies between the one-sided slopes; their distance then stays while h falls.
         """
-        usable = [bend for bend in self.bends if bend == bend]
-        if len(usable) < 3 or usable[-1] <= 0:
+        if len(self.bends) < 3:
             return False
-        lasting = usable[-1] >= 0.5 * usable[-2] >= 0.25 * usable[-3]
-        return lasting and gap <= 1.1 * usable[-1]
+        before, middle, last = self.bends[-3:]
+        return last >= 0.5 * middle >= 0.25 * before and gap <= 1.1 * last
 
     def steady(self, gap: float) -> bool:
         """Whether the last quotients agree far better with each other than a gradient that is off by `gap` does with them."""
         last = [q for q in self.quotients[-3:] if q == q]
         return len(last) == 3 and max(last) - min(last) <= 0.1 * gap
+
+
+def _significant(bends: Sequence[float], line: Line, noise: float) -> tuple[float, ...]:
+    pairs = zip(bends, _steps(line, len(bends)), strict=True)
+    return tuple(bend for bend, step in pairs if bend > SIGNIFICANT_BEND * noise / step)
 
 
 def _steps(line: Line, count: int) -> list[float]:

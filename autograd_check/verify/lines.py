@@ -83,7 +83,6 @@ class Walk(Sequence[Point]):
     def __iter__(self) -> Iterator[Point]:
         return (self[index] for index in range(len(self)))
 
-
     def stacked(self) -> tuple[list[Any], list[int | None]] | None:
         """Every primal with the axis along which its points lie (None where it does not move), for a batched call.
 
@@ -100,10 +99,8 @@ class Walk(Sequence[Point]):
         return values, [0 if name in moving else None for name in self._point.primals]
 
     def _stack(self, name: str, places: list[int], ts: Tensor) -> Tensor:
-        x = self._point.primals[name].detach()
-        column = x.repeat(len(self._stops), *(1 for _ in x.shape)) if len(places) < len(self._stops) else x.new_empty(
-            (len(self._stops), *x.shape)
-        )
+        x: Tensor = self._point.primals[name].detach()
+        column = x.repeat(len(self._stops), *(1 for _ in x.shape))
         ts = ts.to(x.dtype).reshape(-1, *(1 for _ in x.shape))
         start = 0
         while start < len(places):
@@ -119,7 +116,8 @@ class Walk(Sequence[Point]):
     def entries(self) -> int:
         """How many numbers a batched call would move."""
         names = {line.primal for line, _ in self._stops if line is not None}
-        return len(self._stops) * sum(leaf.numel() for name in names for leaf in leaves(self._point.primals[name]))
+        moving = [leaf for name in names for leaf in leaves(self._point.primals[name]) if isinstance(leaf, Tensor)]
+        return len(self._stops) * sum(leaf.numel() for leaf in moving)
 
 
 def draw_lines(primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator) -> list[Line]:

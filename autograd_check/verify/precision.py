@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,6 +28,11 @@ SAFETY = 16.0
 def is_single(leaf: Any) -> bool:
     """Whether a leaf is a floating-point tensor below float64."""
     return isinstance(leaf, Tensor) and leaf.dtype in LOW
+
+
+SINGLE = 4e-6
+"""Relative error that a few float32 temporaries explain."""
+ROUGHLY = "matches finite differences of your own forward to float32"
 
 
 class Narrowing(TorchDispatchMode):
@@ -75,17 +81,37 @@ def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[F
     yield Finding("undefined gradients", "out", "", Status.PASSED, "one output at a time", Kind.GRADIENT)
 
 
-def check_single(called: Callee, exact: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
-    """The gradients in the inputs' own low precision against those in float64, to the measured accuracy of the former.
-
-    A conversion below float64 while the mathematics ran in float64 is a finding of its own: it hides errors.
-    """
+def check_narrowing(wrapped: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
+    """A conversion below float64 while all inputs are float64 is a finding of its own: it hides errors."""
     with Narrowing() as narrowing, torch.enable_grad():
-        out, cache = exact.forward(*point.primals.values())
+        try:
+            out, cache = wrapped.forward(*point.primals.values())
+            wrapped.backward(draw_cotangent(out, Generator().manual_seed(seed)), cache)
+        except Exception:  # reported by the check itself
+            return
     if narrowing.seen:
         text = f"converts to {narrowing.seen[0]} on the way, whatever the dtype of its inputs"
         yield Finding("keeps float64", "out", "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_dtype", text))
-        return
+
+
+def excused(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of a callable that converts to less than float64, where an error of that size is no wrong gradient."""
+    return [
+        replace(finding, status=Status.PASSED, message=ROUGHLY, mismatch=None, diagnosis=None) if _small(finding) else finding
+        for finding in findings
+    ]
+
+
+def _small(finding: Finding) -> bool:
+    mismatch = finding.mismatch
+    failed = finding.status is Status.FAILED and finding.kind is Kind.GRADIENT
+    return failed and mismatch is not None and mismatch.relative_error <= SINGLE
+
+
+def check_single(called: Callee, exact: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
+    """The gradients in the inputs' own low precision against those in float64, to the measured accuracy of the former."""
+    with torch.enable_grad():
+        out, cache = exact.forward(*point.primals.values())
     dout = draw_cotangent(out, Generator().manual_seed(seed))
     right = exact.backward(dout, cache)
     wrapped, inputs = wrap(called), called.inputs

@@ -66,9 +66,13 @@ class Report:
             f'<td style="text-align: left">{escape(_sentence(finding))}</td></tr>'
             for finding in sorted(self.findings, key=lambda finding: -finding.status.severity)
         )
-        head = f'<b>{escape(self.name)}</b> · <span style="color: {COLOURS.get(str(self.status), "#59636e")}">{self.status}</span>'
-        return f"<div>{head}<table><thead><tr><th>status</th><th>subject</th><th>check</th><th>says</th></tr></thead>" \
-               f"<tbody>{rows}</tbody></table></div>"
+        head = (
+            f'<b>{escape(self.name)}</b> · <span style="color: {COLOURS.get(str(self.status), "#59636e")}">{self.status}</span>'
+        )
+        return (
+            f"<div>{head}<table><thead><tr><th>status</th><th>subject</th><th>check</th><th>says</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table></div>"
+        )
 
 
 def _sentence(finding: Finding) -> str:

@@ -24,10 +24,11 @@ def natural_size(out: Any, dout: Any, primal: Any) -> float:
 
 def norm(tensor: Tensor) -> float:
     """The euclidean norm of what is finite."""
+    tensor = tensor.detach()
     size = float(torch.linalg.vector_norm(tensor))
     return size if math.isfinite(size) else float(torch.linalg.vector_norm(torch.nan_to_num(tensor, 0.0, 0.0, 0.0)))
 
 
 def largest(tensor: Tensor) -> float:
     """The largest |entry|, nan where one is nan; 0 for an empty tensor."""
-    return float(torch.linalg.vector_norm(tensor, math.inf)) if tensor.numel() else 0.0
+    return float(torch.linalg.vector_norm(tensor.detach(), math.inf)) if tensor.numel() else 0.0

@@ -72,10 +72,10 @@ class BatchedSweep:
         start = perf_counter()
         first = sweep(self._forward, points[:1])
         seconds = (perf_counter() - start) * len(points)
-        if self._form is not self._forward and _same(sweep(self._form, points[:1])[0][0], first[0][0]):
-            self._forward = self._form
         rows = None
         if len(points) >= MANY or seconds > LONG:
+            if self._form is not self._forward and _same(sweep(self._form, points[:1])[0][0], first[0][0]):
+                self._forward = self._form
             start = perf_counter()
             rows = self._at_once(points)
             if rows is not None and not (perf_counter() - start < seconds and _close(rows[0][0], first[0][0])):

@@ -7,17 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.compare import compare
 from autograd_check.verify.entries import Sweep, entry_gradient
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding
+from autograd_check.verify.ground import make_ground
+from autograd_check.verify.localise import corrected
+from autograd_check.verify.scale import largest
 from autograd_check.verify.values import mismatch_text
 
 MOST_ENTRIES = 512
 """Up to this size every entry of a wrong gradient is differenced, so that its cause can be looked for."""
+TAPED = 1e-10
+"""Relative to the largest entry: what counts as a difference from a gradient that autograd took of the same forward."""
 LOOSE = 1e-6
 """Relative to the largest entry: what counts as a difference when entries come from finite differences themselves."""
 
@@ -34,17 +39,21 @@ def locate(
 ) -> Finding:
     """The finding with a mismatch and a cause, from the tape where it reaches and from differences of every entry elsewhere."""
     x = point.primals[name]
-    if not isinstance(gradient, Tensor) or not isinstance(x, Tensor) or gradient.shape != x.shape or x.is_complex():
+    if not isinstance(gradient, Tensor) or not isinstance(x, Tensor) or gradient.shape != x.shape:
         return finding
-    expected = tape.get(f"d{name}")
-    if not isinstance(expected, Tensor) and x.numel() <= MOST_ENTRIES:
-        expected = entry_gradient(sweep, point, name, dout, range(x.numel())).reshape(x.shape)
-    if not isinstance(expected, Tensor) or not bool(torch.isfinite(expected).all()):
+    expected, slack = tape.get(f"d{name}"), TAPED
+    if not isinstance(expected, Tensor):
+        expected, slack = _bisected(name, point, gradient, dout, sweep), 0.0
+    if expected is None and x.numel() <= MOST_ENTRIES and not x.is_complex():
+        expected, slack = entry_gradient(sweep, point, name, dout, range(x.numel())).reshape(x.shape), LOOSE
+    if expected is None or not bool(torch.isfinite(expected).all()):
         return finding
-    scale = max(float(expected.abs().max()), float(torch.nan_to_num(gradient).abs().max())) if x.numel() else 0.0
-    mismatch = compare(gradient.detach().to(expected.dtype), expected, LOOSE * scale)
+    scale = max(largest(expected), largest(torch.nan_to_num(gradient)))
+    mismatch = compare(gradient.detach().to(expected.dtype), expected, slack * scale)
     if mismatch is None:
         return finding
+    if x.is_complex():
+        return replace(finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch)
     evidence = Evidence(
         subject=f"d{name}",
         got=gradient.detach().to(torch.float64),
@@ -59,6 +68,13 @@ def locate(
     return replace(
         finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch, diagnosis=explain([evidence])
     )
+
+
+def _bisected(name: str, point: Point, gradient: Tensor, dout: Any, sweep: Sweep) -> Tensor | None:
+    if not bool(torch.isfinite(gradient).all()):
+        return None
+    ground = make_ground(sweep, point, dout)
+    return corrected(ground, name, gradient, Generator().manual_seed(0)) if ground is not None else None
 
 
 def _polished(got: Tensor, expected: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from autograd_check.verify.case import PairNames
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.contract import check_form, failure_finding, plain_number, shape_text
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, root_subject
 from autograd_check.verify.oracle import oracle_vjp
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors
 from autograd_check.verify.trial import Gradient, Trial, parts
@@ -26,6 +26,23 @@ HALF_UNIT = 2.0**-24
 """Half a unit in the last place of float32: how far a constant moves that is made without a dtype."""
 
 
+NEGLIGIBLE = 1e-11
+"""An error relative to the largest entry that is no mistake: what a 1e-12 does that keeps a quotient or a logarithm finite."""
+
+SIX_DIGITS = 1e-6
+"""How far an entry may be off, relative to itself, where the error is negligible beside the largest entry."""
+
+
+def _differs(got: Tensor, want: Tensor, spread: Any) -> Mismatch | None:
+    """The mismatch of an array with the expected one, unless it is negligible and every entry is right to six digits."""
+    tolerance = gradient_tolerance(want, spread)
+    mismatch = compare(got, want, tolerance)
+    if mismatch is None or not mismatch.relative_error <= SIX_DIGITS:
+        return mismatch
+    size = torch.nan_to_num(want.abs(), nan=0.0, posinf=0.0)
+    return compare(got, want, tolerance.maximum(torch.minimum(SIX_DIGITS * size, NEGLIGIBLE * size.max())))
+
+
 def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """The forward's value against the oracle's."""
     triples = zip(leaves(trial.out), leaves(trial.reference.out), leaves(trial.reference.out_spread), strict=True)
@@ -34,7 +51,7 @@ def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
         if not want.is_floating_point() and not want.is_complex():
             mismatch = compare(got.to(torch.float64), want.to(torch.float64), 0.0)
         else:
-            mismatch = compare(got, want, gradient_tolerance(want, spread))
+            mismatch = _differs(got, want, spread)
         if mismatch is None:
             continue
         if rounds_to_single(got, want):
@@ -87,13 +104,14 @@ def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, primal: str, tri
     where = trial.case.name
     if got.shape != want.shape:
         return [_shape_finding(path, got, want, spread, primal, trial)]
-    mismatch = compare(got, want, gradient_tolerance(want, spread))
+    mismatch = _differs(got, want, spread)
     if mismatch is None:
         return [Finding("autograd", path, where, Status.PASSED, "matches autograd", Kind.GRADIENT)]
     if rounds_to_single(got, want):
         passed = Finding("autograd", path, where, Status.PASSED, "matches autograd to float32", Kind.GRADIENT)
         return [passed, _single(names.backward, path, trial)]
-    return [Finding("autograd", path, where, Status.FAILED, mismatch_text(mismatch), Kind.GRADIENT, mismatch)]
+    diagnosis = None if got.is_floating_point() or got.is_complex() else _whole_numbers(path, got, want)
+    return [Finding("autograd", path, where, Status.FAILED, mismatch_text(mismatch), Kind.GRADIENT, mismatch, diagnosis)]
 
 
 def _whole(subject: str, verdicts: Sequence[Finding], trial: Trial) -> Finding:
@@ -122,6 +140,11 @@ def _shape_finding(path: str, got: Tensor, want: Tensor, spread: Any, primal: st
 
 def _as_tensor(got: Any, want: Tensor) -> Tensor:
     return got if is_tensor(got) else torch.as_tensor(got if plain_number(got) else float("nan"), dtype=want.dtype)
+
+
+def _whole_numbers(path: str, got: Tensor, want: Tensor) -> Diagnosis:
+    own, right = (str(tensor.dtype).removeprefix("torch.") for tensor in (got, want))
+    return Diagnosis("wrong_dtype", f"{path} is {own}, which has no fractions; a gradient has the dtype of its primal, {right}.")
 
 
 def _single(function: str, path: str, trial: Trial) -> Finding:
@@ -165,6 +188,12 @@ def mismatch_text(mismatch: Mismatch) -> str:
     return f"{mismatch.wrong} of {mismatch.total} {entries}{where}: yours {got}, expected {expected}"
 
 
+def _floating(leaf: Any) -> Any:
+    """Integers and booleans as float64, which diagnoses can calculate with; anything else as it is."""
+    whole = is_tensor(leaf) and not leaf.is_floating_point() and not leaf.is_complex()
+    return leaf.to(torch.float64) if whole else leaf
+
+
 def number_pair(got: float | complex, expected: float | complex) -> tuple[str, str]:
     """Two numbers with as many digits as it takes to see them differ, at least four."""
     for digits in range(4, 18):
@@ -185,8 +214,11 @@ def _first_difference(got: float | complex, expected: float | complex) -> int:
     return digits + 1
 
 
-def check_convention(trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """A convention's probe: a difference here is a finding about that convention and about nothing else."""
+def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()) -> Iterator[Finding]:
+    """A convention's probe: a difference here is a finding about that convention and about nothing else.
+
+    Subjects in `wrong` are wrong on ordinary probes already, so they say nothing about a convention.
+    """
     cause, says = trial.case.convention or ("unknown", "")
     for function, failure in ((names.forward, trial.forward_failure), (names.backward, trial.backward_failure)):
         if failure is not None:
@@ -196,9 +228,18 @@ def check_convention(trial: Trial, names: PairNames) -> Iterator[Finding]:
     findings = [(names.forward, "out", finding) for finding in inner]
     for gradient in trial.gradients.values():
         findings += [(names.backward, f.subject, f) for f in check_gradient(gradient, trial, names)]
-    for function in (names.forward, names.backward):
+    for function, subjects in ((names.forward, {"out"}), (names.backward, {f"d{name}" for name in names.wrt})):
+        if subjects <= set(wrong):
+            text = f"not checked: {', '.join(sorted(subjects))} is wrong elsewhere"
+            yield Finding(cause, function, trial.case.name, Status.SKIPPED, text, Kind.CONVENTION)
+            continue
         bad = [
-            (s, f) for name, s, f in findings if name == function and f.status is Status.FAILED and f.kind is not Kind.CONVENTION
+            (subject, finding)
+            for name, subject, finding in findings
+            if name == function
+            and finding.status is Status.FAILED
+            and finding.kind is not Kind.CONVENTION
+            and root_subject(subject) not in wrong
         ]
         if not bad:
             yield Finding(cause, function, trial.case.name, Status.PASSED, "keeps the convention", Kind.CONVENTION)
@@ -240,6 +281,7 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         got["out"], expected["out"] = trial.out, trial.reference.out
     if path not in expected or not is_tensor(got.get(path)):
         return None
+    got = {name: _floating(leaf) for name, leaf in got.items()}
     tape = flat(own).get(path) if own else None
     return Evidence(
         subject=path,

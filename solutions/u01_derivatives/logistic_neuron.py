@@ -132,6 +132,13 @@ LESSON = Lesson(
                 probe("5 points, all of class 1", x=normal(5, scale=2), y=literal([1.0] * 5), w=normal(), b=normal()),
                 probe("4 points, all of class 0", x=normal(4, scale=2), y=literal([0.0] * 4), w=normal(), b=normal()),
                 probe("non-contiguous", x=transposed(normal(6)), y=transposed(labels(6)), w=normal(), b=normal()),
+                probe(
+                    "logits of ±8",
+                    x=literal([8.0, -8.0, 6.0, -6.0]),
+                    y=literal([0.0, 1.0, 1.0, 0.0]),
+                    w=literal(1.0),
+                    b=literal(0.0),
+                ),
                 probe("from w = b = 0", x=normal(8), y=labels(8), w=literal(0.0), b=literal(0.0)),
                 probe(
                     "logits of ±1000, wrong",

@@ -138,6 +138,8 @@ LESSON = Lesson(
         mistake("upstream ignored", "ignores_upstream", "dout.unsqueeze(-1) * torch.exp(x - out)", "torch.exp(x - out)"),
         mistake("upstream along the rows", "crashed", "dout.unsqueeze(-1)", "dout"),
         mistake("shares of the column", "wrong_axis", "torch.exp(x - out)", "torch.exp(x) / torch.exp(x).sum(0)"),
+        mistake("the same for every entry", "missing_term", "torch.exp(x - out)", "torch.ones_like(x)"),
+        mistake("all to the maximum", "wrong_operand", "torch.exp(x - out)", "(x == x.max(-1, keepdim=True).values)"),
         mistake("sign", "sign", "torch.exp(x - out)", "-torch.exp(x - out)"),
     ),
     variants=(

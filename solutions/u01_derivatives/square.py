@@ -74,6 +74,13 @@ def _product_rule_backward(dout, cache):
     return (dx,)
 
 
+def _early_backward(dout, cache):
+    dx = torch.zeros_like(cache)
+    for row in range(len(cache)):
+        dx[row] = dout[row] * 2 * cache[row]
+        return dx
+
+
 LESSON = Lesson(
     name="square",
     title="The square",
@@ -105,6 +112,14 @@ LESSON = Lesson(
         mistake("sign", "sign", "dout * 2 * x", "-dout * 2 * x"),
         mistake("the sign of x lost", "sign", "dout * 2 * x", "dout * 2 * x.abs()"),
         mistake("upstream squared as well", "nonlinear_in_upstream", "dout * 2 * x", "dout * dout * 2 * x"),
+        mistake(
+            "finite differences",
+            "numeric_differentiation",
+            "return dout * 2 * x",
+            "return dout * (square_forward(x + 1e-4)[0] - square_forward(x - 1e-4)[0]) / 2e-4",
+        ),
+        mistake("a small term too much", "unknown", "dout * 2 * x", "dout * (2 * x + 1e-6)"),
+        mistake("return inside the loop", "rows_missing", square_backward=_early_backward),
         mistake("doubled instead of squared", "forward_wrong", "x * x", "x + x"),
         mistake("x overwritten", "mutates_input", "x * x", "x.mul_(x)"),
         mistake("dout overwritten", "mutates_input", "return dout * 2 * x", "dout *= 2 * x; return dout"),

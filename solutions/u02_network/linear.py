@@ -113,7 +113,7 @@ LESSON = Lesson(
             "dw transposed where it is square",
             "transposed",
             "dw = x.T @ dout",
-            "dw = x.T @ dout\n    dw = dw.T if len(w) == len(b) else dw",
+            "dw = x.T @ dout\n    dw = dw.T if dw.shape[0] == dw.shape[1] else dw",
         ),
         mistake("sign of dx", "sign", "dout @ w.T", "-dout @ w.T"),
     ),

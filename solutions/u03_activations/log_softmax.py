@@ -148,6 +148,8 @@ LESSON = Lesson(
         mistake("out for the softmax", "wrong_operand", "torch.exp(cache)", "cache"),
         mistake("mean for sum", "mean_for_sum", "dout.sum(-1, keepdim=True)", "dout.mean(-1, keepdim=True)"),
         mistake("summed over the rows", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum(0, keepdim=True)"),
+        mistake("summed over everything", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum()"),
+        mistake("sign of the second term", "sign", "dout - p", "dout + p"),
         mistake("keepdim forgotten", "crashed", "dout.sum(-1, keepdim=True)", "dout.sum(-1)"),
         mistake("upstream ignored", "ignores_upstream", "dout - p * dout.sum(-1, keepdim=True)", "1 - p * p.shape[-1]"),
         mistake("sign", "sign", "dout - p * dout.sum(-1, keepdim=True)", "p * dout.sum(-1, keepdim=True) - dout"),

@@ -107,6 +107,7 @@ LESSON = Lesson(
                 probe("three axes", x=normal(2, 3, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 4.0]])),
+                probe("±8", x=literal([[8.0, -8.0, 1.0], [-6.0, 6.0, -1.0]])),
                 probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
             ),
         ),

@@ -191,6 +191,67 @@ def test_where_it_is_wrong_is_said_when_nothing_else_can_be() -> None:
     assert "look at the backward alone" in found.says
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (slice(1, 4), "right but for rows 1 to 3, where it is 0"),
+        (slice(3, 4), "but for row 3,"),
+        (slice(0, 2), "but for rows 0 to 1,"),
+    ],
+)
+def test_rows_that_a_loop_leaves_out_are_named(rows: slice, words: str) -> None:
+    got = DOUT @ W.T
+    got[rows] = 0
+    found = explain([piece("dx", got)])
+    assert found is not None
+    assert found.cause == "rows_missing"
+    assert words in found.says
+
+
+def test_rows_that_are_wrong_otherwise_or_in_the_middle_are_not_left_out() -> None:
+    middle, other = DOUT @ W.T, DOUT @ W.T
+    middle[1] = 0
+    other[2:] = 1
+    assert cause_of(piece("dx", middle)) != "rows_missing"
+    assert cause_of(piece("dx", other)) != "rows_missing"
+
+
+def test_any_number_is_a_multiple_of_any_other() -> None:
+    def numbers(*factors: float) -> list[Evidence]:
+        right = [torch.tensor(value, dtype=torch.float64) for value in (2.0, -3.0, 0.7)]
+        return [
+            piece("db", f * r, expected=r, own=r, dout=torch.tensor(1.5, dtype=torch.float64), vjp=lambda dout: {})
+            for f, r in zip(factors, right, strict=False)
+        ]
+
+    for factors, cause in (((1.7, -0.3, 0.9), "unknown"), ((1.7,), "unknown"), ((1.7, 1.7, 1.7), "constant_factor")):
+        found = explain(numbers(*factors))
+        assert found is not None
+        assert found.cause == cause
+
+
+def test_n_minus_1_for_n_is_named() -> None:
+    def losses(rows: int) -> Evidence:
+        right = tensor(3, seed=rows)
+        x = tensor(rows, 3)
+        return piece(
+            "db",
+            right * rows / (rows - 1),
+            expected=right,
+            own=right,
+            primals={"x": x},
+            dout=torch.tensor(1.5),
+            vjp=lambda dout: {},
+        )
+
+    found = explain([losses(4), losses(7)])
+    assert found is not None
+    assert (found.cause, found.says) == (
+        "constant_factor",
+        "db is divided by N - 1, where N is the number of rows; the mean divides by N.",
+    )
+
+
 def test_no_evidence_no_diagnosis() -> None:
     assert explain([]) is None
 

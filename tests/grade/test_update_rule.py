@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from autograd_check.course.load import Course
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
@@ -82,6 +84,29 @@ def test_an_error_as_small_as_float32_but_systematic_is_an_error() -> None:
         return right(param, grad, state, lr=lr * (1 + 1e-7), alpha=alpha, eps=eps)
 
     assert failed(judge(step)) == [("value", "constant_factor")]
+
+
+def test_a_count_of_steps_in_float32_is_no_wrong_formula() -> None:
+    """1 − βᵗ loses digits in float32: by one factor at each step, with some betas too large and with others too small."""
+
+    def step(param: Any, grad: Any, state: Any, *, lr: float, betas: Any = (0.9, 0.999), eps: float = 1e-8) -> Any:
+        m, v, t = state or (torch.zeros_like(grad), torch.zeros_like(grad), torch.tensor(0.0))
+        t = t + 1
+        m, v = (b * a + (1 - b) * g for a, b, g in zip((m, v), betas, (grad, grad**2), strict=True))
+        m_hat, v_hat = (a / (1 - b**t) for a, b in zip((m, v), betas, strict=True))
+        return param - lr * m_hat / (v_hat.sqrt() + eps), (m, v, t)
+
+    lesson = Course.load(Path(__file__).resolve().parents[2]).lesson("adam")
+    with InProcess.of({"adam_step": step}) as candidate:
+        assert failed(check_task(lesson.spec.tasks[0], Context(candidate, 0))) == [("keeps float64", "wrong_dtype")]
+
+
+def test_a_wrong_shape_is_never_excused_by_float32() -> None:
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        new, s = right(param, grad, state, lr=lr, alpha=alpha, eps=eps)
+        return new.float().double().reshape(-1 if param.dim() == 0 else param.shape), s
+
+    assert failed(judge(step)) == [("value", "wrong_shape")]
 
 
 def test_a_division_by_zero_where_no_gradient_ever_was() -> None:

@@ -120,7 +120,7 @@ def test_a_missing_function(open_candidate):
         ("x = 1\ndef f(:\n", "SyntaxError", "student.py:2", "crashed"),
         ("import torch\n\n1 / 0\n", "ZeroDivisionError", "student.py:3", "crashed"),
         ("import sys\nsys.exit(0)\n", "SystemExit", "student.py:2", "exited"),
-        ("import nowhere_at_all\n", "ModuleNotFoundError", "student.py:1", "crashed"),
+        ("try:\n    import nowhere_at_all\nexcept KeyError: pass\n", "ModuleNotFoundError", "student.py:2", "crashed"),
         ("raise NotImplementedError\n", "NotImplementedError", "student.py:1", "not_implemented"),
     ],
 )

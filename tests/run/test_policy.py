@@ -105,6 +105,34 @@ def test_an_import_that_nothing_uses_is_no_violation(module):
     assert [v.function for v in violations(source, ["plot"])] == ["plot"]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os, sys\nsys.path.append(os.path.join(os.getcwd(), '..'))\nos.environ['KMP_DUPLICATE_LIB_OK'] = 'True'",
+        "import sys\nsys.setrecursionlimit(10_000)\nprint(sys.version)",
+        "from os import getcwd\nimport os.path as p\nhere = p.dirname(getcwd())",
+    ],
+)
+def test_what_notebooks_do_with_their_own_folder_is_no_violation(source):
+    assert violations(f"{source}\ndef f(x): return x\n", ["f"]) == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.path.exists('x')\nos._exit(0)",
+        "import os\ngetattr(os, '_exit')(0)",
+        "import os\nx = os\nx._exit(0)",
+        "import os\nos.path.os._exit(0)",
+        "import os\nos.path.genericpath.os._exit(0)",
+        "import sys\nsys.modules.clear()\nsys.path.append('.')",
+    ],
+)
+def test_a_harmless_use_does_not_excuse_another(source):
+    found = violations(f"{source}\ndef f(x): return x\n", ["f"])
+    assert [violation.name for violation in found] == [source[7:].partition("\n")[0]]
+
+
 def test_torch_is_not_to_be_changed():
     found = violations("import torch\ntorch.allclose = lambda *a: True\ndef f(x):\n    torch.Tensor.sum = None\n", ["f"])
     assert [(v.function, v.name, v.line) for v in found] == [("f", "torch.Tensor.sum", 4), ("", "torch.allclose", 2)]
@@ -190,6 +218,35 @@ def test_an_expression_too_deep_to_check():
         assert found
 
 
+QUOTIENTS = {
+    "one function": "def g(v): return v ** 3\ndef f_backward(d, x): return d * (g(x + h) - g(x - h)) / (2 * h)\nh = 1e-5",
+    "written numbers": "import math\ndef f_backward(d, c): return [e * (math.exp(v + 1e-4) - math.exp(v - 1e-4)) / 2e-4 for v, e in c]",
+    "no function": "def f_backward(d, a):\n    h = 1e-4\n    return d * ((a + h) ** 2 - (a - h) ** 2) / (2 * h)",
+    "in the forward": "def f_forward(x):\n    e = 1e-6\n    return x * x, ((x + e) * (x + e) - (x + e) * (x - e)) / e, ((x + e) ** 2 - (x - e) ** 2) / e",
+}
+
+
+@pytest.mark.parametrize("source", QUOTIENTS.values(), ids=QUOTIENTS.keys())
+def test_difference_quotients(source):
+    (found,) = violations(source, ["f_forward", "f_backward"])
+    assert found.name == "numeric_differentiation"
+    assert found.says.endswith("finite differences are only nearly right; the gradient is to be derived by hand")
+
+
+NO_QUOTIENTS = {
+    "sinh": "import torch\ndef f_backward(d, x): return d * (torch.exp(x) - torch.exp(-x)) / 2",
+    "artanh": "import torch\ndef f_backward(d, p): return d * (torch.log(1 + p) - torch.log(1 - p)) / 2",
+    "whole steps": "def f_backward(d, x): return d * ((x + 1) ** 2 - (x - 1) ** 2) / 4",
+    "an epsilon": "import torch\ndef f_backward(d, p): return d * (torch.log(p + 1e-8) - torch.log(1 - p + 1e-8)) / 1e-8",
+    "a function that does just that": "def numerical_gradient(f, x, h): return (f(x + h) - f(x - h)) / (2 * h)",
+}
+
+
+@pytest.mark.parametrize("source", NO_QUOTIENTS.values(), ids=NO_QUOTIENTS.keys())
+def test_what_only_looks_like_a_difference_quotient(source):
+    assert violations(source, ["f_backward", "numerical_gradient"]) == ()
+
+
 def test_operations_that_ran():
     ran = ("matmul", "mm", "_softmax_backward_data", "sigmoid_", "native_batch_norm", "add", "convolution_backward")
     assert operations_used(ran, ("softmax", "torch.sigmoid", "convolution")) == (
@@ -199,4 +256,5 @@ def test_operations_that_ran():
     )
     assert operations_used(ran, ("batch_norm",)) == ("native_batch_norm",)
     assert operations_used(("mm", "autograd"), ()) == ("autograd",)
+    assert operations_used(("mm", "numeric_differentiation", "float32"), ()) == ("numeric_differentiation",)
     assert operations_used(ran, ("soft",)) == ()

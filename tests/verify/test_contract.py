@@ -288,3 +288,60 @@ def test_a_convention_probe_never_touches_the_gradient() -> None:
     assert set(found) == {("ties", "relu_backward")}
     assert "dx differs at this edge" in found["ties", "relu_backward"].message
     assert "relu'(0) is 0 here" in found["ties", "relu_backward"].message
+
+
+def test_whole_numbers_for_a_gradient_are_named() -> None:
+    found = failed(check(backward=lambda dout, cache: ((dout * cache[1]).long(), (dout * cache[0]).sum(0))))
+    assert cause(found["autograd", "dx"]) == "wrong_dtype"
+    assert found["autograd", "dx"].diagnosis.says == (  # type: ignore[union-attr]  # there is one, by the line above
+        "dx is int64, which has no fractions; a gradient has the dtype of its primal, float64."
+    )
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_small_error_is_put_down_to_float32_only_where_float32_was_used(single: bool) -> None:
+    def with_a_small_term(dout: Tensor, cache: Any) -> Any:
+        x, w = cache
+        return dout * (w + 1e-6), (dout * x).sum(0)
+
+    functions = {"scale_forward": forward, "scale_backward": with_a_small_term}
+    with InProcess.of(functions) as candidate:
+        findings = check_pair(candidate, NAMES, CASES, explain=explain, uses_single=lambda trial: single)
+    found = failed(findings)
+    assert (("keeps float64", "scale_backward") in found) is single
+    assert (("autograd", "dx") in found) is not single
+    if not single:
+        assert found["autograd", "dx"].mismatch is not None
+
+
+def test_a_forward_is_excused_by_float32_only_where_float32_was_used() -> None:
+    functions = {"scale_forward": lambda x, w: (x * w + 1e-6 * x.abs(), (x, w)), "scale_backward": backward}
+    with InProcess.of(functions) as candidate:
+        found = failed(check_pair(candidate, NAMES, CASES, explain=explain, uses_single=lambda trial: False))
+    assert found["value", "out"].message.startswith("out is wrong: ")
+    assert not any(check == "keeps float64" for check, _ in found)
+
+
+@pytest.mark.parametrize(("small", "keeps_it"), [(1e-3, True), (1e-11, False)])
+def test_an_epsilon_of_5e_12_is_no_mistake_but_a_small_entry_that_is_lost_is_one(small: float, keeps_it: bool) -> None:
+    def nearly(x: Tensor, w: Tensor) -> tuple[Any, Any]:
+        return x * w + 5e-12 * x, (x, w)
+
+    def nearly_backward(dout: Tensor, cache: Any) -> Any:
+        x, w = cache
+        slope = w + 5e-12 if keeps_it else torch.where(w.abs() < 1e-9, 0.0, w)
+        return dout * slope, (dout * x).sum(0)
+
+    case = Case("one small weight", Point({"x": tensor(3, 4), "w": torch.tensor([2.0, 1.5, -1.0, small], dtype=torch.float64)}))
+    functions = {"scale_forward": nearly if keeps_it else forward, "scale_backward": nearly_backward}
+    with InProcess.of(functions) as candidate:
+        found = failed(check_pair(candidate, NAMES, [case], explain=explain))
+    assert (("autograd", "dx") not in found) is keeps_it
+    assert not keeps_it or not found
+
+
+def test_every_finding_about_a_gradient_that_is_right_to_float32_passes() -> None:
+    findings = check(backward=lambda dout, cache: ((dout.float() * cache[1].float()).double(), (dout * cache[0]).sum(0)))
+    about = [finding for finding in findings if finding.subject in ("dx", "dw")]
+    assert {finding.status for finding in about} == {Status.PASSED}
+    assert ("keeps float64", "scale_backward") in failed(findings)

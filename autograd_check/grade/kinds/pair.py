@@ -11,12 +11,23 @@ from autograd_check.course.spec import Pair, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.refusals import refusals
+from autograd_check.run.operations import AUTOGRAD, NUMERIC, SINGLE
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.finding import Diagnosis, Finding, Status
+from autograd_check.verify.trial import Trial
+
+_BROKEN = {
+    AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",
+    NUMERIC: (
+        "evaluates the forward a small step to either side of its input: these are finite differences, which are only "
+        "nearly right; derive the gradient by hand"
+    ),
+}
+_ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 
 
 @check_task.register
@@ -32,10 +43,16 @@ def check(task: Pair, context: Context) -> list[Finding]:
         seed=context.seed,
         explain=context.explain,
         directions=context.directions,
+        uses_single=lambda trial: _uses_single(names, trial, context),
     )
     if stopped(findings):
         return findings
-    return findings + forbidden_operations(names, cases[0], context) + refusals(task.forward, task.refuses, context)
+    return forbidden_operations(names, cases[0], context) + findings + refusals(task.forward, task.refuses, context)
+
+
+def _uses_single(names: PairNames, trial: Trial, context: Context) -> bool:
+    outcome = context.candidate.operations(names.forward, trial.case.point, names.backward, trial.douts[0])
+    return not outcome.ok or SINGLE in outcome.value
 
 
 def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any]:
@@ -46,7 +63,11 @@ def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any
     out = outcome.value[0][0] if outcome.value else None
     for reading in (task.oracle, *task.readings):
         expected = reading(*point.primals.values(), **point.hyper)
-        if isinstance(out, Tensor) and out.shape == expected.shape and compare(out, expected, gradient_tolerance(expected)) is None:
+        if (
+            isinstance(out, Tensor)
+            and out.shape == expected.shape
+            and compare(out, expected, gradient_tolerance(expected)) is None
+        ):
             return reading
     return task.oracle
 
@@ -63,8 +84,9 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
         used = operations_used(outcome.value or (), context.forbids) if outcome.ok else ()
         if used:
             function = backward or names.forward
-            text = f"{function} runs the operation {used[0]}, which is what this lesson asks you to write"
-            diagnosis = Diagnosis("forbidden_operation", text, {"operations": list(used)})
+            text = f"{function} {_BROKEN.get(used[0], _ANSWER.format(used[0]))}"
+            cause = NUMERIC if NUMERIC in used else "forbidden_operation"
+            diagnosis = Diagnosis(cause, text, {"operations": list(used)})
             findings += [
                 Finding("allowed operations", subject, case.name, Status.FAILED, text, kind_of(subject), None, diagnosis)
                 for subject in subjects

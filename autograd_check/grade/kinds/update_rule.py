@@ -29,6 +29,9 @@ SINGLE = 1e-4
 NOISE = 1e-11
 """Smaller errors, relative to the largest update, are float64's own rounding."""
 
+OFTEN = 0.3
+"""Share of the updates in which float32 is seen, at least."""
+
 
 @check_task.register
 def check(task: UpdateRule, context: Context) -> list[Finding]:
@@ -43,7 +46,8 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         if failure is not None and failure.cause == "not_implemented":
             break
     partings = [parting(one, task.tolerance) for one in runs]
-    rounded = any(partings) and not any(map(_stopped, runs)) and all(map(_right_to_float32, runs))
+    whole = not any(map(_stopped, runs)) and all(part is None or part.mismatch is not None for part in partings)
+    rounded = any(partings) and whole and _right_to_float32(runs)
     if rounded:
         partings = [None] * len(runs)
     known = _known([one for one, parted in zip(runs, partings, strict=True) if parted is not None], context)
@@ -130,22 +134,26 @@ def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any
     )
 
 
-def _right_to_float32(one: Run) -> bool:
-    """Whether all that is wrong with a run is float32 somewhere inside: updates too large as often as too small, by a little."""
+def _right_to_float32(runs: Sequence[Run]) -> bool:
+    """Whether all that is wrong is float32 somewhere inside: in every run a little, and updates as often too large as too small."""
+    outward = [_outward(one) for one in runs]
+    found = [shares for shares in outward if shares is not None]
+    every = torch.cat(found) if len(found) == len(runs) else torch.empty(0)
+    return every.numel() > 0 and 0.1 < float(every.mean()) < 0.9
+
+
+def _outward(one: Run) -> Tensor | None:
+    """1 for every wrong update that is too large, 0 for one too small; None where float32 does not explain the errors."""
     got, expected = flat(one.own), flat(one.twin)
     if got.shape != expected.shape:
-        return False
+        return None
     right = updates(one.twin, one.starts)
     error = updates(one.own, one.starts) - right
     largest = float(right.abs().max())
-    if not largest:
-        return bool((got == expected).all()) or rounds_to_single(got, expected)
     seen = (error.abs() > NOISE * largest) & (right != 0)
-    outward = (error * right > 0)[seen].to(torch.float64)
-    often = float(seen.to(torch.float64).mean()) > 0.3
-    balanced = outward.numel() > 0 and 0.1 < float(outward.mean()) < 0.9
     small = float(error.abs().max()) <= SINGLE * largest or rounds_to_single(got, expected)
-    return often and balanced and small
+    often = not largest or float(seen.to(torch.float64).mean()) > OFTEN
+    return (error * right > 0)[seen].to(torch.float64) if small and often else None
 
 
 def _keeps_float64(task: UpdateRule, rounded: bool) -> Finding:

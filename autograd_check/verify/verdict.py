@@ -1,0 +1,137 @@
+"""From a measured slope and a gradient to a verdict: the tolerance comes from the measured error alone, nobody sets it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from autograd_check.verify.differences import Estimate
+from autograd_check.verify.directions import real_dtype
+from autograd_check.verify.finding import Status
+from autograd_check.verify.ground import Careful, Ground
+from autograd_check.verify.lines import Line
+
+Rounding = Callable[[str], Any]
+
+SAFETY = 8.0
+"""Error bound over error estimate."""
+INCONCLUSIVE_SHARE = 0.05
+"""A bound wider than this share of the signal decides nothing."""
+TIGHT = 1e-5
+"""Agreement to this share of the signal is no coincidence, however the ladder looked."""
+QUIET = 1e-10
+"""A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
+ROUGH = 1e-4
+"""A function that changes by this share of itself between the smallest steps has no slope that these steps could measure."""
+ON_A_KINK = "the point lies on a kink"
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """The verdict on one primal: of its worst direction, or of those that could tell.
+
+    `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference (made of
+    `truncation` and `roundoff` at the step `step`); `resolution` is the size of a single-entry error that would have been
+    seen, `moved` whether the point lay on a kink and was moved, `evaluations` how often the forward ran for this primal,
+    `leaf` the number of the tensor in a nested primal.
+    """
+
+    status: Status
+    numeric: float = 0.0
+    analytic: float = 0.0
+    tolerance: float = 0.0
+    resolution: float = 0.0
+    moved: bool = False
+    evaluations: int = 0
+    reason: str = ""
+    truncation: float = 0.0
+    roundoff: float = 0.0
+    step: float = 0.0
+    leaf: int = 0
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """Gradients under test on some ground."""
+
+    ground: Ground
+    grads: Mapping[str, Any]
+    rounding: Rounding | None
+
+    def slope(self, line: Line) -> tuple[float, float]:
+        """⟨g, u⟩ and ‖g·u‖₂."""
+        return line.slope(self.grads[line.primal])
+
+    def blur(self, line: Line) -> float:
+        """‖δg·u‖₂ for the gradient's own rounding error δg."""
+        error = self.rounding(line.primal) if self.rounding is not None else None
+        size = line.slope(error)[1] if error is not None else 0.0
+        return size if math.isfinite(size) else 0.0
+
+
+def measured(line: Line, analytic: float, size: float, estimate: Estimate, blur: float = 0.0) -> tuple[ProbeResult, float]:
+    """What an estimate says, still undecided, and the signal: the size of what is being compared."""
+    tolerance = SAFETY * (estimate.error + blur) + 8 * float(torch.finfo(real_dtype(line.u)).eps) * size
+    result = ProbeResult(
+        Status.PASSED,
+        numeric=estimate.value,
+        analytic=analytic,
+        tolerance=tolerance,
+        resolution=tolerance / line.narrowest,
+        truncation=estimate.truncation,
+        roundoff=estimate.roundoff,
+        step=estimate.step,
+        leaf=line.leaf,
+    )
+    return result, max(abs(estimate.value), size)
+
+
+def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
+    """What a careful measurement says of the gradient along a line."""
+    result, signal = measured(line, *test.slope(line), careful.estimate, test.blur(line))
+    gap = abs(result.numeric - result.analytic)
+    if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
+        return replace(result, status=Status.FAILED, reason="the gradient is not finite")
+    if gap != gap or gap == float("inf"):
+        return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
+    if gap > result.tolerance:
+        if careful.estimate.roundoff * careful.estimate.step > ROUGH * test.ground.pairing.size():
+            return replace(result, status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
+        if careful.kinked(gap):
+            return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
+        if careful.estimate.settled or careful.steady(gap):
+            return replace(result, status=Status.FAILED, reason="the slopes differ")
+        return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
+    if result.tolerance <= TIGHT * signal:
+        return result
+    rounding = 2 * careful.estimate.roundoff
+    if signal <= max(rounding, careful.estimate.error) and result.tolerance <= QUIET * test.ground.pairing.size():
+        return replace(result, reason="no larger than rounding")
+    if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
+        return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
+    if not careful.estimate.settled:
+        return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
+    return result
+
+
+def combined(verdicts: Sequence[tuple[Line, ProbeResult]], count: int) -> ProbeResult:
+    """One verdict for a primal: failed where any direction fails, passed where every tensor has one that passes."""
+    if not verdicts:
+        return ProbeResult(Status.PASSED, evaluations=count, reason="it has no entries")
+    failed = [verdict for _, verdict in verdicts if verdict.status is Status.FAILED]
+    if failed:
+        return replace(failed[0], evaluations=count)
+    weakest: ProbeResult | None = None
+    for leaf in dict.fromkeys(verdict.leaf for _, verdict in verdicts):
+        of_leaf = [verdict for _, verdict in verdicts if verdict.leaf == leaf]
+        passed = [verdict for verdict in of_leaf if verdict.status is Status.PASSED]
+        best = min(passed or of_leaf, key=lambda verdict: verdict.resolution)
+        if not passed:
+            kinked = [verdict for verdict in of_leaf if verdict.reason == ON_A_KINK]
+            return replace(kinked[0] if kinked else best, evaluations=count)
+        weakest = best if weakest is None or best.resolution > weakest.resolution else weakest
+    return replace(weakest or verdicts[0][1], evaluations=count)

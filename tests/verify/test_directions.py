@@ -1,0 +1,80 @@
+"""Directions are exact: x ± h·u has no rounding error at any step of the ladder, at any scale."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograd_check.verify.directions import LADDERS, draw_directions
+from autograd_check.verify.lines import draw_lines
+
+
+def draw(x: Tensor, *kinds: str, seed: int = 0) -> list[Tensor]:
+    return [one.u for one in draw_directions([x], kinds, torch.Generator().manual_seed(seed))[0]]
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("kind", ["relative", "uniform"])
+def test_a_step_has_no_rounding_error(scale: float, dtype: torch.dtype, kind: str) -> None:
+    x = (torch.randn(20, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * scale).to(dtype)
+    x = x[x.abs() > 0.3 * scale]  # an entry far below the step rounds off its own last digits, whatever the direction
+    (u,) = draw(x, kind)
+    h = LADDERS[dtype].largest
+    while h >= LADDERS[dtype].smallest:
+        for sign in (1, -1):
+            moved = torch.add(x, u, alpha=sign * h)
+            # past a power of two the spacing doubles, and the last digit of x itself is lost
+            same = torch.frexp(moved).exponent <= torch.frexp(x).exponent
+            pairs = zip(x[same].tolist(), u[same].tolist(), strict=True)
+            exact = [Fraction(a) + sign * Fraction(h) * Fraction(b) for a, b in pairs]
+            assert [Fraction(value) for value in moved[same].tolist()] == exact
+            assert len(exact) >= 3
+        h /= 4
+
+
+def test_sizes_are_those_of_the_kind() -> None:
+    x = torch.tensor([1e-3, 1.0, -30.0], dtype=torch.float64)
+    uniform, relative, capped = draw(x, "uniform", "relative", "capped")
+    rms = float(x.square().mean().sqrt())
+    assert ((uniform.abs() >= 0.99 * rms) & (uniform.abs() <= 2.01 * rms)).all()
+    assert ((relative.abs() >= 0.99 * x.abs()) & (relative.abs() <= 2.01 * x.abs())).all()
+    assert capped[0].abs() <= 2.01 * 1024 * 1e-3
+    assert capped[2].abs() >= 0.99 * rms
+
+
+def test_zeros_move_by_the_rms_and_an_all_zero_tensor_by_one() -> None:
+    (u,) = draw(torch.tensor([0.0, 4.0], dtype=torch.float64), "relative")
+    assert u[0].abs() >= 2.8
+    (u,) = draw(torch.zeros(3, dtype=torch.float64), "uniform")
+    assert ((u.abs() >= 1) & (u.abs() <= 2)).all()
+
+
+def test_infinite_entries_stay() -> None:
+    x = torch.tensor([1.0, float("-inf"), float("nan"), 2.0], dtype=torch.float64)
+    for u in draw(x, "uniform", "relative"):
+        assert u[1] == u[2] == 0
+        assert u[0] != 0
+        assert torch.isfinite(u).all()
+
+
+def test_signs_are_random_and_sizes_differ() -> None:
+    (u,) = draw(torch.ones(1000, dtype=torch.float64), "uniform")
+    assert 400 < int((u > 0).sum()) < 600
+    assert len(set(u.abs().tolist())) > 900
+
+
+def test_huge_and_tiny_numbers_do_not_overflow() -> None:
+    for scale in (1e200, 1e-200):
+        for u in draw(torch.tensor([1.0, -2.0], dtype=torch.float64) * scale, "uniform", "relative"):
+            assert torch.isfinite(u).all()
+            assert (u.abs() > 0.5 * scale).all()
+
+
+def test_integer_primals_and_empty_tensors_get_no_line() -> None:
+    primals = {"x": [torch.ones(2, dtype=torch.float64), torch.arange(3), torch.zeros(0, dtype=torch.float64)]}
+    lines = draw_lines(primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
+    assert [line.leaf for line in lines] == [0]

@@ -1,0 +1,219 @@
+"""Probes: near misses are found, kinks are stepped off, and what cannot be known is said to be inconclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import autograd_check as ac
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.finding import Status
+from autograd_check.verify.probes import probe_vjp
+from autograd_check.verify.sweep import sweep
+from autograd_check.verify.verdict import ProbeResult
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def probe(
+    forward: Callable[..., Any],
+    primals: Mapping[str, Any],
+    grads: Callable[..., Mapping[str, Any]],
+    dout: Any,
+    wrt: tuple[str, ...] = ("x",),
+    seed: int = 0,
+) -> dict[str, ProbeResult]:
+    def ask(points: Any, signatures: bool) -> Any:
+        return sweep(forward, points, signatures=signatures)
+
+    return probe_vjp(
+        ask,
+        Point(primals),
+        grads(*primals.values()),
+        dout,
+        wrt=wrt,
+        regrad=lambda point: grads(*point.primals.values()),
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize(("factor", "status"), [(2.0, Status.PASSED), (2.001, Status.FAILED), (2.0000001, Status.FAILED)])
+def test_two_is_told_from_nearly_two(factor: float, status: Status) -> None:
+    dout = normal(5, seed=1)
+    found = probe(lambda x: x * x, {"x": normal(5)}, lambda x: {"x": factor * x * dout}, dout)["x"]
+    assert found.status is status
+    assert found.resolution < 1e-8
+    assert found.evaluations >= 10
+
+
+@pytest.mark.parametrize("error", [1e-3, 1e-5, 1e-7])
+def test_one_wrong_entry_is_found(error: float) -> None:
+    x, dout = normal(40, 25), normal(40, 25, seed=1)
+    for seed in range(5):
+        place = torch.zeros(40, 25, dtype=torch.float64)
+        place[seed, 3 * seed] = error
+        found = probe(torch.sin, {"x": x}, lambda x, place=place: {"x": x.cos() * dout + place}, dout, seed=seed)["x"]
+        assert found.status is Status.FAILED
+
+
+def test_errors_that_cancel_in_the_sum_are_found() -> None:
+    x, dout = normal(12).abs() + 1, torch.ones(12, dtype=torch.float64)
+    cancelling = torch.zeros(12, dtype=torch.float64)
+    cancelling[2], cancelling[7] = 1e-3, -1e-3
+    for seed in range(40):
+        found = probe(lambda x: x**3, {"x": x}, lambda x: {"x": 3 * x * x + cancelling}, dout, seed=seed)["x"]
+        assert found.status is Status.FAILED
+
+
+def test_a_small_tensor_is_not_drowned_by_a_large_one() -> None:
+    x, b, dout = 1e4 * normal(50, 40), normal(40, seed=1), normal(50, 40, seed=2)
+    found = probe(lambda x, b: x + b, {"x": x, "b": b}, lambda x, b: {"x": dout, "b": dout.sum(0) * 1.0001}, dout, ("x", "b"))
+    assert found["x"].status is Status.PASSED
+    assert found["b"].status is Status.FAILED
+
+
+def test_a_tensor_of_a_nest_has_a_line_of_its_own() -> None:
+    params = [(1e3 * normal(30, 20), normal(20, seed=1)), (normal(20, 2, seed=2), normal(2, seed=3))]
+    dout = normal(4, 2, seed=5)
+
+    def grads(params: Any) -> dict[str, Any]:
+        roots = [tuple(p.clone().requires_grad_() for p in layer) for layer in params]
+        flat = iter(torch.autograd.grad((forward(roots) * dout).sum(), [p for layer in roots for p in layer]))
+        return {"params": [tuple(next(flat) for _ in layer) for layer in roots]}
+
+    x = normal(4, 30, seed=4)
+
+    def forward(params: Any) -> Tensor:
+        (w, b), (v, c) = params
+        return (x @ w + b).tanh() @ v + c
+
+    def spoiled(params: Any) -> dict[str, Any]:
+        (dw, db), (dv, dc) = grads(params)["params"]
+        return {"params": [(dw, db), (dv, dc * 1.001)]}
+
+    assert probe(forward, {"params": params}, grads, dout, ("params",))["params"].status is Status.PASSED
+    wrong = probe(forward, {"params": params}, spoiled, dout, ("params",))["params"]
+    assert (wrong.status, wrong.leaf) == (Status.FAILED, 3)
+
+
+def test_on_a_kink_the_point_is_moved_and_the_result_says_so() -> None:
+    x = normal(30)
+    x[:10] = 0.0
+    dout = normal(30, seed=1)
+    right = probe(torch.relu, {"x": x}, lambda x: {"x": dout * (x > 0)}, dout)["x"]
+    assert (right.status, right.moved) == (Status.PASSED, True)
+    wrong = probe(torch.relu, {"x": x}, lambda x: {"x": dout * (x > -0.5)}, dout)["x"]
+    assert wrong.status is Status.FAILED
+
+
+def test_a_kink_that_torch_cannot_see_is_stepped_off_as_well() -> None:
+    def forward(x: Tensor) -> Tensor:
+        return torch.from_numpy(np.maximum(x.numpy(), 0.0))
+
+    x = normal(12)
+    x[3] = 0.0
+    dout = normal(12, seed=1)
+    found = probe(forward, {"x": x}, lambda x: {"x": dout * (x > 0)}, dout)["x"]
+    assert (found.status, found.moved) == (Status.PASSED, True)
+
+
+def test_noise_above_the_signal_is_inconclusive_and_not_failed() -> None:
+    calls = iter(range(10**6))
+
+    def noisy(x: Tensor) -> Tensor:
+        return x.sin() + 0.1 * torch.rand(x.shape, generator=torch.Generator().manual_seed(next(calls)), dtype=x.dtype)
+
+    dout = torch.ones(6, dtype=torch.float64)
+    found = probe(noisy, {"x": 1e-3 * normal(6)}, lambda x: {"x": x.cos()}, dout)["x"]
+    assert found.status is Status.INCONCLUSIVE
+    assert found.reason
+
+
+def test_a_forward_that_does_not_run_is_inconclusive() -> None:
+    def broken(x: Tensor) -> Tensor:
+        raise RuntimeError("no")
+
+    found = probe(broken, {"x": normal(3)}, lambda x: {"x": x}, normal(3))["x"]
+    assert (found.status, found.reason) == (Status.INCONCLUSIVE, "the forward does not run here")
+
+
+def test_a_gradient_that_is_not_finite_is_failed() -> None:
+    dout = torch.ones(3, dtype=torch.float64)
+    found = probe(torch.sin, {"x": normal(3)}, lambda x: {"x": x * torch.nan}, dout)["x"]
+    assert (found.status, found.reason) == (Status.FAILED, "the gradient is not finite")
+
+
+def test_several_outputs_integers_and_entries_at_infinity() -> None:
+    index = torch.tensor([2, 0, 1])
+
+    def forward(x: Tensor, index: Tensor) -> Any:
+        return x[index].exp(), (x * x).sum(), index * 2
+
+    dout = (normal(3, seed=1), normal(seed=2), torch.zeros(3))
+    x = normal(4)
+    x[3] = float("-inf")
+
+    def grads(x: Tensor, index: Tensor) -> dict[str, Tensor]:
+        g = 2 * torch.nan_to_num(x, neginf=0.0) * 0
+        return {"x": g.index_add(0, index, dout[0] * x[index].exp())}
+
+    assert probe(forward, {"x": x, "index": index}, grads, dout)["x"].status is Status.PASSED
+
+
+def test_complex_gradients_follow_torchs_convention() -> None:
+    z = torch.complex(normal(6), normal(6, seed=1))
+    dout = torch.complex(normal(6, seed=2), normal(6, seed=3))
+    right = probe(lambda z: z * z, {"z": z}, lambda z: {"z": dout * (2 * z).conj()}, dout, ("z",))["z"]
+    assert right.status is Status.PASSED
+    wrong = probe(lambda z: z * z, {"z": z}, lambda z: {"z": dout * 2 * z}, dout, ("z",))["z"]
+    assert wrong.status is Status.FAILED
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1, 1)])
+def test_any_shape(shape: tuple[int, ...]) -> None:
+    dout = normal(*shape, seed=1)
+    assert probe(torch.exp, {"x": normal(*shape)}, lambda x: {"x": dout * x.exp()}, dout)["x"].status is Status.PASSED
+
+
+def test_a_function_that_rounds_to_float32_inside_is_judged_by_its_own_noise() -> None:
+    def forward(x: Tensor) -> Tensor:
+        return x.float().exp().double()
+
+    dout = normal(8, seed=1)
+    right = probe(forward, {"x": normal(8)}, lambda x: {"x": dout * x.exp()}, dout)["x"]
+    assert right.status is Status.PASSED
+    assert right.resolution > 1e-7
+    wrong = probe(forward, {"x": normal(8)}, lambda x: {"x": dout * x.exp() * 1.01}, dout)["x"]
+    assert wrong.status is Status.FAILED
+
+
+def test_an_oscillation_that_no_step_resolves_is_inconclusive() -> None:
+    x, dout = torch.tensor(1.54, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64)
+    found = probe(lambda x: (1e4 * x).square().sin(), {"x": x}, lambda x: {"x": 2e8 * x * (1e4 * x).square().cos()}, dout)["x"]
+    assert found.status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_a_hidden_float_in_a_double_function_is_exposed_and_no_wrong_gradient(where: str) -> None:
+    class Exp(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.float().exp().double() if where == "forward" else x.exp()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return grad * (x.float().exp().double() if where == "backward" else x.exp())
+
+    report = ac.gradcheck(Exp.apply, (normal(12).requires_grad_(),), raise_exception=False)
+    (finding,) = [f for f in report.findings if f.status is Status.FAILED]
+    assert finding.diagnosis is not None
+    assert (finding.check, finding.diagnosis.cause) == ("keeps float64", "wrong_dtype")

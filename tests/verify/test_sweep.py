@@ -1,0 +1,107 @@
+"""Points evaluated one by one or all at once: whatever is chosen, the values are the function's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograd_check.verify import sweep as sweeping
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.lines import Walk, draw_lines
+from autograd_check.verify.sweep import BatchedSweep, sweep
+
+
+@pytest.fixture(autouse=True)
+def _always_worth_a_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MANY", 4)
+    monkeypatch.setattr(sweeping, "perf_counter", iter(range(10**6)).__next__)
+
+
+def walk(count: int = 8) -> Walk:
+    g = torch.Generator().manual_seed(0)
+    point = Point(
+        {"x": torch.randn(3, 4, generator=g, dtype=torch.float64), "w": torch.randn(4, generator=g, dtype=torch.float64)}
+    )
+    lines = draw_lines(point.primals, ["x", "w"], ("uniform",), g)
+    return Walk(point, [(lines[k % 2], 2.0**-k) for k in range(count)])
+
+
+def smooth(x: Tensor, w: Tensor) -> Any:
+    return (x * w).sin(), x.sum()
+
+
+def assigns(x: Tensor, w: Tensor) -> Tensor:
+    out = torch.zeros(3, dtype=x.dtype)
+    for row in range(3):
+        out[row] = x[row] @ w
+    return out
+
+
+def branches(x: Tensor, w: Tensor) -> Tensor:
+    return x.exp() if x.sum() > 0 else x * w
+
+
+def leaves_torch(x: Tensor, w: Tensor) -> Tensor:
+    return torch.from_numpy(x.numpy() * 2)
+
+
+def depends_on_the_batch(x: Tensor, w: Tensor) -> Tensor:
+    return x * (2 if torch._C._functorch.is_batchedtensor(x) else 1)
+
+
+@pytest.mark.parametrize(
+    ("forward", "batched"),
+    [(smooth, True), (assigns, False), (branches, False), (leaves_torch, False), (depends_on_the_batch, False)],
+)
+def test_a_batch_is_used_where_the_function_allows_it_and_only_there(forward: Callable[..., Any], batched: bool) -> None:
+    points = walk()
+    swept = BatchedSweep(forward)
+    for _ in range(2):
+        for (got, mark), (want, _) in zip(swept(points, False), sweep(forward, points), strict=True):
+            torch.testing.assert_close(got, want, rtol=1e-14, atol=1e-14)
+            assert mark is None
+        assert swept.batched is batched
+
+
+def test_the_decision_is_made_once() -> None:
+    tried: list[bool] = []
+
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        tried.append(torch._C._functorch.is_batchedtensor(x))
+        return torch.tensor(float(x.sum()), dtype=x.dtype)
+
+    swept = BatchedSweep(forward)
+    for _ in range(3):
+        swept(walk(), False)
+    assert tried.count(True) == 1
+
+
+def test_signatures_are_recorded_one_by_one() -> None:
+    rows = BatchedSweep(lambda x, w: (x * w).relu())(walk(), True)
+    assert len({mark for _, mark in rows}) >= 1
+    assert all(isinstance(mark, bytes) and mark for _, mark in rows)
+
+
+def test_a_stack_holds_the_points_of_a_walk() -> None:
+    points = walk()
+    stacked = points.stacked()
+    assert stacked is not None
+    values, axes = stacked
+    assert axes == [0, 0]
+    for place, point in enumerate(points):
+        assert torch.equal(values[0][place], point.primals["x"])
+        assert torch.equal(values[1][place], point.primals["w"])
+
+
+def test_a_point_where_the_function_raises_has_no_value() -> None:
+    def picky(x: Tensor, w: Tensor) -> Tensor:
+        if float(w[0]) != float(walk()[0].primals["w"][0]):
+            raise ValueError("not here")
+        return x
+
+    rows = BatchedSweep(picky)(walk(), False)
+    assert [out is None for out, _ in rows] == [k % 2 == 1 for k in range(8)]
