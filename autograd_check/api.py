@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
+from autograd_check.run.operations import SINGLE, OperationRecorder
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
@@ -21,7 +22,9 @@ from autograd_check.verify.graph import Graph
 from autograd_check.verify.precision import check_narrowing, check_outputs_apart, check_single, excused, is_single
 from autograd_check.verify.report import Report
 from autograd_check.verify.restore import same_start
+from autograd_check.verify.single import UsesSingle, presumed
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+from autograd_check.verify.trial import Trial
 
 IGNORED = {
     "eps": "steps are chosen from the function",
@@ -79,7 +82,8 @@ def check_vjp(
         raise ValueError(f"wrt must name differentiable primals out of {', '.join(called)}; got {', '.join(unknown) or 'none'}.")
     title = getattr(forward, "__name__", "forward").removesuffix("_forward")
     with same_start(forward, backward) as rewind:
-        return Report(title, tuple(_check(Direct(forward, backward, rewind=rewind), checked, oracle, point, seed)))
+        candidate = Direct(forward, backward, rewind=rewind)
+        return Report(title, tuple(_check(candidate, checked, oracle, point, seed, _looks(forward, backward))))
 
 
 def gradcheck(
@@ -177,10 +181,32 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int) -> list
 
 
 def _check(
-    candidate: PairCandidate, wrt: tuple[str, ...], oracle: Callable[..., Any] | None, point: Point, seed: int
+    candidate: PairCandidate,
+    wrt: tuple[str, ...],
+    oracle: Callable[..., Any] | None,
+    point: Point,
+    seed: int,
+    uses_single: UsesSingle = presumed,
 ) -> list[Finding]:
     names = PairNames("forward", "backward", wrt, oracle)
-    return check_pair(candidate, names, [Case("the given point", point)], seed=seed, explain=explain)
+    return check_pair(candidate, names, [Case("the given point", point)], seed=seed, explain=explain, uses_single=uses_single)
+
+
+def _looks(forward: Callable[..., Any], backward: Callable[..., Any]) -> UsesSingle:
+    """Whether float32 numbers take part in one forward and backward: both have run before, so they run."""
+
+    def uses_single(trial: Trial) -> bool:
+        primals = [map_leaves(_copied, value) for value in trial.case.point.primals.values()]
+        with torch.no_grad(), OperationRecorder() as recorder:
+            _, cache = forward(*primals, **trial.case.point.hyper)
+            backward(map_leaves(_copied, trial.douts[0]), cache)
+        return SINGLE in recorder.names()
+
+    return uses_single
+
+
+def _copied(leaf: Any) -> Any:
+    return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf
 
 
 def _root(value: Any) -> Any:

@@ -212,7 +212,7 @@ class _Judge:
         hidden = [part for part in parts[1:] if part in rules.DANGEROUS_IMPORTS or _is_private(part)]
         if hidden or (parts[0] == "torch" and parts[-1].endswith("_backward")):
             yield Violation("", path, line, rules.OUTSIDE if hidden else rules.READY_MADE)
-        elif len(parts) > 1 and self._is_answer(parts[-1], path):
+        elif len(parts) > 1 and parts[0] not in rules.NUMBERS and self._is_answer(parts[-1], path):
             yield Violation("", path, line, "this is the lesson's own answer")
         else:
             for part in parts[1:]:

@@ -13,6 +13,9 @@ ALLOWED_IMPORTS = _words(
 )
 """Top-level packages that a required function may use."""
 
+NUMBERS = frozenset({"math", "cmath"})
+"""Modules of functions of single numbers: a loop over `math.tanh` is one's own work, `torch.tanh` is the lesson's answer."""
+
 DANGEROUS_IMPORTS = _words(
     """_thread ast asyncio atexit builtins cffi code codeop concurrent ctypes dis faulthandler fcntl ftplib gc glob http
     imp importlib inspect io linecache marshal mmap multiprocessing nt os pathlib pdb pickle pkgutil posix pty requests

@@ -91,9 +91,9 @@ class Direct:
     def _run(self, primals: tuple[Any, ...], hyper: Mapping[str, Any]) -> tuple[Any, Any]:
         self._rewind()
         result = self._forward(*primals, **hyper)
-        if not isinstance(result, tuple) or len(result) != 2:
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(f"forward must return (out, cache); it returned {type(result).__name__}")
-        return result
+        return result[0], result[1]
 
     def _value(self, *primals: Any, **hyper: Any) -> Any:
         """`out` alone; of copies, unless the forward is known to leave its arguments alone."""

@@ -78,7 +78,9 @@ def _early_backward(dout, cache):
     dx = torch.zeros_like(cache)
     for row in range(len(cache)):
         dx[row] = dout[row] * 2 * cache[row]
-        return dx
+        if row == 0:
+            break
+    return dx
 
 
 LESSON = Lesson(

@@ -258,3 +258,9 @@ def test_operations_that_ran():
     assert operations_used(("mm", "autograd"), ()) == ("autograd",)
     assert operations_used(("mm", "numeric_differentiation", "float32"), ()) == ("numeric_differentiation",)
     assert operations_used(ran, ("soft",)) == ()
+
+
+def test_functions_of_single_numbers_are_no_answer():
+    source = "import math, torch\ndef f(x):\n    return torch.tensor([math.tanh(v) for v in x.tolist()])\ndef g(x): return torch.tanh(x)\n"
+    assert violations(source, ["f"], forbids=["tanh"]) == ()
+    assert [v.name for v in violations(source, ["g"], forbids=["tanh"])] == ["torch.tanh"]
