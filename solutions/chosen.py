@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from solutions.convnet import Settings as ConvSettings
 from solutions.network import Settings
 
 FOLDS = 10
@@ -39,3 +40,5 @@ CHOSEN: Mapping[int, tuple[Settings, ...]] = {
 }
 # for other sizes: what most folds of all 569 samples chose
 USUAL = Settings(lr=0.3, weight_decay=0.03, epochs=400)
+
+CNN_CHOSEN = (ConvSettings(lr=5e-3, shift=1, epochs=60),) * 5

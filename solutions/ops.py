@@ -15,7 +15,7 @@ from typing import Any
 from autograd_check.errors import CourseError
 
 UNIT = "u02_network"
-# in the order in which they build on one another
+# in the order in which they build on one another; a lesson of another unit is written UNIT/NAME
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "linear": ("linear_forward", "linear_backward"),
     "relu": ("relu_forward", "relu_backward"),
@@ -24,6 +24,17 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "initialisation": ("he_normal",),
     "sgd": ("sgd_step",),
     "broadcast_hunt": ("loss_and_gradients", "accuracy", "fit"),
+}
+CNN_FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    "linear": ("linear_forward", "linear_backward"),
+    "relu": ("relu_forward", "relu_backward"),
+    "initialisation": ("he_normal",),
+    "u04_losses/cross_entropy": ("cross_entropy_forward", "cross_entropy_backward"),
+    "u05_optimisers/adamw": ("adamw_step",),
+    "u05_optimisers/cosine_schedule": ("cosine_schedule",),
+    "u07_convolution/conv2d_fast": ("conv2d_fast_forward", "conv2d_fast_backward"),
+    "u07_convolution/maxpool2d": ("maxpool2d_forward", "maxpool2d_backward"),
+    "u07_convolution/cnn": ("cnn_forward", "cnn_backward"),
 }
 
 
@@ -42,8 +53,8 @@ class Ops:
             raise AttributeError(name) from None
 
 
-def load_ops(whose: str, root: Path) -> Ops:
-    """The functions of `solutions`, or of the student's `lessons`, in the course folder `root`.
+def load_ops(whose: str, root: Path, wanted: Mapping[str, tuple[str, ...]] = FUNCTIONS) -> Ops:
+    """The `wanted` functions of `solutions`, or of the student's `lessons`, in the course folder `root`.
 
     A lesson of the student's that is missing, unfinished or cannot be run is borrowed from the reference, for the lessons that
     build on it as well.
@@ -56,18 +67,22 @@ def load_ops(whose: str, root: Path) -> Ops:
     functions: dict[str, Callable[..., Any]] = {}
     borrowed: dict[str, str] = {}
     with _importing_from(root):
-        for lesson, names in FUNCTIONS.items():
-            module = importlib.import_module(f"solutions.{UNIT}.{lesson}")
+        for place, names in wanted.items():
+            unit, _, lesson = place.rpartition("/")
+            unit = unit or UNIT
+            module = importlib.import_module(f"solutions.{unit}.{lesson}")
             if whose == "lessons":
-                module = _students(lesson, names, root, module, borrowed)
+                module = _students(unit, lesson, names, root, module, borrowed)
             functions.update((name, getattr(module, name)) for name in names)
     return Ops(functions, borrowed)
 
 
-def _students(lesson: str, names: tuple[str, ...], root: Path, reference: ModuleType, borrowed: dict[str, str]) -> ModuleType:
+def _students(
+    unit: str, lesson: str, names: tuple[str, ...], root: Path, reference: ModuleType, borrowed: dict[str, str]
+) -> ModuleType:
     """The student's module, or the reference in its place, for later imports too; `borrowed` gets the reason."""
-    name = f"lessons.{UNIT}.{lesson}"
-    reason = _unwritten(root / "lessons" / UNIT / f"{lesson}.py", names)
+    name = f"lessons.{unit}.{lesson}"
+    reason = _unwritten(root / "lessons" / unit / f"{lesson}.py", names)
     if not reason:
         try:
             return importlib.import_module(name)

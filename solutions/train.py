@@ -4,6 +4,7 @@ python -m solutions.train                     the reference's layers: ten-fold c
 python -m solutions.train --ops lessons       your layers; what is not written yet is borrowed from the reference
 python -m solutions.train --plot curves.svg   loss and accuracy, before and after the broadcast is mended
 python -m solutions.train --select            choose the settings again, on inner folds (some minutes)
+python -m solutions.train --network cnn --checkpoint runs/    the deep CNN on digits; goes on from runs/ if it was stopped
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,13 +25,14 @@ from rich.progress import Progress
 
 from autograd_check.errors import AutogradCheckError, CourseError, SubmissionError
 from solutions import seed_bug
-from solutions.chosen import CHOSEN, FOLDS, USUAL
+from solutions.chosen import CHOSEN, CNN_CHOSEN, FOLDS, USUAL
+from solutions.convnet import CHANNELS
 from solutions.data import Data, breast_cancer
 from solutions.network import DIMS, accuracy
-from solutions.ops import Ops, load_ops
+from solutions.ops import CNN_FUNCTIONS, Ops, load_ops
 from solutions.validation import SEARCHES, Validation, cross_validate, select
 
-NETWORKS = ("mlp", "broadcast_hunt")
+NETWORKS = ("mlp", "cnn", "broadcast_hunt")
 ROOT = Path(__file__).parents[1]
 
 
@@ -41,21 +44,28 @@ def train_command(
     samples: int | None = None,
     plot: Path | None = None,
     output: str = "text",
+    checkpoint: Path | None = None,
     root: Path = ROOT,
 ) -> dict[str, Any]:
     """Train `network`, print what came of it to stdout as `text` or `json`, progress to stderr; returns the JSON record.
+
+    With a `checkpoint` folder the cnn writes its state there after every epoch, and goes on from it if it is there.
 
     Raises:
         CourseError: an argument that makes no sense.
         SubmissionError: a student's function raised.
     """
     if network not in NETWORKS:
-        raise CourseError(f"There is no network {network!r}; there are {' and '.join(NETWORKS)}.")
+        raise CourseError(f"There is no network {network!r}; there are {', '.join(NETWORKS)}.")
+    if checkpoint is not None and network != "cnn":
+        raise CourseError(f"--checkpoint is for the cnn; the {network} trains in seconds.")
     if plot is not None:
         # matplotlib takes a second to import, and is an extra
         from solutions.figures import check_path, save_figure, story_figure
 
         check_path(plot)
+    if network == "cnn":
+        return cnn_command(ops, seed, samples, plot, output, checkpoint, root)
     used = load_ops(ops, root)
     data = breast_cancer(samples)
     with one_thread(), blaming(ops):
@@ -69,9 +79,60 @@ def train_command(
             text = mlp_text(record, validation, data)
             if plot is not None:
                 save_figure(story_figure(before, seed_bug.after(data, seed), data.majority), plot)
+    say(used, record, text, output)
+    return record
+
+
+def say(used: Ops, record: dict[str, Any], text: str, output: str) -> None:
+    """What was borrowed to stderr, the result to stdout."""
     for lesson, reason in used.borrowed.items():
         print(f"borrowed from the reference: {lesson} ({reason})", file=sys.stderr)
     print(json.dumps(record, indent=2) if output == "json" else text)
+
+
+def cnn_command(
+    ops: str, seed: int, samples: int | None, plot: Path | None, output: str, checkpoint: Path | None, root: Path
+) -> dict[str, Any]:
+    """Five-fold cross-validation of the deep CNN on the digits, with settings that were chosen on inner parts.
+
+    Raises:
+        CourseError: `samples` (the digits are always all of them), or a checkpoint of another run.
+        SubmissionError: a student's function raised.
+    """
+    if samples is not None:
+        raise CourseError("--samples is for the mlp; the cnn trains on all 1,797 digits.")
+    from solutions.convnet_validation import cross_validate
+
+    used = load_ops(ops, root, CNN_FUNCTIONS)
+    if checkpoint is not None:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+    with one_thread(), blaming(ops), Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("training, epoch by epoch", total=sum(settings.epochs for settings in CNN_CHOSEN))
+        started = time.process_time()
+        result = cross_validate(used, CNN_CHOSEN, seed, checkpoints=checkpoint, after_epoch=lambda: progress.advance(task))
+        seconds = time.process_time() - started
+    accuracies = [fold.accuracy for fold in result.folds]
+    record = {
+        "network": "cnn",
+        "folds": accuracies,
+        "accuracy_mean": result.mean,
+        "accuracy_min": min(accuracies),
+        "cpu_seconds": seconds,
+    }
+    text = "\n".join(
+        [
+            f"network      conv {CHANNELS[0]} – relu – pool – conv {CHANNELS[1]} – relu – pool – linear, hand-written gradients, digits",
+            f"accuracy     {result.mean:.4f} ± {result.spread:.4f} (mean and standard deviation of {len(accuracies)} folds)",
+            f"folds        {' '.join(f'{accuracy:.3f}' for accuracy in accuracies)}",
+            f"time         {seconds:.0f} s of processor time",
+        ]
+    )
+    if plot is not None:
+        from solutions.convnet_figures import convnet_figure
+        from solutions.figures import save_figure
+
+        save_figure(convnet_figure(result), plot)
+    say(used, record, text, output)
     return record
 
 
@@ -144,11 +205,27 @@ def hunt_text(record: dict[str, Any]) -> str:
     return "\n".join([*lines, verdict])
 
 
-def select_command(samples: int | None = None) -> list[dict[str, Any]]:
+def select_command(samples: int | None = None, network: str = "mlp") -> list[dict[str, Any]]:
     """Choose the settings of every outer fold on its inner folds, as `solutions/chosen.py` holds them, and print them."""
+    if network == "cnn":
+        return select_cnn()
     with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("choosing on inner folds", total=FOLDS * SEARCHES)
         found = select(load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, lambda: progress.advance(task))
+    for fold, settings in enumerate(found, 1):
+        print(f"fold {fold:>2}   {settings}")
+    return [asdict(settings) for settings in found]
+
+
+def select_cnn() -> list[dict[str, Any]]:
+    """The same for the cnn: on one part held out of each outer training part (some minutes)."""
+    from solutions.convnet_validation import GRID
+    from solutions.convnet_validation import select as select_settings
+    from solutions.digits import FOLDS as OUTER
+
+    with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("choosing on held-out parts", total=OUTER * len(GRID))
+        found = select_settings(load_ops("solutions", ROOT, CNN_FUNCTIONS), 0, lambda: progress.advance(task))
     for fold, settings in enumerate(found, 1):
         print(f"fold {fold:>2}   {settings}")
     return [asdict(settings) for settings in found]
@@ -188,11 +265,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, help="train on a stratified subset of this size")
     parser.add_argument("--format", choices=("text", "json"), default="text", dest="output")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the curves to this PNG or SVG file")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="write the cnn's state there, go on from it")
     parser.add_argument("--select", action="store_true", help="choose the settings again, on inner folds (some minutes)")
     options = vars(parser.parse_args(arguments))
     try:
         if options.pop("select"):
-            select_command(options["samples"])
+            select_command(options["samples"], options["network"])
         else:
             train_command(**options)
     except AutogradCheckError as error:

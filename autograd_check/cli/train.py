@@ -11,11 +11,14 @@ from autograd_check.cli.options import CourseOption, Format, FormatOption, cours
 
 
 def train(
-    network: Annotated[str, typer.Option(metavar="NAME", help="Which network, such as mlp.")] = "mlp",
+    network: Annotated[str, typer.Option(metavar="NAME", help="Which network: mlp, cnn, broadcast_hunt.")] = "mlp",
     ops: Annotated[str, typer.Option(metavar="FOLDER", help="Whose layers: solutions, or lessons (yours).")] = "solutions",
     seed: Annotated[int, typer.Option(help="Of the initial parameters.")] = 0,
     samples: Annotated[int | None, typer.Option(help="Train on a stratified subset of this size; all by default.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curves to this PNG or SVG file.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the cnn's state there after every epoch, and go on from it.")
+    ] = None,
     output: FormatOption = Format.TEXT,
     course: CourseOption = None,
 ) -> None:
@@ -29,4 +32,6 @@ def train(
     loaded = Course.load(course_root(course))
     with importable(loaded.root):
         module = loaded.run_file(loaded.root / "solutions" / "train.py")
-        module.train_command(network=network, ops=ops, seed=seed, samples=samples, plot=plot, output=str(output))
+        module.train_command(
+            network=network, ops=ops, seed=seed, samples=samples, plot=plot, output=str(output), checkpoint=checkpoint
+        )

@@ -135,7 +135,7 @@ def test_a_layer_that_raises_is_said_in_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"network": "cnn"}, "There is no network 'cnn'; there are mlp and broadcast_hunt."),
+        ({"network": "rnn"}, "There is no network 'rnn'; there are mlp, cnn, broadcast_hunt."),
         ({"ops": "mine"}, "--ops must be solutions or lessons, not 'mine'."),
         ({"samples": 12}, "--samples must be between 40 and 569, not 12"),
         ({"plot": Path("curves.gif")}, r"--plot writes .png or .svg, not '.gif' \(curves.gif\)."),
