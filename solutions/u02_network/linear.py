@@ -26,7 +26,7 @@ def linear_backward(dout, cache):
     ### BEGIN SOLUTION
     x, w = cache
     dx = dout @ w.T
-    dw = x.T @ dout
+    dw = (dout.T @ x).T
     db = dout.sum(0)
     return dx, dw, db
     ### END SOLUTION
@@ -104,16 +104,16 @@ LESSON = Lesson(
         mistake("mean over the batch", "mean_for_sum", "dout.sum(0)", "dout.mean(0)"),
         mistake("bias summed over everything", "wrong_axis", "dout.sum(0)", "dout.sum() * torch.ones_like(dout[0])"),
         mistake("bias not summed", "missing_reduction", "dout.sum(0)", "dout"),
-        mistake("dw transposed", "transposed", "x.T @ dout", "dout.T @ x"),
-        mistake("dw divided by the batch", "extra_batch_mean", "x.T @ dout", "x.T @ dout / x.shape[0]"),
+        mistake("dw transposed", "transposed", "(dout.T @ x).T", "dout.T @ x"),
+        mistake("dw divided by the batch", "extra_batch_mean", "(dout.T @ x).T", "(dout.T @ x).T / x.shape[0]"),
         mistake("upstream ignored in dx", "ignores_upstream", "dout @ w.T", "torch.ones_like(dout) @ w.T"),
-        mistake("dw of the last row only", "overwritten", "dw = x.T @ dout", "dw = x[-1:].T @ dout[-1:]"),
+        mistake("dw of the last row only", "overwritten", "dw = (dout.T @ x).T", "dw = x[-1:].T @ dout[-1:]"),
         mistake("db of the last row only", "overwritten", "db = dout.sum(0)", "db = dout[-1].clone()"),
         mistake(
             "dw transposed where it is square",
             "transposed",
-            "dw = x.T @ dout",
-            "dw = x.T @ dout\n    dw = dw.T if dw.shape[0] == dw.shape[1] else dw",
+            "dw = (dout.T @ x).T",
+            "dw = (dout.T @ x).T\n    dw = dw.T if dw.shape[0] == dw.shape[1] else dw",
         ),
         mistake("sign of dx", "sign", "dout @ w.T", "-dout @ w.T"),
     ),
