@@ -435,7 +435,8 @@ class Lesson:
     `requires` are lessons that come first. `forbids` are names that are the lesson's own answer (as an attribute, a
     function or an aten operation); `allows` takes names off the course-wide list of forbidden ones. `hints` lead step by
     step; `minutes` is the expected time; `source` is the paper or textbook equation. `given` lessons (hunts) hand out
-    code that runs: an untouched one counts as not yet begun. `benchmarks` are timed beside the passes of the pairs.
+    code that runs: an untouched one counts as not yet begun. `target` is how long both passes of the reference (or a step)
+    may take beside torch's, as a ratio; None where the clear way is not meant to be fast. `benchmarks` are timed beside the passes of the pairs.
     """
 
     name: str
@@ -451,6 +452,7 @@ class Lesson:
     points: int = 10
     minutes: int = 15
     given: bool = False
+    target: float | None = 1.5
     benchmarks: tuple[Benchmark, ...] = ()
 
     @property

@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,6 +29,10 @@ LAYER = ((64, 32), (32,))
 """Shapes of the parameters of which an optimiser's step is timed."""
 
 Call = Callable[[], Any]
+
+
+PARTS = ("forward", "backward")
+"""Rows that are half of a whole: a lesson's target is for both passes together, or for a step."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,16 @@ class Timing:
     median_s: float
     ratio_to_torch: float
     quartiles: tuple[float, float]
+    target: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the ratio is within the lesson's target; None where it has none."""
+        return None if self.target is None else self.ratio_to_torch <= self.target
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record."""
-        return {**vars(self), "quartiles": list(self.quartiles)}
+        return {**vars(self), "quartiles": list(self.quartiles), "met": self.met}
 
 
 def bench_course(course: Course, names: Sequence[str], rounds: int = ROUNDS) -> Iterator[Timing]:
@@ -69,7 +79,8 @@ def bench_lesson(course: Course, lesson: CourseLesson, rounds: int = ROUNDS) -> 
     """Forward, backward and both of every pair of a lesson, a step of its optimiser, then its own benchmarks."""
     with one_thread():
         for duel in duels(course, lesson):
-            yield _timing(lesson.spec.name, duel, rounds)
+            whole = duel.part not in PARTS
+            yield replace(_timing(lesson.spec.name, duel, rounds), target=lesson.spec.target if whole else None)
 
 
 def duels(course: Course, lesson: CourseLesson) -> list[Duel]:

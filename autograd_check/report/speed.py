@@ -29,8 +29,12 @@ def render_timings(timings: Sequence[Timing]) -> str:
             lines.append(f"{lesson}: {timing.size}")
         low, high = timing.quartiles
         figures = f"{_time(timing.median_s):>10} {timing.ratio_to_torch:>7.2f}  {low:.2f} to {high:.2f}"
-        lines.append(f"{'':<18} {timing.part:<18} {figures}")
+        lines.append(f"{'':<18} {timing.part:<18} {figures}{_target(timing)}")
     return "\n".join(lines)
+
+
+def _target(timing: Timing) -> str:
+    return "" if timing.met is None else f"  {'met' if timing.met else 'missed'} (at most {timing.target:g})"
 
 
 def _time(seconds: float) -> str:

@@ -85,6 +85,7 @@ LESSON = Lesson(
     name="linear",
     title="The linear layer",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 6.44 to 6.47 and section 6.5.6 (back-propagation through a matrix product)",
+    target=1.1,
     tasks=(
         Pair(
             "linear",

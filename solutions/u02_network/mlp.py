@@ -133,6 +133,7 @@ LESSON = Lesson(
     forbids=("relu",),
     points=15,
     minutes=25,
+    target=None,
     tasks=(
         Pair(
             "mlp",

@@ -318,6 +318,7 @@ LESSON = Lesson(
     points=15,
     minutes=25,
     benchmarks=(Benchmark("training step", "455 rows, 30-4-3-2-1", _training_steps),),
+    target=0.5,
     tasks=(
         Properties(
             functions=("train",),

@@ -115,6 +115,7 @@ LESSON = Lesson(
     forbids=("optim",),
     points=10,
     minutes=20,
+    target=1.0,
     tasks=(
         UpdateRule(
             "adam",

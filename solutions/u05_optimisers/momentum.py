@@ -85,6 +85,7 @@ LESSON = Lesson(
     forbids=("optim",),
     points=5,
     minutes=10,
+    target=1.0,
     tasks=(
         UpdateRule(
             "momentum",

@@ -87,6 +87,7 @@ LESSON = Lesson(
     forbids=("optim",),
     points=10,
     minutes=15,
+    target=1.0,
     tasks=(
         UpdateRule(
             "rmsprop",

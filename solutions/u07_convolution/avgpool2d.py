@@ -108,6 +108,7 @@ LESSON = Lesson(
     requires=("maxpool2d",),
     forbids=("avg_pool2d", "adaptive_avg_pool2d"),
     minutes=15,
+    target=3.0,
     tasks=(
         Pair(
             "avgpool2d",

@@ -168,6 +168,7 @@ LESSON = Lesson(
     requires=("conv2d_fast", "maxpool2d", "linear", "relu"),
     points=20,
     minutes=30,
+    target=None,
     tasks=(
         Pair(
             "cnn",

@@ -104,6 +104,7 @@ LESSON = Lesson(
     requires=("linear",),
     forbids=("conv1d", "conv2d", "convolution", "conv_transpose1d", "fold", "col2im"),
     minutes=30,
+    target=None,
     tasks=(
         Pair(
             "conv1d",

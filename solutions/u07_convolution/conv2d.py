@@ -152,6 +152,7 @@ LESSON = Lesson(
     forbids=("conv2d", "conv1d", "conv3d", "convolution", "conv_transpose2d", "fold", "col2im"),
     points=20,
     minutes=45,
+    target=None,
     tasks=(
         Pair(
             "conv2d",

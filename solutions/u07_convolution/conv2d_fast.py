@@ -128,6 +128,7 @@ LESSON = Lesson(
     forbids=("conv2d", "conv1d", "conv3d", "convolution", "conv_transpose2d", "fold", "col2im", "im2col"),
     points=15,
     minutes=45,
+    target=3.0,
     tasks=(
         Pair(
             "conv2d_fast",

@@ -116,6 +116,7 @@ LESSON = Lesson(
     requires=("conv2d",),
     forbids=("conv_transpose2d", "conv_transpose1d", "conv2d", "convolution", "fold", "col2im"),
     minutes=35,
+    target=None,
     tasks=(
         Pair(
             "conv_transpose2d",

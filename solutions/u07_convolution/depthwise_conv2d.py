@@ -117,6 +117,7 @@ LESSON = Lesson(
     requires=("conv2d",),
     forbids=("conv2d", "conv1d", "conv3d", "convolution", "conv_transpose2d", "fold", "col2im"),
     minutes=25,
+    target=None,
     tasks=(
         Pair(
             "depthwise_conv2d",

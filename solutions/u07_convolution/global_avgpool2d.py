@@ -75,6 +75,7 @@ LESSON = Lesson(
     forbids=("avg_pool2d", "adaptive_avg_pool2d"),
     points=5,
     minutes=10,
+    target=3.0,
     tasks=(
         Pair(
             "global_avgpool2d",

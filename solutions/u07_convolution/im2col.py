@@ -111,6 +111,7 @@ LESSON = Lesson(
     requires=("conv2d",),
     forbids=("im2col", "col2im", "fold", "conv2d", "convolution"),
     minutes=30,
+    target=None,
     tasks=(
         Pair(
             "im2col",

@@ -124,6 +124,7 @@ LESSON = Lesson(
     requires=("relu",),
     forbids=("max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool2d", "max_unpool2d"),
     minutes=30,
+    target=3.0,
     tasks=(
         Pair(
             "maxpool2d",

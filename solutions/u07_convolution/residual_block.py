@@ -130,6 +130,7 @@ LESSON = Lesson(
     source="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition (2016), eq. 1, and Identity Mappings in Deep Residual Networks (2016), eq. 5",
     requires=("conv2d", "relu"),
     minutes=25,
+    target=None,
     tasks=(
         Pair(
             "residual_block",

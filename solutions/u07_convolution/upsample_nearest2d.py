@@ -87,6 +87,7 @@ LESSON = Lesson(
     forbids=("interpolate", "upsample", "upsample_nearest2d"),
     points=5,
     minutes=10,
+    target=None,
     tasks=(
         Pair(
             "upsample_nearest2d",

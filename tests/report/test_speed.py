@@ -24,12 +24,14 @@ def test_threads_are_put_back() -> None:
 def test_a_table_and_a_record() -> None:
     rows = [
         Timing("linear", "forward", "x (4, 3)", "float64", 1, 3.4e-6, 0.56, (0.5, 0.6)),
-        Timing("linear", "training step", "x (4, 3)", "float64", 1, 2.5e-3, 1.25, (1.0, 1.5)),
+        Timing("linear", "training step", "x (4, 3)", "float64", 1, 2.5e-3, 1.25, (1.0, 1.5), 0.5),
+        Timing("linear", "step", "x (4, 3)", "float64", 1, 2.5e-3, 0.25, (0.2, 0.3), 1.0),
     ]
     assert render_timings(rows).splitlines()[2:] == [
         "linear: x (4, 3)",
         "                   forward                3.4 µs    0.56  0.50 to 0.60",
-        "                   training step         2.50 ms    1.25  1.00 to 1.50",
+        "                   training step         2.50 ms    1.25  1.00 to 1.50  missed (at most 0.5)",
+        "                   step                  2.50 ms    0.25  0.20 to 0.30  met (at most 1)",
     ]
     assert timings_to_dict(rows)["benchmarks"][0] == {
         "lesson": "linear",
@@ -40,5 +42,7 @@ def test_a_table_and_a_record() -> None:
         "median_s": 3.4e-6,
         "ratio_to_torch": 0.56,
         "quartiles": [0.5, 0.6],
+        "target": None,
+        "met": None,
     }
     assert render_timings([]).startswith("Nothing to time")
