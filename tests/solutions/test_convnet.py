@@ -102,7 +102,9 @@ def test_a_run_goes_on_from_its_checkpoint_with_the_same_bits(ops: Any, few: tup
         train(ops, *few, SHORT, 0, checkpoint=path, after_epoch=stop_after_two)
     resumed = train(ops, *few, SHORT, 0, checkpoint=path)
     assert resumed.losses == whole.losses
-    assert all(torch.equal(a, b) for one, two in zip(whole.params, resumed.params, strict=True) for a, b in zip(one, two, strict=True))
+    assert all(
+        torch.equal(a, b) for one, two in zip(whole.params, resumed.params, strict=True) for a, b in zip(one, two, strict=True)
+    )
 
 
 SCRIPT = """
