@@ -120,6 +120,7 @@ LESSON = Lesson(
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 2.0]])),
                 probe("the least value, −0.75, and the tails", x=literal([[-0.7517915, -3.0, 3.0], [-8.0, 8.0, 1.0]])),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(

@@ -134,6 +134,7 @@ LESSON = Lesson(
                 probe("the tails", x=literal([[-0.75, -3.0, 3.0], [-5.0, 5.0, 1.0]])),
                 probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(

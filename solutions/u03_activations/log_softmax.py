@@ -131,6 +131,7 @@ LESSON = Lesson(
                 probe("±1000 in one row", x=literal([[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]), convention=LARGE),
                 probe("rows at 1000 and −1000", x=literal([[1000.0, 1001.0], [-1000.0, -1002.0]]), convention=LARGE),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(

@@ -109,6 +109,7 @@ LESSON = Lesson(
                 probe("the least value, −1.28, and the tails", x=literal([[-1.2784645, -5.0, 5.0], [-20.0, 20.0, 1.0]])),
                 probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(

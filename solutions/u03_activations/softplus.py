@@ -109,6 +109,7 @@ LESSON = Lesson(
                 probe("±15 and ±40", x=literal([[15.0, 40.0, 12.5], [-15.0, -1.0, -40.0]])),
                 probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(

@@ -110,6 +110,7 @@ LESSON = Lesson(
                 probe("±8", x=literal([[8.0, -8.0, 1.0], [-6.0, 6.0, -1.0]])),
                 probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
             ),
+            bench=probe("256 × 256", x=normal(256, 256)),
         ),
     ),
     mistakes=(
