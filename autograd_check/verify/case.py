@@ -56,9 +56,9 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
     def draw(leaf: Any) -> Any:
         if not is_differentiable(leaf):
             return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
-        size = torch.rand(leaf.shape, generator=generator, dtype=torch.float64) * 1.5 + 0.5
-        sign = torch.randint(0, 2, leaf.shape, generator=generator).to(torch.float64) * 2 - 1
-        return (size * sign).to(leaf.dtype)
+        size = torch.rand(leaf.shape, generator=generator, dtype=torch.float64).mul_(1.5).add_(0.5)
+        sign = torch.randint(0, 2, leaf.shape, generator=generator, dtype=torch.float64).mul_(2).sub_(1)
+        return size.mul_(sign).to(leaf.dtype)
 
     return map_leaves(draw, out)
 

@@ -258,12 +258,11 @@ def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
             scale = max(largest(one), largest(two))
             if not math.isfinite(scale):
                 continue
-            tolerance = LINEARITY * scale + ROUNDING * eps * natural_size(
-                trial.out, trial.douts[0], trial.case.point.primals[gradient.primal]
-            )
             gap = torch.add(both, one, alpha=-ALPHA).add_(two, alpha=-BETA)
+            tolerance = LINEARITY * scale
             if largest(gap) <= tolerance and largest(none) <= tolerance:
                 continue
+            tolerance += ROUNDING * eps * natural_size(trial.out, trial.douts[0], trial.case.point.primals[gradient.primal])
             expected = combine(ALPHA, one, BETA, two)
             mismatch = compare(both, expected, tolerance) or compare(none, torch.zeros_like(none), tolerance)
             if mismatch:

@@ -12,6 +12,7 @@ from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.probes import probe_vjp
+from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import locate
@@ -34,10 +35,12 @@ def check_differences(
 ) -> list[Finding]:
     """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
 
-    def sweep(points: Sequence[Point], signatures: bool) -> list[tuple[Any, bytes | None]]:
+    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
         outcome = candidate.sweep(names.forward, points, signatures=signatures)
         if outcome.value is None:
             return [(None, None)] * len(points)
+        if isinstance(outcome.value, Batch):
+            return outcome.value
         return [(_numbers_as_tensors(out), signature) for out, signature in outcome.value]
 
     def regrad(point: Point) -> Mapping[str, Any] | None:

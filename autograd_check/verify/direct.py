@@ -7,6 +7,7 @@ compared afterwards; a forward that was seen to leave them alone is then swept o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.oracle import oracle_vjp
 from autograd_check.verify.restore import Rewind, reseed
-from autograd_check.verify.sweep import BatchedSweep
+from autograd_check.verify.sweep import BatchedSweep, Known
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors, named_leaves
 
 
@@ -39,7 +40,8 @@ class Direct:
         self._backward = backward
         self._rewind = rewind
         self._tidy = False
-        self._sweep = BatchedSweep(self._value)
+        self._last: Known | None = None
+        self._sweep = BatchedSweep(self._value, known=lambda: self._last)
 
     def functions(self) -> tuple[str, ...]:
         """Both names, whatever the functions call themselves."""
@@ -61,8 +63,11 @@ class Direct:
             for number, dout in enumerate(douts or (None,)):
                 if number == 0 or not share_cache:
                     primals = {name: copied(value) for name, value in point.primals.items()}
+                    start = perf_counter()
                     value, cache = self._run(tuple(primals.values()), point.hyper)
-                    out = copied(value) if out is None else out
+                    if out is None:
+                        out = copied(value)
+                        self._last = Known(point, out, perf_counter() - start)
                 if dout is not None:
                     cotangent = copied(dout)
                     answers.append(self._backward(cotangent, cache))

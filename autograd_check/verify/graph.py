@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from autograd_check.verify.direct import changes, copied, detached, failure_of
 from autograd_check.verify.function import Wrapped
 from autograd_check.verify.oracle import oracle_vjp
 from autograd_check.verify.restore import Rewind
-from autograd_check.verify.sweep import BatchedSweep
+from autograd_check.verify.rows import Batch
+from autograd_check.verify.sweep import BatchedSweep, Known
 from autograd_check.verify.tree import leaves
 
 
@@ -26,6 +28,7 @@ class Run:
     primals: dict[str, Any]
     out: Any
     cache: Any
+    seconds: float
     repeated: tuple[Any, Any, Any] | None = None
 
 
@@ -48,7 +51,7 @@ class Graph:
         self._tidy = False
         self._taping = False
         self.doubted = False
-        self._sweep = BatchedSweep(self._value, None if body is None else self._plainly)
+        self._sweep = BatchedSweep(self._value, None if body is None else self._plainly, self._known)
 
     @property
     def outputs(self) -> int:
@@ -92,7 +95,7 @@ class Graph:
         """See `PairCandidate.sweep`."""
         self.doubted = self.doubted or signatures
         rows = self._sweep(points, signatures)
-        if not self._taping and all(out is None for out, _ in rows):
+        if not self._taping and not isinstance(rows, Batch) and all(out is None for out, _ in rows):
             self._taping = True  # a function that differentiates inside does not run with gradients switched off
             rows = self._sweep(points, signatures)
         return Outcome(rows)
@@ -109,8 +112,14 @@ class Graph:
         return Outcome([grads[name] for name in wrt])
 
     def _run(self, point: Point) -> Run:
-        self._last = Run(point, *self._forward(point))
+        start = perf_counter()
+        run = self._forward(point)
+        self._last = Run(point, *run, perf_counter() - start)
         return self._last
+
+    def _known(self) -> Known | None:
+        run = self._last
+        return None if run is None else Known(run.point, run.out, run.seconds)
 
     def _forward(self, point: Point) -> tuple[dict[str, Any], Any, Any]:
         self._rewind()

@@ -15,9 +15,10 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import RATIO, Estimate, brief, climb, converged, measured_noise
 from autograd_check.verify.lines import Line, Walk
 from autograd_check.verify.pairing import Pairing, fits
+from autograd_check.verify.rows import Row
 from autograd_check.verify.signature import SMOOTH
 
-Sweep = Callable[[Sequence[Point], bool], Sequence[tuple[Any, bytes | None]]]
+Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
 
 QUICK_LEVELS = {"relative": 2}
 """Steps of the quick measurement: three, or two for the second opinion of the relative direction."""
@@ -51,8 +52,8 @@ class Ground:
     def quick(self, lines: Sequence[Line]) -> list[Estimate]:
         """Every line's slope from two or three steps, one request for all."""
         ladders = [[line.step / RATIO**n for n in range(QUICK_LEVELS.get(line.kind, 3))] for line in lines]
-        rows = self._evaluate(lines, [[sign * step for step in steps for sign in (1, -1)] for steps in ladders])
-        differences = iter(self.pairing.differences([pair for row in rows for pair in zip(row[::2], row[1::2], strict=True)]))
+        stops = [(line, t) for line, steps in zip(lines, ladders, strict=True) for step in steps for t in (step, -step)]
+        differences = iter(self.pairing.alternating(self._request(stops, False)))
         return [brief([next(differences) / (2 * step) for step in steps], steps, self.model) for steps in ladders]
 
     def settle(self, lines: Sequence[Line]) -> list[Line]:
@@ -143,7 +144,7 @@ class Ground:
         answers = iter(self._request(stops, False))
         return [[next(answers)[0] for _ in row] for row in shifts]
 
-    def _request(self, stops: Sequence[tuple[Line, float]], signatures: bool) -> Sequence[tuple[Any, bytes | None]]:
+    def _request(self, stops: Sequence[tuple[Line, float]], signatures: bool) -> Sequence[Row]:
         for line, _ in stops:
             self.counts[line.primal] = self.counts.get(line.primal, 0) + 1
         return self.sweep(Walk(self.point, stops), signatures) if stops else []

@@ -64,8 +64,12 @@ class Walk(Sequence[Point]):
     """Points along lines through one point, each made when it is asked for: a large tensor is never held twenty times."""
 
     def __init__(self, point: Point, stops: Sequence[tuple[Line | None, float]]) -> None:
-        self._point = point
+        self.origin = point
         self._stops = stops
+
+    def from_origin(self) -> Walk:
+        """The same walk with one stop more at its beginning: the point itself."""
+        return Walk(self.origin, [(None, 0.0), *self._stops])
 
     def __len__(self) -> int:
         return len(self._stops)
@@ -76,9 +80,9 @@ class Walk(Sequence[Point]):
     def __getitem__(self, index: slice) -> Walk: ...
     def __getitem__(self, index: int | slice) -> Point | Walk:
         if isinstance(index, slice):
-            return Walk(self._point, self._stops[index])
+            return Walk(self.origin, self._stops[index])
         line, t = self._stops[index]
-        return self._point if line is None else line.at(self._point, t)
+        return self.origin if line is None else line.at(self.origin, t)
 
     def __iter__(self) -> Iterator[Point]:
         return (self[index] for index in range(len(self)))
@@ -92,15 +96,15 @@ class Walk(Sequence[Point]):
         for place, (line, _) in enumerate(self._stops):
             if line is not None:
                 moving.setdefault(line.primal, []).append(place)
-        if not all(isinstance(self._point.primals[name], Tensor) for name in moving):
+        if not all(isinstance(self.origin.primals[name], Tensor) for name in moving):
             return None
         ts = torch.tensor([t for _, t in self._stops], dtype=torch.float64)
-        values = [self._stack(name, moving[name], ts) if name in moving else x for name, x in self._point.primals.items()]
-        return values, [0 if name in moving else None for name in self._point.primals]
+        values = [self._stack(name, moving[name], ts) if name in moving else x for name, x in self.origin.primals.items()]
+        return values, [0 if name in moving else None for name in self.origin.primals]
 
     def _stack(self, name: str, places: list[int], ts: Tensor) -> Tensor:
-        x: Tensor = self._point.primals[name].detach()
-        column = x.repeat(len(self._stops), *(1 for _ in x.shape))
+        x: Tensor = self.origin.primals[name].detach()
+        column = x.new_empty((len(self._stops), *x.shape)).copy_(x)
         ts = ts.to(x.dtype).reshape(-1, *(1 for _ in x.shape))
         start = 0
         while start < len(places):
@@ -116,7 +120,7 @@ class Walk(Sequence[Point]):
     def entries(self) -> int:
         """How many numbers a batched call would move."""
         names = {line.primal for line, _ in self._stops if line is not None}
-        moving = [leaf for name in names for leaf in leaves(self._point.primals[name]) if isinstance(leaf, Tensor)]
+        moving = [leaf for name in names for leaf in leaves(self.origin.primals[name]) if isinstance(leaf, Tensor)]
         return len(self._stops) * sum(leaf.numel() for leaf in moving)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.tree import is_differentiable, leaves
 
 STACKED = 2**17
@@ -80,6 +81,19 @@ class Pairing:
                 totals[n] += value
         return totals
 
+    def alternating(self, rows: Sequence[Row]) -> list[float]:
+        """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch is never cut into rows."""
+        if not isinstance(rows, Batch):
+            return self.differences([(one[0], other[0]) for one, other in zip(rows[::2], rows[1::2], strict=True)])
+        if [column.shape[1:] for column in rows.columns] != self._shapes:
+            return [math.nan] * (len(rows) // 2)
+        totals = [0.0] * (len(rows) // 2)
+        for place, weight, clean in zip(self._places, self._weights, self._all_finite, strict=True):
+            column = rows.columns[place].detach()
+            sums = _sums(column[::2] - column[1::2], weight, clean)
+            totals = [total + value for total, value in zip(totals, sums, strict=True)]
+        return totals
+
     def _fits(self, out: Any) -> bool:
         if out is None:
             return False
@@ -108,10 +122,15 @@ def _reduced(ones: list[Tensor], others: list[Tensor], weight: Tensor, clean: bo
             if len(ones) > 1
             else [_inner(ones[0] - others[0], weight, clean)]
         )
-    difference = (torch.stack(ones) - torch.stack(others)).reshape(len(ones), -1).to(weight.dtype)
+    return _sums(torch.stack(ones) - torch.stack(others), weight, clean)
+
+
+def _sums(differences: Tensor, weight: Tensor, clean: bool) -> list[float]:
+    """⟨weight, row⟩ for every row; an entry without weight does not count where an output is not finite."""
+    rows = differences.reshape(len(differences), -1).to(weight.dtype)
     if not clean:
-        difference = torch.where(weight != 0, difference, 0)
-    sums = (difference * weight).sum(1)
+        rows = torch.where(weight != 0, rows, 0)
+    sums = (rows * weight).sum(1)
     return [float(value) for value in (sums.real if sums.is_complex() else sums).tolist()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -11,17 +12,16 @@ from torch import Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.lines import Walk
+from autograd_check.verify.rows import Batch, Row, batchable
 from autograd_check.verify.signature import BranchRecorder
-from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
-
-Row = tuple[Any, bytes | None]
+from autograd_check.verify.tree import is_differentiable, leaves
 
 WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
 MOST = 2**17
 """More entries of moving input than this gain nothing from a batch."""
 MANY = 24
-LONG = 1.5e-3
+LONG = 5e-4
 """A batch is tried on at least this many points, or where a loop over them would take this many seconds."""
 ROUNDING = 2**10
 """A batched operation may add in another order; more ulps than this (of the largest entry) are another result."""
@@ -44,6 +44,15 @@ def _evaluate(forward: Callable[..., Any], point: Point, signature: bool) -> Row
         return None, None
 
 
+@dataclass(frozen=True)
+class Known:
+    """A value that the code under test gave already: `out` at a point, and the seconds that it took."""
+
+    point: Point
+    out: Any
+    seconds: float
+
+
 class BatchedSweep:
     """A sweep that tries `torch.vmap` once, and remembers whether the function allows it and gains from it.
 
@@ -51,14 +60,21 @@ class BatchedSweep:
     compared with the function itself; where the two differ by more than rounding, or the batch takes longer, no further
     one is tried. `batched` is None until that is decided. `form` is the same function in a form that can be batched where
     `forward` itself cannot; if it gives the same bits it is also what is called point by point, since it costs less.
+    `known` may tell a value at the point through which lines go: then no other is computed for the comparison.
     """
 
-    def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        form: Callable[..., Any] | None = None,
+        known: Callable[[], Known | None] = lambda: None,
+    ) -> None:
         self._forward = forward
         self._form = form or forward
+        self._known = known
         self.batched: bool | None = None
 
-    def __call__(self, points: Sequence[Point], signatures: bool) -> list[Row]:
+    def __call__(self, points: Sequence[Point], signatures: bool) -> Sequence[Row]:
         """`(out, signature)` at every point, in order."""
         if signatures or self.batched is False or len(points) < WORTHWHILE:
             return sweep(self._forward, points, signatures=signatures)
@@ -68,49 +84,49 @@ class BatchedSweep:
             return sweep(self._forward, points) if rows is None else rows
         return self._first(points)
 
-    def _first(self, points: Sequence[Point]) -> list[Row]:
-        start = perf_counter()
-        first = sweep(self._forward, points[:1])
-        seconds = (perf_counter() - start) * len(points)
-        rows = None
-        if len(points) >= MANY or seconds > LONG:
-            if self._form is not self._forward and _same(sweep(self._form, points[:1])[0][0], first[0][0]):
+    def _first(self, points: Sequence[Point]) -> Sequence[Row]:
+        self.batched = False
+        known = self._value_at(points.origin) if isinstance(points, Walk) else None
+        if known is not None and isinstance(points, Walk):
+            seconds = known.seconds * len(points)
+            if len(points) >= MANY or seconds > LONG:
+                start = perf_counter()
+                rows = self._at_once(points.from_origin())
+                if rows is not None and perf_counter() - start < seconds and _close(rows[0][0], known.out):
+                    self.batched = True
+                    return rows[1:]
+            if self._form is not self._forward and _same(sweep(self._form, [points.origin])[0][0], known.out):
                 self._forward = self._form
-            start = perf_counter()
-            rows = self._at_once(points)
-            if rows is not None and not (perf_counter() - start < seconds and _close(rows[0][0], first[0][0])):
-                rows = None
-        self.batched = rows is not None
-        return first + sweep(self._forward, points[1:]) if rows is None else rows
+        return sweep(self._forward, points)
 
-    def _at_once(self, points: Sequence[Point]) -> list[Row] | None:
+    def _value_at(self, point: Point) -> Known | None:
+        known = self._known()
+        if known is not None and known.point is point:
+            return known
+        start = perf_counter()
+        out = sweep(self._forward, [point])[0][0]
+        return None if out is None else Known(point, out, perf_counter() - start)
+
+    def _at_once(self, points: Sequence[Point]) -> Batch | None:
         if not isinstance(points, Walk) or points.entries() > MOST:
             return None
         stacks = points.stacked()
-        return None if stacks is None else self._mapped(*stacks, len(points), points[0].hyper)
+        return None if stacks is None else self._mapped(*stacks, points[0].hyper)
 
-    def _mapped(self, values: list[Any], axes: list[int | None], count: int, hyper: Any) -> list[Row] | None:
+    def _mapped(self, values: list[Any], axes: list[int | None], hyper: Any) -> Batch | None:
         shape: list[Any] = []
 
         def call(*primals: Any) -> Any:
             out = self._form(*primals, **hyper)
             shape.append(out)
-            return tuple(leaf for leaf in leaves(out) if isinstance(leaf, Tensor))
+            return tuple(leaves(out))
 
         try:
             with torch.no_grad():
                 stacked = torch.vmap(call, in_dims=tuple(axes), randomness="same")(*values)
         except Exception:  # whatever forbids the batch, the function is called point by point
             return None
-        columns = [part.unbind(0) for part in stacked]
-        return [(_rebuilt(shape[0], [column[k] for column in columns]), None) for k in range(count)]
-
-
-def _rebuilt(form: Any, tensors: list[Tensor]) -> Any:
-    if isinstance(form, Tensor):
-        return tensors[0]
-    given = iter(tensors)
-    return map_leaves(lambda leaf: next(given) if isinstance(leaf, Tensor) else leaf, form)
+        return Batch(shape[0], stacked) if batchable(shape[0]) else None
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -128,10 +144,11 @@ def _close(one: Any, other: Any) -> bool:
             continue
         if a.shape != b.shape or a.dtype != b.dtype:
             return False
+        if torch.equal(a, b):
+            continue
         if not is_differentiable(a):
-            if not torch.equal(a, b):
-                return False
-        elif a.numel():
+            return False
+        if a.numel():
             same = (a == b) | (a != a) & (b != b)
             size = torch.nan_to_num(b.abs(), 0.0, 0.0, 0.0).max()
             if not bool((same | ((a - b).abs() <= ROUNDING * torch.finfo(a.dtype).eps * size)).all()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from autograd_check.verify import sweep as sweeping
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.lines import Walk, draw_lines
-from autograd_check.verify.sweep import BatchedSweep, sweep
+from autograd_check.verify.pairing import Pairing
+from autograd_check.verify.rows import Batch
+from autograd_check.verify.sweep import BatchedSweep, Known, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,54 @@ def test_a_batch_is_used_where_the_function_allows_it_and_only_there(forward: Ca
             torch.testing.assert_close(got, want, rtol=1e-14, atol=1e-14)
             assert mark is None
         assert swept.batched is batched
+
+
+def test_a_value_that_is_known_is_not_computed_again() -> None:
+    points = walk()
+    calls: list[bool] = []
+
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        calls.append(torch._C._functorch.is_batchedtensor(x))
+        return (x * w).sin()
+
+    x, w = points.origin.primals.values()
+    swept = BatchedSweep(forward, known=lambda: Known(points.origin, (x * w).sin(), 1e6))
+    rows = swept(points, False)
+    assert calls == [True]
+    assert len(rows) == len(points)
+    for (got, _), point in zip(rows, points, strict=True):
+        torch.testing.assert_close(got, (point.primals["x"] * point.primals["w"]).sin(), rtol=1e-14, atol=1e-14)
+
+
+def test_a_batch_that_contradicts_the_known_value_is_not_used() -> None:
+    points = walk()
+    x, w = points.origin.primals.values()
+    swept = BatchedSweep(lambda x, w: (x * w).cos(), known=lambda: Known(points.origin, (x * w).sin(), 1e6))
+    swept(points, False)
+    assert swept.batched is False
+
+
+def test_differences_of_a_batch_are_those_of_its_rows() -> None:
+    points = walk()
+    columns = [(point.primals["x"] * point.primals["w"]).sin() for point in points]
+    sums = [point.primals["x"].sum() for point in points]
+    batch = Batch((columns[0], sums[0]), [torch.stack(columns), torch.stack(sums)])
+    rows = list(zip(zip(columns, sums, strict=True), [None] * len(points), strict=True))
+    dout = (torch.randn(3, 4, dtype=torch.float64), torch.randn((), dtype=torch.float64))
+    pairing = Pairing((columns[0], sums[0]), dout)
+    wanted = [
+        float((dout[0] * (columns[k] - columns[k + 1])).sum() + dout[1] * (sums[k] - sums[k + 1]))
+        for k in range(0, len(points), 2)
+    ]
+    for given in (batch, rows):
+        assert pairing.alternating(given) == pytest.approx(wanted, rel=1e-12, abs=1e-15)
+    torch.testing.assert_close(batch[3][0][0], columns[3])
+    assert [float(out[1]) for out, _ in batch[2:4]] == [float(value) for value in sums[2:4]]
+
+
+def test_a_batch_of_another_shape_has_no_differences() -> None:
+    pairing = Pairing(torch.zeros(3), torch.ones(3))
+    assert all(math.isnan(value) for value in pairing.alternating(Batch(torch.zeros(4), [torch.zeros(6, 4)])))
 
 
 def test_the_decision_is_made_once() -> None:
