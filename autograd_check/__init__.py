@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from autograd_check.errors import AutogradCheckError, CourseError, GradientError, SubmissionError
 
 if TYPE_CHECKING:
-    from autograd_check.api import check_vjp, gradcheck, gradgradcheck
+    from autograd_check.api import check_vjp, gradcheck, gradcheck_all, gradgradcheck
     from autograd_check.verify.finding import Diagnosis, Finding, Mismatch, Status
-    from autograd_check.verify.report import Report
+    from autograd_check.verify.report import Report, Reports
 
 __all__ = [
     "AutogradCheckError",
@@ -20,18 +20,22 @@ __all__ = [
     "GradientError",
     "Mismatch",
     "Report",
+    "Reports",
     "Status",
     "SubmissionError",
     "check_vjp",
     "gradcheck",
+    "gradcheck_all",
     "gradgradcheck",
 ]
 
 _HOMES = {
     "check_vjp": "api",
     "gradcheck": "api",
+    "gradcheck_all": "api",
     "gradgradcheck": "api",
     "Report": "verify.report",
+    "Reports": "verify.report",
     "Diagnosis": "verify.finding",
     "Finding": "verify.finding",
     "Mismatch": "verify.finding",

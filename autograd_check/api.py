@@ -20,8 +20,9 @@ from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
 from autograd_check.verify.graph import Graph
 from autograd_check.verify.precision import check_narrowing, check_outputs_apart, check_single, excused, is_single
-from autograd_check.verify.report import Report
+from autograd_check.verify.report import Report, Reports
 from autograd_check.verify.restore import same_start
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.single import UsesSingle, presumed
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
 from autograd_check.verify.trial import Trial
@@ -117,10 +118,42 @@ def gradcheck(
         raise TypeError(f"gradcheck got an unexpected keyword {unknown[0]!r}; it takes those of torch.autograd.gradcheck.")
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     notes = tuple(f"{name} is ignored: {IGNORED[name]}" for name in ignored)
-    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed)), notes)
+    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Shared())), notes)
     if raise_exception and not report:
         raise GradientError(report.to_text())
     return report
+
+
+def gradcheck_all(
+    checks: Mapping[str, tuple[Callable[..., Any], Any]], *, raise_exception: bool = True, seed: int = 0
+) -> Reports:
+    """Check many functions as `gradcheck` does, all of them whatever the first ones do; what they share is computed once.
+
+    Functions that are given the same tensors share their float64 copies and the directions of their differences, and those
+    with outputs of the same shape and dtype their cotangents.
+
+    Args:
+        checks: `(fn, inputs)` by the name under which the report is to be found.
+        raise_exception: raise `GradientError` unless all is well; otherwise return the falsy reports.
+        seed: of the cotangents and the directions; a function's report is the one that `gradcheck` gives with this seed.
+
+    Raises:
+        GradientError: after the last check, with the text of every report that did not pass.
+        ValueError: a function has no input that requires grad; the text names it.
+
+    """
+    shared = Shared()
+    found: list[Report] = []
+    for name, (fn, inputs) in checks.items():
+        given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        try:
+            found.append(Report(name, tuple(_gradcheck(fn, given, seed, shared))))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    reports = Reports(tuple(found))
+    if raise_exception and not reports:
+        raise GradientError(reports.to_text())
+    return reports
 
 
 def gradgradcheck(
@@ -162,15 +195,15 @@ def gradgradcheck(
     return gradcheck(first_gradient, roots, *ignored_positional, raise_exception=raise_exception, seed=seed, **ignored)
 
 
-def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int) -> list[Finding]:
+def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared: Shared) -> list[Finding]:
     given = callee(fn, inputs)
     low = any(is_single(leaf) for value in given.inputs for leaf in leaves(value))
     called = callee(*in_float64(fn, inputs)) if low else given
     wrapped = wrap(called)
-    point = Point({name: _detached(value) for name, value in zip(called.names, called.inputs, strict=True)})
+    point = Point({name: _detached(value, shared) for name, value in zip(called.names, called.inputs, strict=True)})
     with same_start(fn) as rewind:
         candidate = Graph(wrapped, called.body, rewind)
-        findings = _check(candidate, wrapped.wrt, None, point, seed)
+        findings = _check(candidate, wrapped.wrt, None, point, seed, shared=shared)
         if candidate.outputs > 1:
             findings += check_outputs_apart(wrapped, point, seed)
         narrowed = list(check_narrowing(wrapped, point, seed)) if low or candidate.doubted else []
@@ -187,9 +220,11 @@ def _check(
     point: Point,
     seed: int,
     uses_single: UsesSingle = presumed,
+    shared: Shared | None = None,
 ) -> list[Finding]:
     names = PairNames("forward", "backward", wrt, oracle)
-    return check_pair(candidate, names, [Case("the given point", point)], seed=seed, explain=explain, uses_single=uses_single)
+    case = Case("the given point", point)
+    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=uses_single, shared=shared)
 
 
 def _looks(forward: Callable[..., Any], backward: Callable[..., Any]) -> UsesSingle:
@@ -216,8 +251,8 @@ def _root(value: Any) -> Any:
     )
 
 
-def _detached(value: Any) -> Any:
-    return map_leaves(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, value)
+def _detached(value: Any, shared: Shared) -> Any:
+    return map_leaves(lambda leaf: shared.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _parameter_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ from autograd_check.diagnose.closeness import LOOSE
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 
+FEW = 3
+"""Up to this many wrong entries are listed one by one."""
+
 
 def wrong_entries(piece: Evidence) -> Tensor:
     """Boolean mask of the entries that differ (shape of the expected array)."""
@@ -44,7 +47,10 @@ def _ratio(piece: Evidence) -> float:
 
 
 def _lines(bad: Tensor) -> str:
-    """`, all of them in row 0` and the like, where the wrong entries fill whole slices of one axis."""
+    """`, at [2, 1]` for a few entries; `, all of them at index 0 of axis 0` where more lie in a few slices of one axis."""
+    places = torch.nonzero(bad).tolist()
+    if bad.dim() and len(places) <= FEW and len(places) < bad.numel():
+        return f", at {', '.join(map(str, places))}"
     for axis in range(bad.dim()):
         others = [other for other in range(bad.dim()) if other != axis]
         hit = bad.any(dim=others) if others else bad

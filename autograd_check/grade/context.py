@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
+from autograd_check.verify.shared import Shared
 
 
 @dataclass(frozen=True)
 class Context:
     """Everything besides the task itself. `fingerprints` are made only when something is wrong, so they are lazy.
 
-    `forbids` are the names of operations that are the lesson's own answer.
+    `forbids` are the names of operations that are the lesson's own answer, `shared` is what other files graded as this lesson
+    with this seed have computed already.
     """
 
     candidate: Candidate
@@ -24,6 +26,7 @@ class Context:
     fingerprints: Sequence[Fingerprint] = ()
     directions: int = 2
     forbids: tuple[str, ...] = ()
+    shared: Shared = field(default_factory=Shared)
 
     def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
         """The cause of one wrong gradient."""

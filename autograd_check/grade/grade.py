@@ -20,6 +20,7 @@ from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.shared import Shared
 
 STOPS = re.compile(r"\b(?:breakpoint|set_trace)\(")
 A_DAY = 86_400.0
@@ -35,6 +36,7 @@ def grade_lesson(
     borrowed: tuple[str, ...] = (),
     seed: int = 0,
     directions: int = 2,
+    shared: Shared | None = None,
 ) -> LessonRecord:
     """Grade the text of one file as one lesson.
 
@@ -47,6 +49,7 @@ def grade_lesson(
         borrowed: which of those are the reference's because the student's are not right yet.
         seed: of all probes and directions.
         directions: directions of finite differences for each primal.
+        shared: of other files graded as this lesson with this seed.
 
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
@@ -61,16 +64,19 @@ def grade_lesson(
     if any(not violation.function for violation in banned):
         return _record(lesson, filename, rejected(lesson.spec, banned), "not run", borrowed)
     with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
-        findings = grade_candidate(lesson, candidate, seed=seed, directions=directions)
+        findings = grade_candidate(lesson, candidate, seed=seed, directions=directions, shared=shared)
         return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
 
 
-def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, directions: int = 2) -> list[Finding]:
+def grade_candidate(
+    lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, directions: int = 2, shared: Shared | None = None
+) -> list[Finding]:
     """All findings of a lesson's tasks about code that is already loaded."""
     findings: list[Finding] = []
     for task in lesson.spec.tasks:
         fingerprints = LessonFingerprints(lesson, task) if isinstance(task, (Pair, Stateful, UpdateRule)) else ()
-        found = check_task(task, Context(candidate, seed, fingerprints, directions, lesson.spec.forbids))
+        context = Context(candidate, seed, fingerprints, directions, lesson.spec.forbids, shared or Shared())
+        found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings
 

@@ -27,6 +27,7 @@ from autograd_check.verify.contract import (
 from autograd_check.verify.differencing import Explain, check_differences
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
 from autograd_check.verify.values import check_convention, check_gradient, check_gradient_form, check_out, evidence
@@ -57,6 +58,7 @@ def check_pair(
     explain: Explain = no_explanation,
     directions: int = 2,
     uses_single: UsesSingle = presumed,
+    shared: Shared | None = None,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are condensed to one for each check and subject.
 
@@ -68,13 +70,15 @@ def check_pair(
         explain: turns evidence about a wrong gradient into a diagnosis.
         directions: signed directions for each primal (2; 4 in strict mode).
         uses_single: asked before an error is put down to float32.
+        shared: what other checks of the same cases have computed already.
 
     """
     unusable = _unusable(candidate, names)
     if unusable:
         return unusable
+    kept = shared or Shared()
     ordinary = [case for case in cases if case.convention is None]
-    trials = list(_trials(candidate, names, ordinary, seed))
+    trials = list(_trials(candidate, names, ordinary, seed, kept))
     findings = [finding for trial in trials for finding in without_excuse(trial, names, _check_trial(trial, names), uses_single)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return condense(findings)
@@ -83,15 +87,15 @@ def check_pair(
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
-        findings += _conventions(candidate, names, sound[0], cases, seed, wrong)
-        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions, explain)
+        findings += _conventions(candidate, names, sound[0], cases, seed, wrong, kept)
+        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions, explain, kept)
     return condense(findings)
 
 
-def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int) -> Iterator[Trial]:
+def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int, shared: Shared) -> Iterator[Trial]:
     """One trial a case, up to the first that cost the process: code that hangs once would hang on every case."""
     for number, case in enumerate(cases):
-        trial = try_case(candidate, names, case, seed=seed * 1009 + number, full=True)
+        trial = try_case(candidate, names, case, seed=seed * 1009 + number, full=True, shared=shared)
         yield trial
         failures = (trial.forward_failure, trial.backward_failure)
         if any(failure is not None and failure.cause in LOSES_PROCESS for failure in failures):
@@ -194,18 +198,26 @@ def _tape(candidate: PairCandidate, names: PairNames, trial: Trial) -> Mapping[s
 
 
 def _conventions(
-    candidate: PairCandidate, names: PairNames, first: Trial, cases: Sequence[Case], seed: int, wrong: Collection[str]
+    candidate: PairCandidate,
+    names: PairNames,
+    first: Trial,
+    cases: Sequence[Case],
+    seed: int,
+    wrong: Collection[str],
+    shared: Shared,
 ) -> list[Finding]:
     """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
     findings: list[Finding] = []
-    shared = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
-    findings += check_cache_reusable(shared, names, first.case.name)
+    reused = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
+    findings += check_cache_reusable(reused, names, first.case.name)
     if names.oracle is not None:
-        single = try_case(candidate, names, first.case.as_float32(), seed=seed, full=False)
+        narrow = shared.once("float32", [first.case.point], first.case.as_float32)
+        single = try_case(candidate, names, narrow, seed=seed, full=False, shared=shared)
         if single.forward_failure is None and single.backward_failure is None:
             findings += check_float32(single, names)
     for number, case in enumerate(case for case in cases if case.convention is not None):
-        findings += check_convention(try_case(candidate, names, case, seed=seed + 7 * number, full=False), names, wrong)
+        tried = try_case(candidate, names, case, seed=seed + 7 * number, full=False, shared=shared)
+        findings += check_convention(tried, names, wrong)
     checked = {(finding.check, finding.subject) for finding in findings}
     passed = [
         ("unmodified", names.forward),
@@ -231,6 +243,7 @@ def _differences(
     seed: int,
     directions: int,
     explain: Explain,
+    shared: Shared,
 ) -> list[Finding]:
     """Finite differences of the code's own forward, for every gradient that is still in the running."""
     failed = {root_subject(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
@@ -251,7 +264,7 @@ def _differences(
     if not open_subjects:
         return results
     for trial in trials:
-        results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain)
+        results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain, shared)
     return results
 
 

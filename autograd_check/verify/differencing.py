@@ -13,6 +13,7 @@ from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.probes import probe_vjp
 from autograd_check.verify.rows import Batch, Row
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import locate
@@ -32,6 +33,7 @@ def check_differences(
     seed: int,
     directions: int,
     explain: Explain,
+    shared: Shared | None = None,
 ) -> list[Finding]:
     """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
 
@@ -69,13 +71,14 @@ def check_differences(
         directions=directions,
         base=base,
         rounding=rounding,
+        shared=shared,
     )
     findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
     if names.oracle is None:
         for name, finding in findings.items():
             if finding.status is Status.FAILED:
                 tape = _trusted_tape(candidate, names, trial, name, sweep, seed, directions)
-                findings[name] = locate(finding, name, point, grads[name], dout, sweep, tape, explain)
+                findings[name] = locate(finding, name, point, grads[name], dout, sweep, tape, explain, verdicts[name].leaf)
     return list(findings.values())
 
 

@@ -7,12 +7,13 @@ take the branches of the middle, measures the noise, and goes down the ladder un
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.differences import RATIO, Estimate, brief, climb, converged, measured_noise
+from autograd_check.verify.differences import RATIO, Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.lines import Line, Walk
 from autograd_check.verify.pairing import Pairing, fits
 from autograd_check.verify.rows import Row
@@ -23,6 +24,8 @@ Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
 QUICK_LEVELS = {"relative": 2}
 """Steps of the quick measurement: three, or two for the second opinion of the relative direction."""
 CAREFUL_LEVELS = 5
+FADING = 0.5
+"""A gap that falls to this share of itself from one level to the next is the step's own error."""
 TICKS = (-3, -2, -1, 1, 2, 3)
 """Where the noise is measured, in units of four smallest steps; with the point itself seven values."""
 SIGNIFICANT_BEND = 8.0
@@ -96,9 +99,12 @@ class Ground:
                 if (whole or not converged(ladders[k], _steps(lines[k], len(ladders[k])), noises[k]))
                 and _next_steps(lines[k], len(ladders[k]))
             ]
+        climbed = [_steps(line, len(ladder)) for line, ladder in zip(lines, ladders, strict=True)]
         return [
-            Careful(climb(ladder, _steps(line, len(ladder)), noise), tuple(ladder), _significant(bend, line, noise))
-            for line, ladder, bend, noise in zip(lines, ladders, bends, noises, strict=True)
+            Careful(
+                climb(ladder, steps, noise), tuple(ladder), _significant(bend, line, noise), tuple(levels(ladder, steps, noise))
+            )
+            for line, ladder, bend, noise, steps in zip(lines, ladders, bends, noises, climbed, strict=True)
         ]
 
     def _noises(self, lines: Sequence[Line]) -> list[float]:
@@ -152,11 +158,29 @@ class Ground:
 
 @dataclass(frozen=True)
 class Careful:
-    """A slope measured with care: the estimate, the ladder's quotients, and those one-sided bends that are not noise."""
+    """A slope measured with care: the estimate, the ladder's quotients, and those one-sided bends that are not noise.
+
+    `levels` are the estimates of every level, of which `estimate` was the best.
+    """
 
     estimate: Estimate
     quotients: tuple[float, ...]
     bends: tuple[float, ...]
+    levels: tuple[Estimate, ...]
+
+    def against(self, analytic: float) -> Estimate:
+        """The estimate that contradicts `analytic` best: where the gap falls by half a level further down, that level's.
+
+        The error of a gradient is the same at every step. What falls with the step is the step's own: a small part of the
+        function that varies on a finer scale than the rest, and is lost in the orderly convergence of the large part.
+        """
+        best = self.estimate
+        for finer in self.levels:
+            if finer.step < best.step and math.isfinite(finer.error):
+                if not abs(finer.value - analytic) < FADING * abs(best.value - analytic):
+                    break
+                best = replace(finer, settled=best.settled)
+        return best
 
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -11,8 +11,10 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.directions import Ladder, draw_directions, ladder_of
+from autograd_check.verify.directions import Direction, Ladder, draw_directions, ladder_of
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+
+Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,16 @@ class Walk(Sequence[Point]):
         return len(self._stops) * sum(leaf.numel() for leaf in moving)
 
 
-def draw_lines(primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator) -> list[Line]:
+def draw_lines(
+    primals: Mapping[str, Any],
+    names: Sequence[str],
+    kinds: tuple[str, ...],
+    generator: Generator,
+    draw: Draw = draw_directions,
+) -> list[Line]:
     """A line of each kind through every differentiable tensor with entries of the named primals.
 
-    Each tensor on its own: a large one would drown a small one.
+    Each tensor on its own: a large one would drown a small one. `draw` gives the directions.
     """
     tensors = [
         (name, position, leaf)
@@ -135,7 +143,7 @@ def draw_lines(primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[st
         for position, leaf in enumerate(leaves(primals[name]))
         if is_differentiable(leaf) and leaf.numel()
     ]
-    drawn = draw_directions([leaf for _, _, leaf in tensors], kinds, generator)
+    drawn = draw([leaf for _, _, leaf in tensors], kinds, generator)
     return [
         Line(name, position, kind, one.u, ladder_of(one.u).largest, one.narrowest)
         for (name, position, _), directions in zip(tensors, drawn, strict=True)

@@ -14,10 +14,11 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.directions import KINDS, real_dtype
+from autograd_check.verify.directions import KINDS, Direction, draw_directions, real_dtype
 from autograd_check.verify.finding import Status
 from autograd_check.verify.ground import Sweep, make_ground
 from autograd_check.verify.lines import Line, draw_lines
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import is_differentiable, map_tensors
 from autograd_check.verify.verdict import ON_A_KINK, TIGHT, ProbeResult, Rounding, UnderTest, combined, measured, verdict_on
 
@@ -38,6 +39,7 @@ def probe_vjp(
     directions: int = 2,
     base: Any = None,
     rounding: Rounding | None = None,
+    shared: Shared | None = None,
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
 
@@ -52,15 +54,21 @@ def probe_vjp(
         directions: how many for each tensor, alternating between uniform and relative sizes.
         base: the output at the point, where it is known already.
         rounding: an estimate of the rounding error in every entry of a primal's gradient, asked for only where it matters.
+        shared: what other checks at this point have drawn already.
 
     """
-    generator = Generator().manual_seed(seed)
+    kept, generator = shared or Shared(), Generator().manual_seed(seed + 1)
+
+    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
+        return kept.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
+
     ground = make_ground(sweep, point, dout, base)
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
     kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
     test = UnderTest(ground, grads, rounding)
-    results = _on(test, wrt, kinds, generator)
+    lines = draw_lines(point.primals, wrt, kinds, Generator().manual_seed(seed), draw)
+    results = _on(test, wrt, lines, generator)
     for _ in range(MOVES):
         kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
         if not kinked:
@@ -71,7 +79,8 @@ def probe_vjp(
         if moved is None or slopes is None or not moved.pairing.regular(ground.base):
             break
         moved.counts.update(ground.counts)
-        found = _on(UnderTest(moved, slopes, rounding), kinked, kinds, generator)
+        lines = draw_lines(elsewhere.primals, kinked, kinds, generator)
+        found = _on(UnderTest(moved, slopes, rounding), kinked, lines, generator)
         results |= {name: replace(result, moved=True) for name, result in found.items()}
     return results
 
@@ -89,10 +98,9 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
     return Point(primals, point.hyper)
 
 
-def _on(test: UnderTest, names: Sequence[str], kinds: tuple[str, ...], generator: Generator) -> dict[str, ProbeResult]:
+def _on(test: UnderTest, names: Sequence[str], lines: Sequence[Line], generator: Generator) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
     ground = test.ground
-    lines = draw_lines(ground.point.primals, names, kinds, generator)
     verdicts: list[tuple[Line, ProbeResult]] = []
     rest: list[Line] = []
     for line, estimate in zip(lines, ground.quick(lines), strict=True):

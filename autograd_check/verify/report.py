@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -42,6 +43,9 @@ class Report:
         """A headline, then a line for every finding: what did not pass first, with its cause."""
         return "\n".join([f"{self.name} · {self.status}", *(f"  {line}" for line in (*self._lines(), *self.notes))])
 
+    def __str__(self) -> str:
+        return self.to_text()
+
     def _lines(self) -> list[str]:
         lines = []
         for finding in sorted(self.findings, key=lambda finding: -finding.status.severity):
@@ -73,6 +77,44 @@ class Report:
             f"<div>{head}<table><thead><tr><th>status</th><th>subject</th><th>check</th><th>says</th></tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports of many checks, in order. True exactly when all passed; `reports["name"]` is one of them."""
+
+    reports: tuple[Report, ...]
+
+    def __bool__(self) -> bool:
+        return all(self.reports)
+
+    def __len__(self) -> int:
+        return len(self.reports)
+
+    def __iter__(self) -> Iterator[Report]:
+        return iter(self.reports)
+
+    def __getitem__(self, name: str) -> Report:
+        for report in self.reports:
+            if report.name == name:
+                return report
+        raise KeyError(f"no report is called {name!r}; there are {', '.join(report.name for report in self.reports)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready record, schema 1."""
+        return {"schema": SCHEMA, "reports": [report.to_dict() for report in self.reports]}
+
+    def to_text(self) -> str:
+        """How many passed, then the report of each that did not."""
+        passed = sum(map(bool, self.reports))
+        return "\n\n".join([f"{passed} of {len(self)} passed", *(report.to_text() for report in self.reports if not report)])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        rest = "".join(report._repr_html_() for report in self.reports if not report)
+        return f"<div><b>{sum(map(bool, self.reports))} of {len(self)} passed</b>{rest}</div>"
 
 
 def _sentence(finding: Finding) -> str:

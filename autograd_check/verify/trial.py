@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
 from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
 from autograd_check.verify.oracle import oracle_spread, oracle_vjp
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves
 
 ALPHA, BETA = 0.75, -1.5
@@ -82,16 +83,27 @@ def unpack(answer: Any, wrt: tuple[str, ...]) -> dict[str, Gradient] | None:
     return {f"d{wrt[0]}": Gradient(wrt[0], answer)} if len(wrt) == 1 else None
 
 
-def try_case(candidate: PairCandidate, names: PairNames, case: Case, *, seed: int, full: bool) -> Trial:
+def try_case(
+    candidate: PairCandidate, names: PairNames, case: Case, *, seed: int, full: bool, shared: Shared | None = None
+) -> Trial:
     """Ask the reference and the candidate about one case; `full` adds the cotangents of the linearity check."""
-    generator = Generator().manual_seed(seed)
+    kept = shared or Shared()
     if names.oracle is None:
-        return _try_own(candidate, names, case, generator, full)
+        return _try_own(candidate, names, case, seed, full, kept)
+    reference, douts = kept.once(
+        ("reference", names.wrt, seed, full), [names.oracle, case.point], lambda: _judged(names, case, seed, full)
+    )
+    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, reference, douts)
+
+
+def _judged(names: PairNames, case: Case, seed: int, full: bool) -> tuple[Reference, tuple[Any, ...]]:
+    """What the oracle gives, and the cotangents for which it was asked."""
+    if names.oracle is None:
+        raise ValueError("without an oracle there is no reference")
     with torch.no_grad():
         shape_of_out = names.oracle(*_copies(case), **case.point.hyper)
-    douts = _cotangents(shape_of_out, generator, full)
-    reference = _reference(names, case, douts[0])
-    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, reference, douts)
+    douts = _cotangents(shape_of_out, Generator().manual_seed(seed), full)
+    return _reference(names, case, douts[0]), douts
 
 
 def _copies(case: Case) -> list[Any]:
@@ -109,14 +121,16 @@ def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     )
 
 
-def _try_own(candidate: PairCandidate, names: PairNames, case: Case, generator: Generator, full: bool) -> Trial:
+def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, full: bool, shared: Shared) -> Trial:
     """Without an oracle the code's own forward says what `out` is; the gradients then rest on tape and differences."""
     first = candidate.vjp(names.forward, names.backward, case.point, [])
     out = first.value[0] if first.ok and first.value is not None else None
     nothing = Reference(out, {}, None, {})
     if out is None:
         return _answered(first, names, case, nothing, ())
-    douts = _cotangents(out, generator, full)
+    kept = shared if isinstance(out, Tensor) else Shared()
+    form = (out.shape, out.dtype) if isinstance(out, Tensor) else None
+    douts = kept.once(("cotangents", form, seed, full), [], lambda: _cotangents(out, Generator().manual_seed(seed), full))
     return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, nothing, douts)
 
 

@@ -17,6 +17,7 @@ from autograd_check.verify.finding import Diagnosis, Finding
 from autograd_check.verify.ground import make_ground
 from autograd_check.verify.localise import corrected
 from autograd_check.verify.scale import largest
+from autograd_check.verify.tree import leaves, map_leaves, named_leaves
 from autograd_check.verify.values import mismatch_text
 
 MOST_ENTRIES = 512
@@ -36,8 +37,28 @@ def locate(
     sweep: Sweep,
     tape: Mapping[str, Any],
     explain: Callable[[Sequence[Evidence]], Diagnosis | None],
+    leaf: int = 0,
 ) -> Finding:
-    """The finding with a mismatch and a cause, from the tape where it reaches and from differences of every entry elsewhere."""
+    """The finding with a mismatch and a cause, from the tape where it reaches and from differences of every entry elsewhere.
+
+    `leaf` is the number of the tensor in a nested primal; the text then says which one it is.
+    """
+    if not isinstance(point.primals[name], Tensor):
+        return _locate_part(finding, name, point, gradient, dout, sweep, tape, explain, leaf)
+    return _locate(finding, f"d{name}", name, point, gradient, dout, sweep, tape, explain)
+
+
+def _locate(
+    finding: Finding,
+    subject: str,
+    name: str,
+    point: Point,
+    gradient: Any,
+    dout: Any,
+    sweep: Sweep,
+    tape: Mapping[str, Any],
+    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
+) -> Finding:
     x = point.primals[name]
     if not isinstance(gradient, Tensor) or not isinstance(x, Tensor) or gradient.shape != x.shape:
         return finding
@@ -55,7 +76,7 @@ def locate(
     if x.is_complex():
         return replace(finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch)
     evidence = Evidence(
-        subject=f"d{name}",
+        subject=subject,
         got=gradient.detach().to(torch.float64),
         expected=_polished(gradient.detach().to(torch.float64), expected),
         primals=point.primals,
@@ -68,6 +89,41 @@ def locate(
     return replace(
         finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch, diagnosis=explain([evidence])
     )
+
+
+def _locate_part(
+    finding: Finding,
+    name: str,
+    point: Point,
+    gradient: Any,
+    dout: Any,
+    sweep: Sweep,
+    tape: Mapping[str, Any],
+    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
+    leaf: int,
+) -> Finding:
+    """The same for one tensor of a nest: it alone becomes the primal, and is put back in its place for every evaluation."""
+    nest = point.primals[name]
+    path, x = list(named_leaves(nest, f"d{name}"))[leaf]
+
+    def nested(part: Point) -> Point:
+        places = iter(range(leaf + 1))
+        whole = map_leaves(lambda old: part.primals[name] if next(places, None) == leaf else old, nest)
+        return Point({**part.primals, name: whole}, part.hyper)
+
+    own = leaves(tape.get(f"d{name}"))
+    found = _locate(
+        finding,
+        path,
+        name,
+        Point({**point.primals, name: x}, point.hyper),
+        leaves(gradient)[leaf],
+        dout,
+        lambda points, signatures: sweep([nested(part) for part in points], signatures),
+        {f"d{name}": own[leaf]} if leaf < len(own) else {},
+        explain,
+    )
+    return found if found is finding else replace(found, message=f"{path}: {found.message}")
 
 
 def _bisected(name: str, point: Point, gradient: Tensor, dout: Any, sweep: Sweep) -> Tensor | None:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from functions import CASES, TanhLoss, normal
+from torch import Tensor
 
 import autograd_check as ac
 
 gradcheck = torch.autograd.gradcheck
+X = normal(16, 20)
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -71,6 +74,29 @@ def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytes
         print(f"least of slow/ours {least_faster:.1f} (goal: at least 25) {'met' if least_faster >= 25 else 'missed'}")
     assert against_fast < 6
     assert least_faster > 10
+
+
+SMOOTH: tuple[Callable[..., Tensor], ...] = (
+    *(torch.tanh, torch.sigmoid, torch.exp, torch.sin, torch.cos, torch.erf, torch.atan, torch.sinh, torch.expm1, torch.square),
+    *(F.gelu, F.silu, F.softplus, F.elu, F.selu, F.mish, F.logsigmoid, F.tanhshrink, F.softsign, torch.asinh),
+)
+
+
+@pytest.mark.benchmark(group="checking a gradient")
+def test_many_functions_share_what_they_can(benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = {fn.__name__: (fn, (X,)) for fn in SMOOTH}
+    calls: dict[str, Callable[[], Any]] = {
+        "one by one": lambda: [ac.gradcheck(fn, inputs) for fn, inputs in checks.values()],
+        "all": lambda: ac.gradcheck_all(checks),
+    }
+    found: dict[str, float] = {}
+    rounds = 30 if full else 3
+    benchmark.pedantic(lambda: found.update(medians(calls, dict.fromkeys(calls, rounds))), rounds=1)
+    ratio = found["all"] / found["one by one"]
+    benchmark.extra_info["all_to_one_by_one"] = ratio
+    with capsys.disabled():
+        print(f"\n{len(checks)} functions of one input, 16×20: all at once / one by one {ratio:.2f}")
+    assert ratio < 1
 
 
 @pytest.mark.benchmark(group="checking a gradient")

@@ -40,6 +40,7 @@ def wrong_entries(kind: str, seed: int, count: int) -> tuple[Callable[[Loss], Lo
     return make, w, [place for place in order[: 4 * count + 50] if float(gradient.view(-1)[place]) != 0][:count]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.benchmark(group="power")
 def test_one_wrong_entry_in_a_hundred_thousand(benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]) -> None:
     trials = 100 if full else 2

@@ -33,7 +33,7 @@ _ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 @check_task.register
 def check(task: Pair, context: Context) -> list[Finding]:
     """Contract, autograd of the oracle and finite differences on every probe; refusals last."""
-    cases = [_case(probe, context.seed + number) for number, probe in enumerate(task.probes)]
+    cases = context.shared.once("cases", [task], lambda: [_case(p, context.seed + n) for n, p in enumerate(task.probes)])
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
     findings = check_pair(
@@ -44,6 +44,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
         explain=context.explain,
         directions=context.directions,
         uses_single=lambda trial: _uses_single(names, trial, context),
+        shared=context.shared,
     )
     if stopped(findings):
         return findings
