@@ -5,27 +5,33 @@ The functions run in the kernel's own process; the report is the terminal's, in 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from autograd_check.course.load import Course
-from autograd_check.errors import CourseError
+from autograd_check.course.spec import Lesson
+from autograd_check.errors import AutogradCheckError, CourseError
 from autograd_check.grade.grade import grade_candidate
+from autograd_check.grade.pictures import pictures
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.terminal import render
 from autograd_check.run.executor import InProcess
+from autograd_check.verify.finding import Status
 
 COLOURS = {"green": "#1a7f37", "red": "#cf222e", "magenta": "#8250df", "yellow": "#9a6700", "cyan": "#0969da", "dim": "#59636e"}
 
 
 @dataclass(frozen=True)
 class CellReport:
-    """The record of one check, as a cell shows it; `record` holds every finding."""
+    """The record of one check, as a cell shows it; `record` holds every finding, `maps` a picture of each wrong gradient."""
 
     record: LessonRecord
+    maps: tuple[bytes, ...] = ()
 
     def __repr__(self) -> str:
         return render(self.record).plain.rstrip()
@@ -37,7 +43,8 @@ class CellReport:
             pieces.append(escape(text.plain[position : span.start]))
             pieces.append(f'<span style="{_css(str(span.style))}">{escape(text.plain[span.start : span.end])}</span>')
             position = span.end
-        return f'<pre style="line-height: 1.35">{"".join(pieces)}{escape(text.plain[position:]).rstrip()}</pre>'
+        shown = "".join(f'<img alt="error map" src="data:image/png;base64,{b64encode(png).decode()}">' for png in self.maps)
+        return f'<pre style="line-height: 1.35">{"".join(pieces)}{escape(text.plain[position:]).rstrip()}</pre>{shown}'
 
 
 def check(
@@ -59,7 +66,25 @@ def check(
     chosen = found.lesson(lesson or _lesson_of(found, given))
     candidate = InProcess.of(given)
     findings = tuple(grade_candidate(chosen, candidate, seed=seed))
-    return CellReport(LessonRecord(chosen.spec.name, "notebook", findings, chosen.spec.points, candidate.isolation))
+    record = LessonRecord(chosen.spec.name, "notebook", findings, chosen.spec.points, candidate.isolation)
+    return CellReport(record, _maps(candidate, chosen.spec, seed) if record.status is Status.FAILED else ())
+
+
+def _maps(candidate: InProcess, lesson: Lesson, seed: int) -> tuple[bytes, ...]:
+    """A PNG of the error of each wrong gradient; none without matplotlib, or where there is nothing to draw."""
+    try:
+        from autograd_check.report.figures import error_map  # an extra that the check itself does without
+
+        drawn = [error_map(one.got, one.expected, one.subject) for one in pictures(candidate, lesson, seed=seed) if not one.right]
+    except AutogradCheckError:
+        return ()
+    return tuple(_png(figure) for figure in drawn)
+
+
+def _png(figure: Any) -> bytes:
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=80)
+    return file.getvalue()
 
 
 def _lesson_of(course: Course, given: dict[str, Callable[..., Any]]) -> str:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from autograd_check.cli import bench, check, derive, doctor, hint, listing, reset, status, stubs, train
+from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain
 
@@ -29,6 +29,7 @@ app.command("list")(listing.list_lessons)
 app.command()(check.check)
 app.command()(hint.hint)
 app.command()(derive.derive)
+app.command()(plot.plot)
 app.command()(reset.reset)
 app.command()(train.train)
 app.command()(bench.bench)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograd_check.course.load import COURSE_PACKAGES, Course, CourseLesson
-from autograd_check.grade.grade import grade_lesson
+from autograd_check.errors import SubmissionError
+from autograd_check.grade.grade import grade_lesson, open_candidate
+from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.submission import Submission, read_submission
 from autograd_check.grade.targets import find_file
@@ -48,7 +50,21 @@ class Session:
             finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis("crashed", text))
             return LessonRecord(name, shown, (finding,), lesson.spec.points)
 
-    def _grade(self, lesson: CourseLesson, submission: Submission, source: str, shown: str) -> LessonRecord:
+    def picture_file(self, name: str, path: Path, probe: str | None = None) -> list[Picture]:
+        """The gradients that one file gives as lesson `name`, beside the right ones.
+
+        Raises `CourseError` if there is no such lesson, `SubmissionError` where the file gives nothing to draw.
+        """
+        lesson, submission = self.course.lesson(name), read_submission(path)
+        if submission.source is None:
+            said = submission.problem.message if submission.problem is not None else f"{path} is not there"
+            raise SubmissionError(f"There is nothing to draw: {said}.")
+        dependencies, _ = self._dependencies(lesson, submission, submission.source)
+        with open_candidate(submission.source, str(path), self.zygote, dependencies) as candidate:
+            return pictures(candidate, lesson.spec, seed=self.seed, probe=probe)
+
+    def _dependencies(self, lesson: CourseLesson, submission: Submission, source: str) -> tuple[dict[str, str], list[str]]:
+        """Sources of the earlier lessons that a file imports, and the names of those that are the reference's."""
         dependencies: dict[str, str] = {}
         borrowed: list[str] = []
         for earlier in self._imported(source, lesson.spec.name):
@@ -58,6 +74,10 @@ class Session:
             else:
                 dependencies[earlier] = self.course.lesson(earlier).reference_source()
                 borrowed.append(earlier)
+        return dependencies, borrowed
+
+    def _grade(self, lesson: CourseLesson, submission: Submission, source: str, shown: str) -> LessonRecord:
+        dependencies, borrowed = self._dependencies(lesson, submission, source)
         return grade_lesson(
             lesson,
             source,

@@ -38,14 +38,6 @@ def medians(calls: dict[str, Callable[[], Any]], rounds: dict[str, int]) -> dict
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.benchmark(group="checking a gradient")
 def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]) -> None:
     rows: dict[str, dict[str, float]] = {}

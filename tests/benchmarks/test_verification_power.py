@@ -12,6 +12,8 @@ from torch import Generator, Tensor
 
 import autograd_check as ac
 
+pytestmark = pytest.mark.timeout(1800)
+
 Loss = Callable[[Tensor], Tensor]
 SIZES = (1e-1, 1e-2, 1e-3, 1e-4)
 KINDS = ("linear-MSE", "tanh-MLP", "relu-MLP")
@@ -40,7 +42,6 @@ def wrong_entries(kind: str, seed: int, count: int) -> tuple[Callable[[Loss], Lo
     return make, w, [place for place in order[: 4 * count + 50] if float(gradient.view(-1)[place]) != 0][:count]
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.benchmark(group="power")
 def test_one_wrong_entry_in_a_hundred_thousand(benchmark: Any, full: bool, capsys: pytest.CaptureFixture[str]) -> None:
     trials = 100 if full else 2

@@ -14,7 +14,7 @@ from autograd_check.course.progress import STATE_FILE
 from tests.cli.running import Program
 from tests.toy import RIGHT
 
-COMMANDS = ["list", "check", "hint", "derive", "reset", "train", "bench", "stubs", "doctor"]
+COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor"]
 STUB = "lessons/u01_toys/double.py"
 
 

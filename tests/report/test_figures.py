@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 
 import pytest
 import torch
 
-from autograd_check.report.figures import error_map, v_curve
+from autograd_check.errors import SubmissionError
+from autograd_check.grade.pictures import Picture, pictures
+from autograd_check.report.figures import error_map, gradients_page, v_curve
+from autograd_check.run.executor import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.curve import step_curve
 from autograd_check.verify.sweep import sweep
@@ -68,3 +72,68 @@ def test_a_forward_that_does_not_run_has_no_curve() -> None:
         raise RuntimeError("no")
 
     assert curve_of(broken, X) is None
+
+
+def candidate_of(lesson: str, **changed) -> InProcess:
+    given = {name: changed.get(name, function) for name, function in functions_of(lesson).items()}
+    return InProcess.of(given)
+
+
+def functions_of(lesson: str):
+    return {name: getattr(import_module(f"solutions.{lesson}"), name) for name in LESSONS[lesson]}
+
+
+LESSONS = {"u02_network.linear": ("linear_forward", "linear_backward"), "u02_network.mlp": ("mlp_forward", "mlp_backward")}
+
+
+def lesson_of(lesson: str):
+    return import_module(f"solutions.{lesson}").LESSON
+
+
+def test_a_page_has_a_row_for_each_gradient() -> None:
+    drawn = pictures(candidate_of("u02_network.linear"), lesson_of("u02_network.linear"))
+    assert [picture.subject for picture in drawn] == ["dx", "dw", "db"]
+    assert all(picture.right and picture.curve is not None and picture.own is None for picture in drawn)
+    figure = gradients_page(drawn, "anna")
+    assert figure.get_suptitle() == "anna"
+    assert len([axes for axes in figure.axes if "error relative" in axes.get_title()]) == 3
+    assert len([axes for axes in figure.axes if axes.get_title().startswith("Finite differences of")]) == 3
+    figure.savefig(io.BytesIO())
+
+
+def test_a_wrong_gradient_has_a_plateau_beside_the_v() -> None:
+    def linear_backward(dout, cache):
+        x, w = cache
+        return dout @ w.T, x.T @ dout, dout.mean(0)
+
+    drawn = pictures(candidate_of("u02_network.linear", linear_backward=linear_backward), lesson_of("u02_network.linear"))
+    wrong = [picture for picture in drawn if not picture.right]
+    assert [picture.subject for picture in wrong] == ["db"]
+    assert wrong[0].own is not None
+    assert min(wrong[0].own.errors) > 0.5 * max(wrong[0].own.errors)
+    labels = [text.get_text() for text in v_curve(wrong[0].curve, wrong[0].own).axes[0].get_legend().get_texts()]
+    assert "the same for your db" in labels
+
+
+def test_every_parameter_of_a_network_has_its_map() -> None:
+    drawn = pictures(candidate_of("u02_network.mlp"), lesson_of("u02_network.mlp"))
+    nested = [picture for picture in drawn if picture.subject.startswith("dparams")]
+    assert len(nested) == 6
+    assert all(picture.curve is None for picture in nested)
+    gradients_page(drawn, "mlp").savefig(io.BytesIO())
+
+
+def test_a_lesson_without_a_backward_has_nothing_to_draw() -> None:
+    adam = import_module("solutions.u05_optimisers.adam")
+    with pytest.raises(SubmissionError, match="adam has no forward and backward, so there is no gradient to draw"):
+        pictures(InProcess.of({"adam_step": adam.adam_step}), adam.LESSON)
+
+
+def test_a_page_needs_a_picture() -> None:
+    with pytest.raises(ValueError, match="at least one picture"):
+        gradients_page([], "nothing")
+
+
+def test_agreement_to_rounding_is_right() -> None:
+    assert Picture("dx", "a", X * (1 + 1e-15), X, None, None).right
+    assert not Picture("dx", "a", X * 1.001, X, None, None).right

@@ -25,6 +25,25 @@ def test_functions_of_a_cell_are_checked_as_the_lesson_that_asks_for_them(tmp_pa
     assert '<span style="font-weight: bold; color: #cf222e">failed</span>' in html
     assert "3 of 3 entries differ" in html
     assert "<script" not in html
+    assert html.count('<img alt="error map" src="data:image/png;base64,iVBOR') == 1
+
+
+def test_what_is_right_needs_no_picture(tmp_path: Path) -> None:
+    def double_backward(dout, cache):
+        return 2 * dout
+
+    report = check(double_forward, double_backward, course=make_course(tmp_path))
+    assert report.record.status == "passed"
+    assert "<img" not in report._repr_html_()
+
+
+def test_what_cannot_be_drawn_is_reported_without_a_picture(tmp_path: Path) -> None:
+    def double_backward(dout, cache):
+        raise ZeroDivisionError("oh")
+
+    report = check(double_forward, double_backward, course=make_course(tmp_path))
+    assert report.record.status == "failed"
+    assert report.maps == ()
 
 
 def test_functions_of_no_lesson_are_answered_with_advice(tmp_path: Path) -> None:
