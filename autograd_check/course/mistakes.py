@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
@@ -34,6 +35,17 @@ def functions_of(source: str, filename: str, names: tuple[str, ...]) -> dict[str
 
 
 def mistake_functions(lesson: Lesson, mistake: Mistake, reference: str, filename: str) -> Mapping[str, Callable[..., Any]]:
-    """The lesson's functions as someone writes them who makes this mistake."""
+    """The lesson's functions as someone writes them who makes this mistake: new ones each time, whatever the last ones kept."""
     functions = functions_of(edited_source(reference, mistake, filename), filename, lesson.functions)
-    return {**functions, **mistake.functions}
+    return {**functions, **{name: _renewed(function) for name, function in mistake.functions.items()}}
+
+
+def _renewed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with its default arguments as they are now: a list there would remember every call."""
+    if not isinstance(function, FunctionType):
+        return function
+    new = FunctionType(
+        function.__code__, function.__globals__, function.__name__, deepcopy(function.__defaults__), function.__closure__
+    )
+    new.__kwdefaults__ = deepcopy(function.__kwdefaults__)
+    return new

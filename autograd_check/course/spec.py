@@ -34,11 +34,13 @@ from autograd_check.verify.finding import Mismatch
 class Convention:
     """A definition where textbooks differ, or a quality apart from rightness. `cause` is of the vocabulary of diagnoses.
 
-    `says` completes "dx is right; ...": one sentence that tells the student what the course expects, and why.
+    `says` completes "dx is right; ...": one sentence that tells the student what the course expects, and why. A difference
+    of more than `reach`, relative to the worst entry, is no other convention but an error.
     """
 
     cause: str
     says: str
+    reach: float = float("inf")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,16 @@ class Fingerprint:
 
 
 def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]) -> Diagnosis | None:
-    """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one."""
-    alike = [known for known in fingerprints if all(_equals(piece, known, piece.subject) for piece in evidence)]
+    """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one.
+
+    A mistake that would spoil what is right here is not the one that was made.
+    """
+    alike = [
+        known
+        for known in fingerprints
+        if all(_equals(piece, known) and not _spoils_more(piece, known) for piece in evidence)
+        and any(not _harmless(piece, known) for piece in evidence)
+    ]
     if not alike:
         return None
     best = next((known for known in alike if all(_equals_all(piece, known) for piece in evidence)), alike[0])
@@ -32,9 +40,26 @@ def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Finge
     return Diagnosis(best.cause, says, {"mistake": best.name, "probes": len(evidence)})
 
 
-def _equals(piece: Evidence, fingerprint: Fingerprint, subject: str) -> bool:
-    mine = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(subject)
-    return isinstance(mine, Tensor) and close(piece.got, mine) and not close(mine, piece.expected)
+def _equals(piece: Evidence, fingerprint: Fingerprint) -> bool:
+    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
+    return isinstance(theirs, Tensor) and close(piece.got, theirs)
+
+
+def _harmless(piece: Evidence, fingerprint: Fingerprint) -> bool:
+    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
+    return isinstance(theirs, Tensor) and close(theirs, piece.expected)
+
+
+def _spoils_more(piece: Evidence, fingerprint: Fingerprint) -> bool:
+    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout)
+    right = {**piece.vjp(piece.dout), "out": piece.out}
+    for subject, mine in piece.got_all.items():
+        expected, other = right.get(subject), theirs.get(subject)
+        if not isinstance(expected, Tensor) or not isinstance(other, Tensor) or subject == piece.subject:
+            continue
+        if isinstance(mine, Tensor) and close(mine, expected) and not close(other, expected):
+            return True
+    return False
 
 
 def _equals_all(piece: Evidence, fingerprint: Fingerprint) -> bool:

@@ -32,6 +32,12 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     bad = wrong_entries(piece)
     total, wrong = bad.numel(), int(bad.sum())
     where = _lines(bad)
+    if not wrong:
+        off = float((piece.got - piece.expected).abs().max() / piece.expected.abs().max())
+        says = (
+            f"{piece.subject} is off by {off:.1g} of its largest entry: a small number too much in the formula, or lost digits."
+        )
+        return Diagnosis("unknown", says, {"wrong": 0, "total": total})
     share = "every entry" if wrong == total else f"{wrong} of {total} entries"
     says = f"{piece.subject} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
     if not piece.forward_right:

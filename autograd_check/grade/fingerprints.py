@@ -14,6 +14,7 @@ from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.executor import InProcess
 from autograd_check.run.stateful import bind_state
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
 
@@ -52,7 +53,12 @@ class LessonFingerprints(Sequence[Fingerprint]):
 def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
     functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
     if isinstance(task, UpdateRule):
-        return Fingerprint(known.name, known.cause, lambda primals, hyper, _: _steps(task, functions, primals, hyper))
+        once = Shared()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
+
+        def steps(primals: Mapping[str, Any], hyper: Mapping[str, Any], _: Any) -> Mapping[str, Any]:
+            return once.once("run", [primals], lambda: _steps(task, functions, primals, hyper))
+
+        return Fingerprint(known.name, known.cause, steps)
     forward, backward = functions.get(task.forward), functions.get(task.backward)
 
     def gradients(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:

@@ -99,11 +99,12 @@ class Session:
     def _imported(self, source: str, name: str) -> list[str]:
         """Earlier lessons that a file imports, and those that their references import, the earliest first."""
         order = [entry.name for entry in self.course.outline.lessons]
+        earlier = order[: order.index(name)]
         found: set[str] = set()
         waiting = [source]
         while waiting:
             for other in imported_names(waiting.pop()):
-                if other in order and other != name and other not in found:
+                if other in earlier and other not in found:
                     found.add(other)
                     waiting.append(self.course.lesson(other).reference_source())
         return sorted(found, key=order.index)

@@ -18,8 +18,8 @@ from autograd_check.verify.finding import Mismatch
 from autograd_check.verify.tree import is_tensor
 from autograd_check.verify.values import mismatch_text
 
-SHAPES = ((3, 4), (5,), ())
-"""Shapes of the parameters of a run: a matrix, a vector and a single number."""
+SHAPES = ((3, 4), (5,), (), (3, 4))
+"""Shapes of the parameters of a run: a matrix, a vector, a single number, and a matrix like the first: it has its own state."""
 
 Params = Sequence[Tensor]
 

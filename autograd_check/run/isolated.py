@@ -75,10 +75,21 @@ class Isolated:
         """See `Candidate.call`."""
         return self._ask("call", function=function, args=list(args), kwargs=dict(kwargs or {}))
 
-    def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        between: Point | None = None,
+    ) -> Outcome:
         """See `Candidate.vjp`."""
         started = time.monotonic()
-        outcome = self._ask("vjp", forward=forward, backward=backward, point=point, douts=list(douts), share_cache=share_cache)
+        outcome = self._ask(
+            "vjp", forward=forward, backward=backward, point=point, douts=list(douts), share_cache=share_cache, between=between
+        )
         runs = 1 if share_cache else max(len(douts), 1)
         self._pace[forward] = (time.monotonic() - started) / runs
         return outcome

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,8 +46,8 @@ def evaluate(code: Code) -> Any:
 def plain(value: Any) -> Any:
     """A snapshot of a returned value: tensors detached and copied, containers rebuilt, everything else `Opaque`.
 
-    Subclasses of int, float and str (numpy's scalars among them) are `Opaque`, so that a value looks the same whether it
-    crossed a process boundary or not.
+    Numpy's scalars become python's; other subclasses of int, float and str are `Opaque`, so that a value looks the same
+    whether it crossed a process boundary or not.
 
     Raises:
         TooMuch: more than 20,000 values.
@@ -59,6 +60,8 @@ def _plain(value: Any, depth: int, budget: Iterator[int]) -> Any:
         raise TooMuch(f"it returned more than {MAX_VALUES} values")
     if isinstance(value, Tensor):
         return _plain_tensor(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     kind = type(value)
     if value is None or kind in (bool, float, complex):
         return value

@@ -7,7 +7,7 @@ on the student's side of the boundary, and so is advice for the student, never a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,7 @@ class Session:
         douts: Sequence[Any],
         *,
         share_cache: bool = False,
+        between: Point | None = None,
         partial: Callable[[Any], None] | None = None,
     ) -> Outcome:
         """See `Candidate.vjp`. `partial` is told the forward's output before the first backward runs."""
@@ -110,6 +111,9 @@ class Session:
             request.value = (plain(out), [])
             if partial is not None:
                 partial(request.value[0])
+            if between is not None:
+                with suppress(Exception):  # only what it leaves behind matters
+                    self._forward(Request(), forward, between)
             for number, dout in enumerate(douts):
                 if number and not share_cache:
                     primals, _, cache = self._forward(request, forward, point)

@@ -107,11 +107,21 @@ class PairCandidate(Protocol):
         """What came of running the file itself."""
         ...
 
-    def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        between: Point | None = None,
+    ) -> Outcome:
         """Run the forward, then the backward for every cotangent; the value is `(out, [grads, ...])`.
 
-        Each backward gets a cache of its own from a forward of its own, unless `share_cache`. A failure of the backward
-        still carries `value=(out, [])`.
+        Each backward gets a cache of its own from a forward of its own, unless `share_cache`. With `between` another forward
+        runs there before the first backward, whatever comes of it. A failure of the backward still carries
+        `value=(out, [])`.
         """
         ...
 

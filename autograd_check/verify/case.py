@@ -30,11 +30,15 @@ class PairNames:
 
 @dataclass(frozen=True)
 class Case:
-    """A point, its name on screen, and (for a convention) the cause and sentence that a difference here stands for."""
+    """A point, its name on screen, and (for a convention) the cause and sentence that a difference here stands for.
+
+    A difference of more than `reach`, relative to the worst entry, is no convention any more.
+    """
 
     name: str
     point: Point
     convention: tuple[str, str] | None = None
+    reach: float = float("inf")
 
     def as_float32(self) -> Case:
         """The same case with every float64 tensor in float32."""

@@ -20,6 +20,7 @@ from autograd_check.verify.contract import (
     check_forward_repeatable,
     check_linear,
     check_out_form,
+    check_own_cache,
     check_repeatable,
     check_unchanged,
     failure_finding,
@@ -178,8 +179,8 @@ def _explained(
     for subject, found in wrong.items():
         pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
         cause = explain([piece for piece in pieces if piece is not None])
-        vague = cause is None or cause.cause == "unknown"
-        causes[subject] = nonlinear[subject] if vague and subject in nonlinear else cause
+        certain = cause is not None and (cause.cause == "ignores_upstream" or "mistake" in cause.evidence)
+        causes[subject] = nonlinear[subject] if subject in nonlinear and not certain else cause
     for subject in wrong:
         if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
             parts_of = (causes[part] for part in wrong if root_subject(part) == subject and causes[part] is not None)
@@ -208,7 +209,16 @@ def _conventions(
 ) -> list[Finding]:
     """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
     findings: list[Finding] = []
-    reused = candidate.vjp(names.forward, names.backward, first.case.point, [first.douts[0], first.douts[0]], share_cache=True)
+    others = [case.point for case in cases if case.convention is None and case.point is not first.case.point]
+    reused = candidate.vjp(
+        names.forward,
+        names.backward,
+        first.case.point,
+        [first.douts[0], first.douts[3], first.douts[0]],  # the zero in between wipes out a cache that is written into
+        share_cache=True,
+        between=others[0] if others else None,
+    )
+    findings += check_own_cache(reused, first, names)
     findings += check_cache_reusable(reused, names, first.case.name)
     if names.oracle is not None:
         narrow = shared.once("float32", [first.case.point], first.case.as_float32)

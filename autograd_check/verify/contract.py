@@ -19,7 +19,7 @@ from autograd_check.verify.compare import compare
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.scale import largest, natural_size
 from autograd_check.verify.tree import is_tensor, leaves, same_structure
-from autograd_check.verify.trial import ALPHA, BETA, Gradient, Trial, parts
+from autograd_check.verify.trial import ALPHA, BETA, Gradient, Trial, parts, unpack
 
 LINEARITY = 2e-5
 """What counts as linear, relative to the largest entry: float32 temporaries pass, a forgotten dout does not."""
@@ -221,12 +221,15 @@ def check_forward_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding
 
 
 def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iterator[Finding]:
-    """A second backward with the same cache gives what the first one gave: `outcome` is of two calls that shared it."""
+    """A later backward with the same cache gives what the first one gave: `outcome` is of calls that shared it.
+
+    The first and the last of them were given the same cotangent.
+    """
     text = ""
-    if outcome.value is not None and outcome.failure is not None and len(outcome.value[1]) == 1:
+    if outcome.value is not None and outcome.failure is not None and outcome.value[1]:
         text = f"a second {names.backward} with the same cache raised {outcome.failure.exception}: {outcome.failure.says}"
     elif outcome.ok and outcome.value is not None:
-        first, second = (leaves(answer) for answer in outcome.value[1])
+        first, second = (leaves(outcome.value[1][place]) for place in (0, -1))
         if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in zip(first, second, strict=False)):
             text = f"a second {names.backward} with the same cache gives another result: the backward changes its cache"
     if text:
@@ -240,6 +243,35 @@ def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iter
             None,
             Diagnosis("stale_state", text),
         )
+
+
+def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """The backward finds what it needs in its cache, also where the forward ran on other data since.
+
+    `outcome` is of such a call, for the cotangent of the trial's first answer. Code that differs from run to run is left out.
+    """
+    if len(trial.unpacked) < 5 or outcome.value is None:
+        return
+    answered = unpack(outcome.value[1][0], names.wrt) if outcome.value[1] else None
+    for subject, gradient in trial.unpacked[0].items():
+        again = answered[subject].value if answered is not None else None
+        if answered is None and outcome.failure is None:
+            return
+        if not _alike(gradient.value, trial.unpacked[4][subject].value) or _alike(gradient.value, again):
+            continue
+        text = (
+            f"{subject} is another one as soon as {names.forward} runs on other data before {names.backward}: what the backward "
+            "needs must be in the cache, and not in a variable outside of it"
+        )
+        diagnosis = Diagnosis("stale_state", text)
+        yield Finding("own cache", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    pairs = list(zip(leaves(one), leaves(other), strict=False))
+    return len(leaves(one)) == len(leaves(other)) and all(
+        _same_bits(a, b) if is_tensor(a) and is_tensor(b) else is_tensor(a) == is_tensor(b) for a, b in pairs
+    )
 
 
 def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ compared afterwards; a forward that was seen to leave them alone is then swept o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -51,7 +52,16 @@ class Direct:
         """There is nothing to load."""
         return Outcome()
 
-    def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        between: Point | None = None,
+    ) -> Outcome:
         """See `PairCandidate.vjp`."""
         changed: dict[str, None] = {}
         aliases: dict[str, None] = {}
@@ -68,6 +78,9 @@ class Direct:
                     if out is None:
                         out = copied(value)
                         self._last = Known(point, out, perf_counter() - start)
+                if number == 0 and between is not None:
+                    with suppress(Exception):  # only what it leaves behind matters
+                        self._run(tuple(map(copied, between.primals.values())), between.hyper)
                 if dout is not None:
                     cotangent = copied(dout)
                     answers.append(self._backward(cotangent, cache))

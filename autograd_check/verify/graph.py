@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -22,14 +22,14 @@ from autograd_check.verify.tree import leaves
 
 @dataclass
 class Run:
-    """One taped forward: the point, the copies it was given, its output and graph, and what one cotangent gave there twice."""
+    """One taped forward: the point, the copies it was given, its output and graph, and each cotangent with what it gave."""
 
     point: Point
     primals: dict[str, Any]
     out: Any
     cache: Any
     seconds: float
-    repeated: tuple[Any, Any, Any] | None = None
+    asked: list[tuple[Any, Any]] = field(default_factory=list)
 
 
 class Graph:
@@ -66,25 +66,38 @@ class Graph:
         """There is nothing to load."""
         return Outcome()
 
-    def vjp(self, forward: str, backward: str, point: Point, douts: Sequence[Any], *, share_cache: bool = False) -> Outcome:
-        """See `PairCandidate.vjp`. Where the first cotangent is repeated, `out` is that of a second run."""
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        between: Point | None = None,
+    ) -> Outcome:
+        """See `PairCandidate.vjp`. Where the first cotangent is repeated, `out` is that of a second run.
+
+        A graph belongs to its own forward, so nothing that runs in between (`between`) could change it.
+        """
         changed: dict[str, None] = {}
         answers: list[Any] = []
         run = self._last if self._last is not None and self._last.point is point else None
         try:
             if run is None:
                 run = self._run(point)
-            if share_cache and run.repeated is not None and run.repeated[0] is douts[0]:
-                return Outcome((copied(run.out), list(run.repeated[1:])))
+            known = _recalled(run.asked, douts) if share_cache else None
+            if known is not None:
+                return Outcome((copied(run.out), known))
             for dout in douts:
                 cotangent = copied(dout)
                 answers.append(self._wrapped.backward(cotangent, run.cache))
+                run.asked.append((dout, answers[-1]))
                 changed |= dict.fromkeys(changes("dout", dout, cotangent))
             for name, value in point.primals.items():
                 changed |= dict.fromkeys(changes(name, value, run.primals[name]))
             again = run.out
             if len(douts) > 1 and douts[0] is douts[-1]:
-                run.repeated = (douts[0], answers[0], answers[-1])
                 again = self._forward(point)[1]
         except Exception as error:  # the code under test may raise anything
             return Outcome(None if run is None else (copied(run.out), answers), failure_of(error), tuple(changed))
@@ -142,3 +155,15 @@ class Graph:
         self._rewind()
         given = primals if self._tidy else tuple(v.clone() if isinstance(v, Tensor) else v for v in primals)
         return self._body(*given) if self._body is not None else None
+
+
+def _recalled(asked: Sequence[tuple[Any, Any]], douts: Sequence[Any]) -> list[Any] | None:
+    """What these cotangents gave: the first answer for the first occurrence of one, and so on; None where one is missing."""
+    left = list(asked)
+    found = []
+    for dout in douts:
+        place = next((k for k, (other, _) in enumerate(left) if other is dout), None)
+        if place is None:
+            return None
+        found.append(left.pop(place)[1])
+    return found

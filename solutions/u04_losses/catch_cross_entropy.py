@@ -81,7 +81,7 @@ def forward(scores, y):
 def backward(dout, cache):
     probabilities, targets = cache
     rows = [[p - (c == right) for c, p in enumerate(row)] for row, right in zip(probabilities, targets)]
-    return torch.tensor(rows, dtype=dout.dtype) / len(targets) * dout
+    return torch.tensor(rows, dtype=torch.float64) / len(targets) * dout
 """
 
 CLOSURE = """
@@ -110,7 +110,7 @@ def forward(scores, y):
 
 
 def backward(dout, saved):
-    each = dout / saved.y.numel()
+    each = dout.to(saved.against.dtype) / saved.y.numel()
     dscores = torch.exp(saved.against - saved.surprise) * each
     return dscores.scatter_add(1, saved.y[:, None], -each.expand(len(saved.y), 1))
 """

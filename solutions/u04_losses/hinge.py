@@ -141,12 +141,18 @@ LESSON = Lesson(
                 probe("two classes", scores=normal(5, 2), y=integers(5, high=2)),
                 probe("one class in every row, two absent", scores=normal(7, 3), y=literal([2] * 7, torch.int64)),
                 probe("the last class absent", scores=normal(4, 5), y=literal([0, 3, 0, 2], torch.int64)),
+                probe("as many rows as classes", scores=normal(4, 4), y=integers(4, high=4)),
                 probe("non-contiguous", scores=transposed(normal(5, 3)), y=integers(3, high=5)),
                 probe("every margin kept", scores=literal([[5.0, 1.0, 2.0], [0.0, -3.0, 4.0]]), y=literal([0, 2], torch.int64)),
                 probe(
                     "every margin broken",
                     scores=literal([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]),
                     y=literal([0, 3], torch.int64),
+                ),
+                probe(
+                    "margins of 1/2048",
+                    scores=literal([[1.0, 2.0**-11, 4.0], [0.5, -3.0, 1.5 - 2.0**-11]]),
+                    y=literal([0, 2], torch.int64),
                 ),
                 probe(
                     "scores of 1000",

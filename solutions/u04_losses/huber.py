@@ -147,12 +147,13 @@ LESSON = Lesson(
                 probe("batch of one", hyper={"delta": 0.8}, p=normal(1, 7, scale=2), y=normal(1, 7)),
                 probe("one axis", hyper={"delta": 1.3}, p=normal(9, scale=2), y=normal(9)),
                 probe("three axes", hyper={"delta": 0.6}, p=normal(2, 3, 4), y=normal(2, 3, 4)),
+                probe("as many rows as outputs", p=normal(4, 4, scale=2), y=normal(4, 4)),
                 probe("non-contiguous", hyper={"delta": 0.9}, p=transposed(normal(3, 5, scale=2)), y=normal(5, 3)),
                 probe(
                     "exactly at the joint",
                     hyper={"delta": 0.5},
-                    p=literal([[1.5, -0.5, 0.0], [1.0, 0.25, -2.0]]),
-                    y=literal([[1.0, 0.0, 0.0], [1.0, -0.25, -1.5]]),
+                    p=literal([[1.5, -0.5, 0.0, 0.25], [1.0, 0.25, -2.0, 3.0]]),
+                    y=literal([[1.0, 0.0, 0.0, 0.0], [1.0, -0.25, -1.5, -1.0]]),
                 ),
             ),
             refuses=(

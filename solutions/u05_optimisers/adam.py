@@ -59,6 +59,13 @@ def _shared_count(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8, count
     return param - lr * m_hat / (v_hat.sqrt() + eps), (m, v)
 
 
+def _uncorrected(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
+    m, v = state or (torch.zeros_like(grad), torch.zeros_like(grad))
+    b1, b2 = betas
+    m, v = b1 * m + (1 - b1) * grad, b2 * v + (1 - b2) * grad**2
+    return param - lr * m / (v.sqrt() + eps), (m, v)
+
+
 def _in_place(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
     m, v, t = state or (torch.zeros_like(grad), torch.zeros_like(grad), 0)
     b1, b2 = betas
@@ -132,6 +139,7 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("no bias correction", "missing_term", adam_step=_uncorrected),
         mistake("no bias correction of m", "missing_term", "m / (1 - b1**t)", "m"),
         mistake("no bias correction of v", "missing_term", "v / (1 - b2**t)", "v"),
         mistake("steps counted from 0", "not_finite", "(1 - b1**t)", "(1 - b1 ** (t - 1))"),

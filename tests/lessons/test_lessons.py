@@ -71,8 +71,8 @@ def graded(lesson: CourseLesson, functions: object, seed: int = 0) -> list[Findi
 
 def test_the_mistake_fails_with_its_cause(name: str, mistake: Mistake) -> None:
     lesson = lesson_named(name)
-    functions = dict(mistake_functions(lesson.spec, mistake, lesson.reference_source(), str(lesson.solution)))
-    for seed in (0, 1):
+    for seed in (0, 1):  # as in a new process each time: a mistake may keep something from call to call
+        functions = dict(mistake_functions(lesson.spec, mistake, lesson.reference_source(), str(lesson.solution)))
         findings = graded(lesson, functions, seed)
         failed = [finding for finding in findings if finding.status is Status.FAILED]
         assert failed, "the mistake passes"

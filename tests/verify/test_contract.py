@@ -345,3 +345,54 @@ def test_every_finding_about_a_gradient_that_is_right_to_float32_passes() -> Non
     about = [finding for finding in findings if finding.subject in ("dx", "dw")]
     assert {finding.status for finding in about} == {Status.PASSED}
     assert ("keeps float64", "scale_backward") in failed(findings)
+
+
+def test_what_is_kept_outside_the_cache_is_a_wrong_gradient() -> None:
+    kept: dict[str, Any] = {}
+
+    def remembers(x: Tensor, w: Tensor) -> tuple[Any, Any]:
+        kept["cache"] = (x, w)
+        return x * w, None
+
+    found = failed(check(forward=remembers, backward=lambda dout, cache: backward(dout, kept["cache"])))
+    assert set(found) == {("own cache", "dx"), ("own cache", "dw")}
+    assert cause(found["own cache", "dx"]) == "stale_state"
+    assert found["own cache", "dx"].kind is Kind.GRADIENT
+    assert "as soon as scale_forward runs on other data before scale_backward" in found["own cache", "dx"].message
+
+
+@pytest.mark.parametrize("cache", ["closure", "object"])
+def test_any_cache_that_belongs_to_its_forward_is_its_own(cache: str) -> None:
+    class Saved:
+        def __init__(self, x: Tensor, w: Tensor) -> None:
+            self.x, self.w = x, w
+
+    def saves(x: Tensor, w: Tensor) -> tuple[Any, Any]:
+        return x * w, (Saved(x, w) if cache == "object" else lambda dout: backward(dout, (x, w)))
+
+    def uses(dout: Tensor, saved: Any) -> Any:
+        return backward(dout, (saved.x, saved.w)) if cache == "object" else saved(dout)
+
+    assert failed(check(forward=saves, backward=uses)) == {}
+
+
+def test_a_cache_that_is_written_into_is_a_convention() -> None:
+    """The same cotangent twice would hide it: a sign stays the sign that it is."""
+
+    def writes(dout: Tensor, cache: Any) -> Any:
+        x, w, sign = cache
+        dx, dw = dout * w, (dout * x.abs() * sign.sign()).sum(0)
+        sign.mul_(dout.abs())
+        return dx, dw
+
+    found = failed(check(forward=lambda x, w: (x * w, (x, w, x.sign())), backward=writes))
+    assert set(found) == {("cache reusable", "scale_backward")}
+    assert "the backward changes its cache" in found["cache reusable", "scale_backward"].message
+
+
+def test_a_gradient_that_is_not_linear_in_dout_is_called_so() -> None:
+    def squares(dout: Tensor, cache: Any) -> Any:
+        return backward(dout.abs(), cache)
+
+    found = failed(check(backward=squares))
+    assert cause(found["autograd", "dx"]) == "nonlinear_in_upstream"

@@ -98,4 +98,5 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
 
 def _case(probe: Probe, seed: int) -> Case:
     convention = (probe.convention.cause, probe.convention.says) if probe.convention else None
-    return Case(probe.name, draw(probe, seed), convention)
+    reach = probe.convention.reach if probe.convention else float("inf")
+    return Case(probe.name, draw(probe, seed), convention, reach)

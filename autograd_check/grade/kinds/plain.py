@@ -14,7 +14,7 @@ from autograd_check.verify.compare import compare
 from autograd_check.verify.contract import plain_number, shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors, named_leaves, same_structure
-from autograd_check.verify.values import mismatch_text, rounds_to_single
+from autograd_check.verify.values import mismatch_text, rounds_to_single, within_reach
 
 
 @check_task.register
@@ -39,7 +39,11 @@ def check(task: Plain, context: Context) -> list[Finding]:
             found = replace(
                 found, status=Status.PASSED, message="matches the definition to float32", mismatch=None, diagnosis=None
             )
-        if probe.convention is not None and found.status is Status.FAILED:
+        if (
+            probe.convention is not None
+            and found.status is Status.FAILED
+            and within_reach(found.mismatch, probe.convention.reach)
+        ):
             found = Finding(
                 probe.convention.cause,
                 task.name,
@@ -66,7 +70,10 @@ def _right_to_float32(got: Any, expected: Any, task: Plain) -> bool:
 
 
 def _single(function: str, probe: str) -> Finding:
-    text = f"{function} is right to float32 only: look for .float(), float32 or torch.tensor(...) without a dtype"
+    text = (
+        f"{function} is right to float32 only: look for .float(), float32 or torch.tensor(...) without a dtype, or for a small "
+        "constant that the definition does not have"
+    )
     diagnosis = Diagnosis("wrong_dtype", text)
     return Finding("keeps float64", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
 
@@ -82,7 +89,8 @@ def compare_value(
         return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
     for (path, mine), (_, right) in zip(named_leaves(got, subject), named_leaves(expected, subject), strict=True):
         if not is_tensor(mine) and not plain_number(mine):
-            text = f"{function} returned {type_text(mine)} as {path}, expected {type_text(right)}"
+            wanted = "a number" if is_tensor(right) and not right.dim() else type_text(right)
+            text = f"{function} returned {type_text(mine)} as {path}, expected {wanted}"
             return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_type", text))
         a, r = float64(mine), float64(right)
         if a.shape != r.shape:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from autograd_check.course.spec import Properties, Property, Unanswered
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, unusable
-from autograd_check.verify.candidate import Failure
+from autograd_check.grade.kinds.base import check_task, unchanged, unusable
+from autograd_check.verify.candidate import Candidate, Failure, Outcome
 from autograd_check.verify.contract import failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 
@@ -17,6 +20,7 @@ def check(task: Properties, context: Context) -> list[Finding]:
     bad = unusable(context.candidate, task.functions)
     if bad:
         return bad
+    watched = _Watched(context.candidate)
     for claim in task.properties:
         # a convention that is broken says nothing about what follows it
         blocking = [f for f in findings if f.status.severity >= Status.TODO.severity and f.kind is not Kind.CONVENTION]
@@ -26,8 +30,25 @@ def check(task: Properties, context: Context) -> list[Finding]:
             text = f"not checked: {blocking[0].check} does not hold"
             findings.append(Finding(claim.check, claim.subject, "", Status.SKIPPED, text, _kind(claim)))
             continue
-        findings.append(_judge(claim, context, task.functions))
-    return findings
+        findings.append(_judge(claim, watched, context.seed, task.functions))
+    return findings + watched.findings[:1]
+
+
+class _Watched:
+    """The candidate of the claims; notes a call that changed its arguments, which no claim looks at."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate = candidate
+        self.findings: list[Finding] = []
+
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
+        """See `Candidate.call`."""
+        outcome = self._candidate.call(function, args, kwargs)
+        self.findings += unchanged(function, outcome, "")
+        return outcome
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._candidate, name)
 
 
 def _kind(claim: Property) -> Kind:
@@ -36,9 +57,9 @@ def _kind(claim: Property) -> Kind:
     return Kind.GRADIENT if claim.subject.startswith("d") else Kind.VALUE
 
 
-def _judge(claim: Property, context: Context, functions: tuple[str, ...]) -> Finding:
+def _judge(claim: Property, candidate: Any, seed: int, functions: tuple[str, ...]) -> Finding:
     try:
-        answer = claim.test(context.candidate, context.seed)
+        answer = claim.test(candidate, seed)
     except Unanswered as unanswered:
         failure = unanswered.args[0] if unanswered.args else None
         if not isinstance(failure, Failure):

@@ -47,7 +47,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
             break
     partings = [parting(one, task.tolerance) for one in runs]
     whole = not any(map(_stopped, runs)) and all(part is None or part.mismatch is not None for part in partings)
-    rounded = any(partings) and whole and _right_to_float32(runs)
+    rounded = any(partings) and whole and _right_to_float32([one for one, part in zip(runs, partings, strict=True) if part])
     if rounded:
         partings = [None] * len(runs)
     known = _known([one for one, parted in zip(runs, partings, strict=True) if parted is not None], context)
@@ -93,21 +93,23 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
         says = f"{right} right, so look at what the state carries from step to step."
     diagnosis = Diagnosis("forward_wrong" if step == 1 else "stale_state", says, {"step": step})
     if relation is not None and relation.cause != "forward_wrong":
-        said = relation.says.replace("Every entry of out", "The update of every entry")
+        said = relation.says.replace("Every entry of out", "The update of every entry").replace(
+            "out is zero", "The update is zero"
+        )
         diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence})
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
 
 
 def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
-    """The lesson's own mistake that yields exactly these numbers over a whole run, if there is one."""
+    """The lesson's own mistake that yields exactly these numbers in every run that leaves torch's, if there is one."""
+    pieces = []
     for one in runs:
         got, expected = flat(one.own), flat(one.twin)
         primals = {"starts": list(one.starts), "gradients": [list(grads) for grads in one.gradients]}
-        if got.shape == expected.shape:
-            found = match_fingerprint([_evidence(one, got, expected, primals)], context.fingerprints)
-            if found is not None:
-                return found
-    return None
+        if got.shape != expected.shape:
+            return None
+        pieces.append(_evidence(one, got, expected, primals))
+    return match_fingerprint(pieces, context.fingerprints) if pieces else None
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
@@ -135,7 +137,7 @@ def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any
 
 
 def _right_to_float32(runs: Sequence[Run]) -> bool:
-    """Whether all that is wrong is float32 somewhere inside: in every run a little, and updates as often too large as too small."""
+    """Whether all that is wrong in these runs is float32 somewhere inside: a little, and updates as often too large as too small."""
     outward = [_outward(one) for one in runs]
     found = [shares for shares in outward if shares is not None]
     every = torch.cat(found) if len(found) == len(runs) else torch.empty(0)

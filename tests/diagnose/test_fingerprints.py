@@ -1,0 +1,48 @@
+"""A known mistake is named where it explains everything that is wrong, and nothing that is right."""
+
+from __future__ import annotations
+
+import torch
+
+from autograd_check.diagnose.closeness import factor
+from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
+from autograd_check.verify.evidence import Evidence
+
+X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def piece(got, got_out=X, scale: float = 1.0) -> Evidence:
+    return Evidence("dx", got, X * scale, {"x": X}, {}, X, X, lambda _: {"dx": X * scale}, {"dx": got, "out": got_out})
+
+
+def known(name: str, dx, out=X) -> Fingerprint:
+    return Fingerprint(name, "sign", lambda primals, hyper, dout: {"dx": dx, "out": out})
+
+
+def test_a_mistake_in_both_passes_is_not_made_where_one_is_right() -> None:
+    both = known("in both passes", 2 * X, 2 * X)
+    assert match_fingerprint([piece(2 * X)], [both]) is None
+    found = match_fingerprint([piece(2 * X, got_out=2 * X)], [both])
+    assert found is not None
+    assert found.evidence["mistake"] == "in both passes"
+
+
+def test_a_mistake_explains_every_piece() -> None:
+    one = known("twice", 2 * X)
+    assert match_fingerprint([piece(2 * X), piece(3 * X)], [one]) is None
+    assert match_fingerprint([piece(2 * X), piece(2 * X)], [one]) is not None
+
+
+def test_a_mistake_may_make_no_difference_on_one_piece_but_must_on_another() -> None:
+    one = known("twice", 2 * X)
+    harmless = piece(2 * X * (1 + 1e-9), scale=2.0)
+    assert match_fingerprint([piece(2 * X), harmless], [one]) is not None
+    assert match_fingerprint([harmless], [one]) is None
+
+
+def test_a_factor_explains_the_difference() -> None:
+    assert factor(1.0000001 * X, X) is not None
+    spoilt = X.clone()
+    spoilt[0] *= 1 + 1e-9
+    assert factor(spoilt, X) is None
+    assert factor(X, X) == 1.0
