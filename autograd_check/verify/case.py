@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
 
 
@@ -46,8 +46,15 @@ class Case:
         def convert(tensor: Tensor) -> Tensor:
             return tensor.float() if tensor.dtype is torch.float64 else tensor
 
-        primals = {name: map_tensors(convert, value) for name, value in self.point.primals.items()}
-        return replace(self, name=f"{self.name}, float32", point=Point(primals, self.point.hyper))
+        def narrowed(point: Point) -> Point:
+            return Point({name: narrow(value) for name, value in point.primals.items()}, point.hyper)
+
+        def narrow(value: Any) -> Any:
+            if isinstance(value, StateAfter):
+                return StateAfter(tuple(map(narrowed, value.calls)))
+            return map_tensors(convert, value)
+
+        return replace(self, name=f"{self.name}, float32", point=narrowed(self.point))
 
 
 def draw_cotangent(out: Any, generator: Generator) -> Any:

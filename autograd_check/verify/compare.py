@@ -29,6 +29,7 @@ def compare(got: Tensor, expected: Tensor, tolerance: Tensor | float) -> Mismatc
         raise ValueError(f"compare needs one shape, got {tuple(got.shape)} and {tuple(expected.shape)}")
     if got.numel() == 0:
         return None
+    got = got.to(expected.dtype) if got.dtype is torch.bool else got  # torch does not subtract a bool
     same = (got == expected) | (torch.isnan(got) & torch.isnan(expected))
     error = (got - expected).abs()
     right = same | (error <= tolerance)

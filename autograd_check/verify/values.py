@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,9 @@ NEGLIGIBLE = 1e-11
 
 SIX_DIGITS = 1e-6
 """How far an entry may be off, relative to itself, where the error is negligible beside the largest entry."""
+
+OVERFLOWS = ("unstable", "not_finite", "mask_missing")
+"""Conventions about values so large or small that a formula may overflow on them."""
 
 
 def _differs(got: Tensor, want: Tensor, spread: Any) -> Mismatch | None:
@@ -244,7 +248,12 @@ def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()
         if not bad:
             yield Finding(cause, function, trial.case.name, Status.PASSED, "keeps the convention", Kind.CONVENTION)
             continue
-        beyond = [finding for _, finding in bad if not within_reach(finding.mismatch, trial.case.reach)]
+        beyond = [
+            finding
+            for _, finding in bad
+            if not within_reach(finding.mismatch, trial.case.reach, cause)
+            or (finding.check == "finite" and cause not in OVERFLOWS)
+        ]
         if beyond:
             yield beyond[0]
             continue
@@ -262,9 +271,15 @@ def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()
         )
 
 
-def within_reach(mismatch: Mismatch | None, reach: float) -> bool:
-    """Whether a difference can be another convention; what has no numbers (another shape) always can."""
-    return mismatch is None or mismatch.relative_error <= reach
+def within_reach(mismatch: Mismatch | None, reach: float, cause: str) -> bool:
+    """Whether a difference can be another convention; what has no numbers (another shape) always can.
+
+    Nan and infinity are no convention, except where `cause` is that of numbers which overflow.
+    """
+    if mismatch is None:
+        return True
+    overflows = cmath.isfinite(mismatch.expected) and not cmath.isfinite(mismatch.got)
+    return mismatch.relative_error <= reach and not (overflows and cause not in OVERFLOWS)
 
 
 def _comparable(trial: Trial) -> bool:

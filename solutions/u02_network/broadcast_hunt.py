@@ -85,13 +85,15 @@ def _data(seed, rows):
     return x, (score > score.quantile(0.38)).to(torch.float64)
 
 
-def _params(seed):
+def _params(seed, shift=1.0):
+    """A network whose logits are mostly of the sign of `shift`."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape, shift=0.0):
         return torch.randn(shape, generator=generator, dtype=torch.float64) * 0.7 + shift
 
-    return [(normal(i, o), normal(o, shift=1.0)) for i, o in zip(DIMS[:-1], DIMS[1:], strict=True)]
+    *hidden, (w, b) = [(normal(i, o), normal(o, shift=1.0)) for i, o in zip(DIMS[:-1], DIMS[1:], strict=True)]
+    return [*hidden, (w.abs() * shift, b.abs() * shift)]
 
 
 def _logits(x, params):
@@ -179,9 +181,9 @@ def _judge(what, got, right, planted):
 
 def loss_is_a_mean_over_rows(candidate, seed):
     """The loss is the mean over N of the cross-entropy of each row with its own target."""
-    for rows in (7, 12, 1):
+    for rows, shift in ((7, 1.0), (12, -1.0), (9, 0.2), (8, -0.1), (1, 1.0)):
         x, y = _data(seed + rows, rows)
-        params = _params(seed + rows)
+        params = _params(seed + rows, shift)
         loss, _ = _two(_answer(candidate, "loss_and_gradients", x, y, params))
         claim = _judge("loss", _number(loss), *(_loss(x, y, params, meet) for meet in (_column, _paired)))
         if not claim.holds:
@@ -223,10 +225,14 @@ def learns(candidate, seed):
     shares = []
     for s in (seed, seed + 1):
         hyper = {"dims": DIMS, "lr": 0.5, "epochs": 300, "generator": Seed(s)}
-        params, _ = _two(_answer(candidate, "fit", x, y, **hyper))
+        params, history = _two(_answer(candidate, "fit", x, y, **hyper))
         if len(_flat(params)) != 2 * (len(DIMS) - 1):
             return Claim("fit must return (params, history), with params a list of (w, b).", "wrong_shape")
         shares.append(float(_accuracy(x, y, params, _column)))
+        last = history[-1] if isinstance(history, (list, tuple)) and len(history) == 300 else None
+        told = _number(_two(last)[1]) if last is not None and _two(last)[0] is not None else None
+        if told is None or abs(float(told) - shares[-1]) > 1e-6:
+            return Claim("fit's history must hold (loss, accuracy) for each epoch, the accuracy after its step.", "forward_wrong")
     if max(shares) <= 0.9:
         says = f"After 300 epochs {max(shares):.0%} of the rows are right, and the larger class alone is 62 %."
         return Claim(says, "silent_broadcast", evidence={"accuracy": max(shares)})

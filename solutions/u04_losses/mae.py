@@ -135,7 +135,7 @@ LESSON = Lesson(
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "p.shape != y.shape", "len(p) != len(y)"),
         mistake("gradient 1 where p = y", "ties", "r.sign()", "((r >= 0) * 2 - 1)"),
-        mistake("0 / 0 where p = y", "ties", "r.sign()", "(r / r.abs())"),
+        mistake("0 / 0 where p = y", "not_finite", "r.sign()", "(r / r.abs())"),
         mistake("sign", "sign", "r = p - y", "r = y - p"),
         mistake("1/N missing", "missing_batch_mean", " / r.numel()", ""),
         mistake("divided by the rows only", "constant_factor", "r.numel()", "len(r)"),

@@ -159,6 +159,41 @@ def learns(candidate, seed):
     return Claim("the mended network learns")
 
 
+def _score(x, y, params):
+    """Loss, gradients and accuracy by torch."""
+    leaves = [p.detach().clone().requires_grad_() for p in params]
+    with torch.enable_grad():
+        z = oracle(x, *leaves[:3]) @ leaves[3] + leaves[4]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y)
+        gradients = torch.autograd.grad(loss, leaves)
+    return float(loss.detach()), gradients, float(((z > 0) == (y > 0.5)).to(x.dtype).mean())
+
+
+def goes_downhill(candidate, seed):
+    """From wherever it starts, the second epoch is a step of lr down torch's gradient, and the history tells the truth."""
+    x, y = _data(seed, 23)
+    hyper = {"hidden": 5, "lr": 0.3, "generator": Seed(seed)}
+    try:
+        before, ((_, share),) = _answer(candidate, "fit", x, y, epochs=1, **hyper)
+        after, (_, (loss, _)) = _answer(candidate, "fit", x, y, epochs=2, **hyper)
+        right_loss, gradients, right_share = _score(x, y, before)
+        wrong = [
+            name
+            for name, old, new, g in zip(("w", "gamma", "beta", "v", "c"), before, after, gradients, strict=True)
+            if float((old - 0.3 * g - new).abs().max()) > 1e-6 * (1 + float(new.abs().max()))
+        ]
+        told = abs(loss - right_loss) <= 1e-6 * (1 + right_loss) and abs(share - right_share) < 1e-6
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return Claim(
+            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.", "wrong_shape"
+        )
+    if wrong:
+        return Claim(f"An epoch of fit does not take a step of lr down the gradient: {', '.join(wrong)}.", "forward_wrong")
+    if not told:
+        return Claim("fit's history does not hold the loss before each step and the accuracy after it.", "forward_wrong")
+    return Claim("each epoch is a step down the gradient")
+
+
 def _planted_backward(dh, cache):
     x, w, gamma, centred, rstd, h = cache
     dout = dh * (h > 0)
@@ -255,6 +290,7 @@ LESSON = Lesson(
             functions=("loss_and_gradients", "fit"),
             properties=(
                 Property("whole gradient", whole_gradient, subject="dparams"),
+                Property("downhill", goes_downhill, subject="fit"),
                 Property("learns", learns, subject="fit"),
             ),
         ),

@@ -148,6 +148,57 @@ def learns(candidate, seed):
     return Claim("the mended network learns")
 
 
+def _score(x, y, params):
+    """Loss, gradients and accuracy without dropout, by torch."""
+    leaves = [p.detach().clone().requires_grad_() for pair in params for p in pair]
+    with torch.enable_grad():
+        z = oracle(x, *leaves[:2]) @ leaves[2] + leaves[3]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y)
+        gradients = torch.autograd.grad(loss, leaves)
+    return float(loss.detach()), gradients, float(((z > 0) == (y > 0.5)).to(x.dtype).mean())
+
+
+def _two_epochs(candidate, x, y, seed, p):
+    """Parameters and accuracy after the first epoch, parameters after the second, and the loss of the second."""
+    hyper = {"hidden": 6, "lr": 0.3, "p": p, "generator": Seed(seed)}
+    before, ((_, share),) = _answer(candidate, "fit", x, y, epochs=1, **hyper)
+    after, (_, (loss, _)) = _answer(candidate, "fit", x, y, epochs=2, **hyper)
+    return before, share, [q for pair in after for q in pair], loss
+
+
+def goes_downhill(candidate, seed):
+    """With p = 0 an epoch is a step of lr down torch's gradient; with p = 0.5 it is not, but the accuracy is without dropout."""
+    x, y = _data(seed, 23)
+    try:
+        before, share, after, loss = _two_epochs(candidate, x, y, seed, 0.0)
+        right_loss, gradients, right_share = _score(x, y, before)
+        wrong = [
+            name
+            for name, old, new, g in zip(
+                ("w", "b", "v", "c"), [q for pair in before for q in pair], after, gradients, strict=True
+            )
+            if float((old - 0.3 * g - new).abs().max()) > 1e-6 * (1 + float(new.abs().max()))
+        ]
+        told = abs(loss - right_loss) <= 1e-6 * (1 + right_loss) and abs(share - right_share) < 1e-6
+        noisy = [_two_epochs(candidate, x, y, seed + number, 0.5) for number in range(3)]
+        scores = [_score(x, y, before) for before, *_ in noisy]
+        told = told and all(abs(one[1] - score[2]) < 1e-6 for one, score in zip(noisy, scores, strict=True))
+        dropped = any(abs(one[3] - score[0]) > 1e-6 for one, score in zip(noisy, scores, strict=True))
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return Claim(
+            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.", "wrong_shape"
+        )
+    if wrong:
+        return Claim(f"With p = 0 an epoch of fit is no step of lr down the gradient: {', '.join(wrong)}.", "forward_wrong")
+    if not told:
+        return Claim(
+            "fit's history must hold the loss before each step, and the accuracy after it, without dropout.", "forward_wrong"
+        )
+    if not dropped:
+        return Claim("With p = 0.5 fit trains as if p were 0: dropout is for training, so there it must drop.", "mask_missing")
+    return Claim("each epoch is a step down the gradient of its thinned network")
+
+
 def _mask(like, p, generator):
     return (torch.rand(like.shape, generator=generator) >= p).to(like.dtype) / (1 - p)
 
@@ -245,6 +296,7 @@ LESSON = Lesson(
             functions=("loss_and_gradients", "fit"),
             properties=(
                 Property("without noise", gradient_without_noise, subject="dparams"),
+                Property("downhill", goes_downhill, subject="fit"),
                 Property("learns", learns, subject="fit"),
             ),
         ),

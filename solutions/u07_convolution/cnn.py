@@ -180,6 +180,7 @@ LESSON = Lesson(
                 probe("one image", x=normal(1, 1, 8, 8), params=network(1, 3, 2, 3, 4, 4)),
                 probe("3 channels, 4 × 8", x=normal(3, 3, 4, 8), params=network(3, 2, 4, 3, 2, 3)),
                 probe("1 × 1 filters", x=normal(2, 2, 4, 4), params=network(2, 3, 2, 1, 1, 3)),
+                probe("5 × 5 filters", x=normal(2, 1, 8, 8), params=network(1, 2, 2, 5, 4, 3)),
                 probe("an odd image, 9 × 10", x=normal(2, 1, 9, 10), params=network(1, 2, 2, 3, 4, 3)),
                 probe("non-contiguous", x=transposed(normal(2, 1, 8, 4)), params=network(1, 2, 3, 3, 2, 2)),
             ),

@@ -119,6 +119,7 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe("3 × 2 windows", x=normal(2, 3, 5, 4), hyper={"kernel": (3, 2), "stride": 1, "padding": 0}),
+                probe("stride and padding not given", x=normal(2, 2, 4, 5), hyper={"kernel": 2}),
                 probe("padding 1", x=normal(2, 2, 4, 5), hyper={"kernel": 3, "stride": 1, "padding": 1}),
                 probe("stride 2, padding 2", x=normal(1, 2, 6, 5), hyper={"kernel": 3, "stride": 2, "padding": 2}),
                 probe("rows left over", x=normal(2, 1, 6, 8), hyper={"kernel": 3, "stride": 2, "padding": 0}),

@@ -396,3 +396,24 @@ def test_a_gradient_that_is_not_linear_in_dout_is_called_so() -> None:
 
     found = failed(check(backward=squares))
     assert cause(found["autograd", "dx"]) == "nonlinear_in_upstream"
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.uint8, torch.complex128, torch.float16])
+def test_a_gradient_of_any_dtype_is_judged(dtype: torch.dtype) -> None:
+    found = failed(check(backward=lambda dout, cache: tuple((grad != 0).to(dtype) for grad in backward(dout, cache))))
+    assert {subject for check, subject in found if check in ("autograd", "keeps float32")} >= {"dx", "dw"}
+    assert {finding.status for finding in found.values()} == {Status.FAILED}
+
+
+def test_nan_at_a_tie_is_no_convention() -> None:
+    tie = Case("a tie", Point({"x": torch.tensor([0.0, 1.0], dtype=torch.float64)}), ("ties", "at 0 the gradient is 0."))
+    first = Case("ordinary", Point({"x": tensor(2)}))
+    names = PairNames("abs_forward", "abs_backward", ("x",), torch.abs)
+
+    def found(backward: Callable[..., Any]) -> dict[tuple[str, str], Finding]:
+        functions = {"abs_forward": lambda x: (x.abs(), x), "abs_backward": backward}
+        with InProcess.of(functions) as candidate:
+            return failed(check_pair(candidate, names, [first, tie]))
+
+    assert set(found(lambda dout, x: dout * torch.where(x >= 0, 1.0, -1.0))) == {("ties", "abs_backward")}
+    assert set(found(lambda dout, x: dout * x / x.abs())) == {("finite", "dx")}

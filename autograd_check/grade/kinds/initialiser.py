@@ -43,7 +43,7 @@ def _check_size(task: Initialiser, sizes: tuple[int, ...], context: Context) -> 
         yield failed_call(task.name, outcome, probe)
         return
     value = outcome.value
-    if not is_tensor(value) or tuple(value.shape) != sizes:
+    if not is_tensor(value) or value.is_complex() or tuple(value.shape) != sizes:
         text = f"{task.name}{sizes} returned {type_text(value)}, expected a tensor of shape {shape_text(sizes)}"
         cause = "transposed" if is_tensor(value) and tuple(value.shape) == sizes[::-1] else "wrong_shape"
         yield Finding("shape", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(cause, text))

@@ -42,7 +42,7 @@ def check(task: Plain, context: Context) -> list[Finding]:
         if (
             probe.convention is not None
             and found.status is Status.FAILED
-            and within_reach(found.mismatch, probe.convention.reach)
+            and within_reach(found.mismatch, probe.convention.reach, probe.convention.cause)
         ):
             found = Finding(
                 probe.convention.cause,
