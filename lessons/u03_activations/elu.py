@@ -8,6 +8,8 @@ The exponential linear unit: like relu to the right, but to the left it bends sm
 
 The derivative is 1 to the right and α e^x to the left, which is out + α, so that exponential need not be taken twice.
 
+Both halves fit on one line: out = max(x, 0) + α (e^min(x, 0) − 1). To the right of 0 the second term is 0.
+
 Conventions: at x = 0 the left branch counts: the derivative there is α, as in torch. And exact at ±1000: the exponential of the right
 half is never needed, and must not spoil it by overflowing (inf · 0 is not a number).
 """

@@ -18,7 +18,7 @@ import torch
 def sigmoid_forward(x):
     """out = 1 / (1 + e^(−x)).  x any shape → out of the same shape, cache."""
     ### BEGIN SOLUTION
-    out = torch.reciprocal(1 + torch.exp(-x))
+    out = torch.exp(-x).add_(1).reciprocal_()
     return out, out
     ### END SOLUTION
 
@@ -111,7 +111,7 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("overflows", "unstable", "torch.reciprocal(1 + torch.exp(-x))", "torch.exp(x) / (1 + torch.exp(x))"),
+        mistake("overflows", "unstable", "torch.exp(-x).add_(1).reciprocal_()", "torch.exp(x) / (1 + torch.exp(x))"),
         mistake("slope from x", "wrong_operand", "return out, out", "return out, x"),
         mistake("1 − out forgotten", "missing_term", "dout * out * (1 - out)", "dout * out"),
         mistake("upstream ignored", "ignores_upstream", "dout * out * (1 - out)", "out * (1 - out)"),

@@ -8,6 +8,8 @@ The exponential linear unit: like relu to the right, but to the left it bends sm
 
 The derivative is 1 to the right and α e^x to the left, which is out + α, so that exponential need not be taken twice.
 
+Both halves fit on one line: out = max(x, 0) + α (e^min(x, 0) − 1). To the right of 0 the second term is 0.
+
 Conventions: at x = 0 the left branch counts: the derivative there is α, as in torch. And exact at ±1000: the exponential of the right
 half is never needed, and must not spoil it by overflowing (inf · 0 is not a number).
 """
@@ -18,23 +20,24 @@ import torch
 def elu_forward(x, *, alpha=1.0):
     """out = x where x > 0, else alpha (e^x − 1).  x any shape → out of the same shape, cache."""
     ### BEGIN SOLUTION
-    out = torch.where(x > 0, x, alpha * torch.expm1(x))
-    return out, (x, out, alpha)
+    below = alpha * torch.expm1(x.clamp(max=0))
+    return x.clamp(min=0) + below, (x, below, alpha)
     ### END SOLUTION
 
 
 def elu_backward(dout, cache):
     """dout like x → dx like x."""
     ### BEGIN SOLUTION
-    x, out, alpha = cache
-    return torch.where(x > 0, dout, dout * (out + alpha))
+    x, below, alpha = cache
+    on = x.sign().clamp(min=0)
+    return dout * (below + alpha + (1 - alpha) * on)
     ### END SOLUTION
 
 
 ### BEGIN SPEC
 import math
 
-from autograd_check.course.samples import away_from_zero, literal, transposed
+from autograd_check.course.samples import away_from_zero, literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 AT_ZERO = Convention(
@@ -101,6 +104,7 @@ LESSON = Lesson(
             "elu",
             wrt=("x",),
             oracle=oracle,
+            bench=probe("256 × 256", x=normal(256, 256)),
             probes=(
                 probe("4 rows, 5 features", x=away_from_zero(4, 5)),
                 probe("alpha 0.5", x=away_from_zero(3, 5), hyper={"alpha": 0.5}),
@@ -116,17 +120,19 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("the right branch at zero", "ties", "torch.where(x > 0, dout", "torch.where(x >= 0, dout"),
+        mistake("the right branch at zero", "ties", "x.sign().clamp(min=0)", "(x >= 0).to(x.dtype)"),
         mistake("0 times infinity", "unstable", elu_forward=_multiplied_forward),
-        mistake("alpha taken for 1 in the slope", "missing_term", "(out + alpha)", "(out + 1)"),
-        mistake("out for the slope", "missing_term", "(out + alpha)", "out"),
-        mistake("alpha forgotten in the slope", "missing_term", "(out + alpha)", "torch.exp(x)"),
-        mistake("e^out for e^x", "wrong_operand", "(out + alpha)", "alpha * torch.exp(out)"),
-        mistake("a relu backwards", "missing_term", "dout * (out + alpha)", "0 * dout"),
-        mistake("mask the wrong way round", "mask_inverted", "torch.where(x > 0, dout", "torch.where(x < 0, dout"),
-        mistake("upstream ignored on the left", "ignores_upstream", "dout * (out + alpha)", "(out + alpha)"),
-        mistake("the −1 forgotten", "forward_wrong", "torch.expm1(x)", "torch.exp(x)"),
-        mistake("alpha forgotten in the forward", "forward_wrong", "alpha * torch.expm1(x)", "torch.expm1(x)"),
+        mistake("alpha taken for 1 in the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + 1"),
+        mistake("out for the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + on"),
+        mistake(
+            "alpha forgotten in the slope", "missing_term", "(below + alpha + (1 - alpha) * on)", "torch.exp(x.clamp(max=0))"
+        ),
+        mistake("e^out for e^x", "wrong_operand", "below + alpha + (1 - alpha) * on", "alpha * torch.exp(below) * (1 - on) + on"),
+        mistake("a relu backwards", "missing_term", "(below + alpha + (1 - alpha) * on)", "on"),
+        mistake("mask the wrong way round", "mask_inverted", "x.sign().clamp(min=0)", "(-x).sign().clamp(min=0)"),
+        mistake("upstream ignored", "ignores_upstream", "dout * (below", "(below"),
+        mistake("the −1 forgotten", "forward_wrong", "torch.expm1(", "torch.exp("),
+        mistake("alpha forgotten in the forward", "forward_wrong", "alpha * torch.expm1(", "torch.expm1("),
     ),
     variants=(
         variant("math and python if", elu_forward=_loops_forward, elu_backward=_loops_backward),
@@ -136,7 +142,7 @@ LESSON = Lesson(
     hints=(
         "Differentiate α (e^x − 1) for x < 0: one of the two terms is a constant.",
         "α e^x is what out was before α was taken off it, so out and alpha in the cache are enough.",
-        "torch.where(x > 0, …, …) chooses the branch in both passes; do not multiply by masks, because 0 times infinity is not 0.",
+        "Choose the branch by torch.where(x > 0, …, …), or clamp x first; an infinite e^x times a mask of 0 is not 0.",
     ),
 )
 ### END SPEC

@@ -23,16 +23,17 @@ def gelu_tanh_forward(x):
     ### BEGIN SOLUTION
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
     t = torch.tanh(u)
-    return x / 2 * (1 + t), (x, t)
+    gate = (1 + t) / 2
+    return x * gate, (x, t, gate)
     ### END SOLUTION
 
 
 def gelu_tanh_backward(dout, cache):
     """dout like x → dx like x."""
     ### BEGIN SOLUTION
-    x, t = cache
+    x, t, gate = cache
     du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
-    return dout * ((1 + t) / 2 + x / 2 * (1 - t**2) * du)
+    return dout * (gate + x / 2 * (1 - t**2) * du)
     ### END SOLUTION
 
 
@@ -50,7 +51,7 @@ def oracle(x):
 def _exponentials_forward(x):
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
     t = (torch.exp(u) - torch.exp(-u)) / (torch.exp(u) + torch.exp(-u))
-    return x / 2 * (1 + t), (x, t)
+    return x / 2 * (1 + t), (x, t, (1 + t) / 2)
 
 
 def _exact_forward(x):
@@ -139,7 +140,7 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("tanh overflows", "unstable", gelu_tanh_forward=_exponentials_forward),
-        mistake("the gate taken for a constant", "missing_term", "(1 + t) / 2 + x / 2 * (1 - t**2) * du", "(1 + t) / 2"),
+        mistake("the gate taken for a constant", "missing_term", "gate + x / 2 * (1 - t**2) * du", "gate"),
         mistake("slope of u forgotten", "missing_term", "(1 - t**2) * du", "(1 - t**2)"),
         mistake("slope of tanh forgotten", "missing_term", "(1 - t**2) * du", "du"),
         mistake("3 forgotten", "missing_term", "1 + 3 * 0.044715", "1 + 0.044715"),
@@ -149,7 +150,7 @@ LESSON = Lesson(
             "wrong_operand",
             gelu_tanh_backward=lambda dout, cache: _exact_backward(dout, _exact_forward(cache[0])[1]),
         ),
-        mistake("upstream ignored", "ignores_upstream", "dout * ((1 + t)", "((1 + t)"),
+        mistake("upstream ignored", "ignores_upstream", "dout * (gate", "(gate"),
         mistake("x² for x³", "forward_wrong", "0.044715 * x**3", "0.044715 * x**2"),
         mistake("√(2/π) forgotten", "forward_wrong", "u = math.sqrt(2 / math.pi) * (", "u = ("),
         mistake(

@@ -6,7 +6,8 @@ A relu that never quite switches off, so that a unit which is off still learns:
     out = x          where x > 0
     out = slope · x  elsewhere       x of any shape  →  out of the same shape,  0 ≤ slope < 1
 
-The derivative is 1 to the right of 0 and slope to its left; dout passes in full, or scaled by slope.
+The derivative is 1 to the right of 0 and slope to its left; dout passes in full, or scaled by slope. So out is x times its own derivative, and
+the sign of x (1, 0 or −1), raised to slope where it is less, is that derivative.
 
 Convention: at x = 0 the left branch counts: the derivative there is slope, as in torch.
 """
@@ -17,21 +18,21 @@ import torch
 def leaky_relu_forward(x, *, slope=0.01):
     """out = x where x > 0, else slope · x.  x any shape → out of the same shape, cache."""
     ### BEGIN SOLUTION
-    out = torch.where(x > 0, x, slope * x)
-    return out, (x, slope)
+    slopes = x.sign().clamp(min=slope)
+    return slopes * x, slopes
     ### END SOLUTION
 
 
 def leaky_relu_backward(dout, cache):
     """dout like x → dx like x."""
     ### BEGIN SOLUTION
-    x, slope = cache
-    return torch.where(x > 0, dout, slope * dout)
+    slopes = cache
+    return slopes * dout
     ### END SOLUTION
 
 
 ### BEGIN SPEC
-from autograd_check.course.samples import away_from_zero, distinct, literal, transposed
+from autograd_check.course.samples import away_from_zero, distinct, literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 AT_ZERO = Convention(
@@ -44,9 +45,16 @@ def oracle(x, *, slope=0.01):
 
 
 def _mutating_backward(dout, cache):
-    x, slope = cache
-    dout[x <= 0] *= slope
+    dout *= cache
     return dout
+
+
+def _fixed_backward(dout, cache):
+    return torch.where(cache == 1, dout, 0.01 * dout)
+
+
+def _mask_of_dout_backward(dout, cache):
+    return torch.where(dout > 0, dout, cache.min() * dout)
 
 
 def _loops_forward(x, *, slope=0.01):
@@ -107,6 +115,7 @@ LESSON = Lesson(
             "leaky_relu",
             wrt=("x",),
             oracle=oracle,
+            bench=probe("256 × 256", x=normal(256, 256)),
             probes=(
                 probe("4 rows, 5 features", x=distinct(4, 5)),
                 probe("slope 0.25", x=away_from_zero(3, 5), hyper={"slope": 0.25}),
@@ -122,22 +131,24 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("the right branch at zero", "ties", "torch.where(x > 0, dout", "torch.where(x >= 0, dout"),
-        mistake("an ordinary relu backwards", "missing_term", "slope * dout)", "0 * dout)"),
-        mistake("slope fixed at 0.01", "wrong_operand", "slope * dout)", "0.01 * dout)"),
-        mistake("slope of the input on the left", "wrong_operand", "slope * dout)", "slope * x * dout)"),
-        mistake("mask the wrong way round", "mask_inverted", "torch.where(x > 0, dout", "torch.where(x < 0, dout"),
-        mistake("mask from dout", "nonlinear_in_upstream", "torch.where(x > 0, dout", "torch.where(dout > 0, dout"),
-        mistake("leak forgotten backwards", "mask_missing", "torch.where(x > 0, dout, slope * dout)", "dout.clone()"),
         mistake(
-            "upstream ignored",
-            "ignores_upstream",
-            "(x > 0, dout, slope * dout)",
-            "(x > 0, torch.ones_like(x), slope * torch.ones_like(x))",
+            "the right branch at zero", "ties", "x.sign().clamp(min=slope)", "torch.where(x >= 0, torch.ones_like(x), slope)"
         ),
+        mistake("an ordinary relu backwards", "missing_term", "return slopes * dout", "return slopes.floor() * dout"),
+        mistake("slope fixed at 0.01", "consistent_with_wrong_forward", "clamp(min=slope)", "clamp(min=0.01)"),
+        mistake("slope fixed at 0.01 in the backward", "wrong_operand", leaky_relu_backward=_fixed_backward),
+        mistake(
+            "slope of the input on the left",
+            "wrong_operand",
+            "slopes * x, slopes",
+            "slopes * x, torch.where(x > 0, 1.0, slope * x)",
+        ),
+        mistake("mask the wrong way round", "mask_inverted", "slopes * x, slopes", "slopes * x, (-x).sign().clamp(min=slope)"),
+        mistake("mask from dout", "nonlinear_in_upstream", leaky_relu_backward=_mask_of_dout_backward),
+        mistake("leak forgotten backwards", "mask_missing", "return slopes * dout", "return dout.clone()"),
+        mistake("upstream ignored", "ignores_upstream", "return slopes * dout", "return slopes.clone()"),
         mistake("dout overwritten", "mutates_input", leaky_relu_backward=_mutating_backward),
-        mistake("slope fixed at 0.01 in the forward", "forward_wrong", "slope * x)", "0.01 * x)"),
-        mistake("the sign of the leak", "forward_wrong", "slope * x)", "-slope * x)"),
+        mistake("the sign of the leak", "forward_wrong", "return slopes * x,", "return slopes * x.abs(),"),
     ),
     variants=(
         variant("python numbers", leaky_relu_forward=_loops_forward, leaky_relu_backward=_loops_backward),
@@ -148,7 +159,7 @@ LESSON = Lesson(
     hints=(
         "Draw the function: two half-lines that meet at 0. What is the slope of each?",
         "The slope is a hyperparameter: whatever value the forward pass was given, the backward pass must use, so it belongs into the cache.",
-        "torch.where(condition, a, b) takes entries of a where the condition holds and of b elsewhere. Both passes have the same condition.",
+        "torch.where(condition, a, b) takes entries of a where the condition holds and of b elsewhere. Which array of slopes do both passes multiply by?",
     ),
 )
 ### END SPEC

@@ -19,16 +19,17 @@ import torch
 def log_softmax_forward(x):
     """out = x − log Σ e^x over the last axis.  x (..., K) → out (..., K), cache."""
     ### BEGIN SOLUTION
-    shifted = x - x.max(-1, keepdim=True).values
-    out = shifted - torch.log(torch.exp(shifted).sum(-1, keepdim=True))
-    return out, out
+    shifted = x - x.amax(-1, keepdim=True)
+    e = torch.exp(shifted)
+    total = e.sum(-1, keepdim=True)
+    return shifted - torch.log(total), e / total
     ### END SOLUTION
 
 
 def log_softmax_backward(dout, cache):
     """dout (..., K) → dx (..., K)."""
     ### BEGIN SOLUTION
-    p = torch.exp(cache)
+    p = cache
     return dout - p * dout.sum(-1, keepdim=True)
     ### END SOLUTION
 
@@ -50,8 +51,8 @@ def oracle(x):
 
 def _log_of_softmax_forward(x):
     e = torch.exp(x - x.max(-1, keepdim=True).values)
-    out = torch.log(e / e.sum(-1, keepdim=True))
-    return out, out
+    p = e / e.sum(-1, keepdim=True)
+    return torch.log(p), p
 
 
 def _first_axis_forward(x):
@@ -136,7 +137,7 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("logarithm of a softmax", "unstable", log_softmax_forward=_log_of_softmax_forward),
-        mistake("one maximum for all rows", "unstable", "x.max(-1, keepdim=True).values", "x.max()"),
+        mistake("one maximum for all rows", "unstable", "x.amax(-1, keepdim=True)", "x.max()"),
         mistake("sum of dout forgotten", "missing_term", "p * dout.sum(-1, keepdim=True)", "p"),
         mistake("dout not summed", "missing_term", "p * dout.sum(-1, keepdim=True)", "p * dout"),
         mistake("slope of the sum forgotten", "missing_term", "dout - p * dout.sum(-1, keepdim=True)", "dout.clone()"),
@@ -146,7 +147,7 @@ LESSON = Lesson(
             "dout - p * dout.sum(-1, keepdim=True)",
             "p * (dout - (dout * p).sum(-1, keepdim=True))",
         ),
-        mistake("out for the softmax", "wrong_operand", "torch.exp(cache)", "cache"),
+        mistake("out for the softmax", "wrong_operand", "(total), e / total", "(total), shifted - torch.log(total)"),
         mistake("mean for sum", "mean_for_sum", "dout.sum(-1, keepdim=True)", "dout.mean(-1, keepdim=True)"),
         mistake("summed over the rows", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum(0, keepdim=True)"),
         mistake("summed over everything", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum()"),
@@ -160,12 +161,7 @@ LESSON = Lesson(
             log_softmax_forward=_first_axis_forward,
             log_softmax_backward=_first_axis_backward,
         ),
-        mistake(
-            "the logarithm forgotten",
-            "forward_wrong",
-            "torch.log(torch.exp(shifted).sum(-1, keepdim=True))",
-            "torch.exp(shifted).sum(-1, keepdim=True)",
-        ),
+        mistake("the logarithm forgotten", "forward_wrong", "torch.log(total)", "total"),
     ),
     variants=(
         variant("python numbers", log_softmax_forward=_rows_forward, log_softmax_backward=_rows_backward),
@@ -175,7 +171,7 @@ LESSON = Lesson(
     hints=(
         "outⱼ = xⱼ − L with L = log Σ e^x. You know the derivative of L with respect to xₖ from the lesson on log-sum-exp.",
         "xₖ gets doutₖ from its own out, and −doutⱼ ∂L/∂xₖ from every out j of the row, its own among them.",
-        "The softmax is exp(out), so out is all the cache needs. Sum dout over the last axis with keepdim=True.",
+        "The softmax is exp(out), or e^x over its sum: one of them is all the cache needs. Sum dout over the last axis with keepdim=True.",
     ),
 )
 ### END SPEC

@@ -20,7 +20,7 @@ import torch
 def softmax_forward(x):
     """p = e^x / Σ e^x over the last axis.  x (..., K) → p (..., K), cache."""
     ### BEGIN SOLUTION
-    e = torch.exp(x - x.max(-1, keepdim=True).values)
+    e = torch.exp(x - x.amax(-1, keepdim=True))
     p = e / e.sum(-1, keepdim=True)
     return p, p
     ### END SOLUTION
@@ -132,8 +132,8 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("overflows", "unstable", "torch.exp(x - x.max(-1, keepdim=True).values)", "torch.exp(x)"),
-        mistake("one maximum for all rows", "unstable", "x.max(-1, keepdim=True).values", "x.max()"),
+        mistake("overflows", "unstable", "torch.exp(x - x.amax(-1, keepdim=True))", "torch.exp(x)"),
+        mistake("one maximum for all rows", "unstable", "x.amax(-1, keepdim=True)", "x.max()"),
         mistake("the diagonal only", "missing_term", "p * (dout - (dout * p).sum(-1, keepdim=True))", "dout * p * (1 - p)"),
         mistake("the other classes forgotten", "missing_term", "(dout - (dout * p).sum(-1, keepdim=True))", "dout"),
         mistake("mean for sum", "mean_for_sum", "(dout * p).sum(-1, keepdim=True)", "(dout * p).mean(-1, keepdim=True)"),

@@ -20,9 +20,8 @@ def hinge_forward(scores, y):
     ### BEGIN SOLUTION
     if y.shape != scores.shape[:1]:
         raise ValueError(f"scores {tuple(scores.shape)} need one class index a row, got y {tuple(y.shape)}")
-    rows = torch.arange(len(y))
-    margins = (scores - scores[rows, y][:, None] + 1).clamp(min=0)
-    margins[rows, y] = 0
+    right = scores.gather(1, y[:, None])
+    margins = (scores - right + 1).clamp(min=0).scatter(1, y[:, None], 0)
     return margins.sum() / len(y), (margins, y)
     ### END SOLUTION
 
@@ -31,9 +30,8 @@ def hinge_backward(dout, cache):
     """dout () → dscores (N, C)."""
     ### BEGIN SOLUTION
     margins, y = cache
-    dscores = (margins > 0).to(dout.dtype)
-    dscores[torch.arange(len(y)), y] = -dscores.sum(1)
-    return dout * dscores / len(y)
+    pushed = (margins > 0) * (dout / len(y))
+    return pushed.scatter(1, y[:, None], -pushed.sum(1, keepdim=True))
     ### END SOLUTION
 
 
@@ -176,19 +174,25 @@ LESSON = Lesson(
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "y.shape != scores.shape[:1]", "y.dim() != 1"),
         mistake(
-            "the right class is never pulled up", "missing_term", "dscores[torch.arange(len(y)), y] = -dscores.sum(1)", "pass"
+            "the right class is never pulled up",
+            "missing_term",
+            "pushed.scatter(1, y[:, None], -pushed.sum(1, keepdim=True))",
+            "pushed",
         ),
         mistake(
-            "the right class is pulled up once only", "overwritten", "= -dscores.sum(1)", "= -(dscores.sum(1) > 0).to(dout.dtype)"
+            "the right class is pulled up once only",
+            "overwritten",
+            "-pushed.sum(1, keepdim=True)",
+            "(pushed.sum(1, keepdim=True) != 0) * (-dout / len(y))",
         ),
-        mistake("the right class counts itself", "forward_wrong", "    margins[rows, y] = 0\n", ""),
+        mistake("the right class counts itself", "forward_wrong", ".clamp(min=0).scatter(1, y[:, None], 0)", ".clamp(min=0)"),
         mistake("margin of exactly 0 pushed", "ties", "(margins > 0)", "(margins >= 0)"),
-        mistake("margin left out", "forward_wrong", "[:, None] + 1)", "[:, None])"),
-        mistake("1/N missing", "missing_batch_mean", "dout * dscores / len(y)", "dout * dscores"),
-        mistake("mean over classes as well", "constant_factor", "dout * dscores / len(y)", "dout * dscores / dscores.numel()"),
-        mistake("scaled by the margin", "wrong_operand", "(margins > 0).to(dout.dtype)", "margins.clone()"),
-        mistake("upstream ignored", "ignores_upstream", "dout * dscores / len(y)", "dscores / len(y)"),
-        mistake("sign", "sign", "dout * dscores", "-dout * dscores"),
+        mistake("margin left out", "forward_wrong", "- right + 1)", "- right)"),
+        mistake("1/N missing", "missing_batch_mean", "(dout / len(y))", "dout"),
+        mistake("mean over classes as well", "constant_factor", "(dout / len(y))", "(dout / margins.numel())"),
+        mistake("scaled by the margin", "wrong_operand", "(margins > 0)", "margins"),
+        mistake("upstream ignored", "ignores_upstream", "(dout / len(y))", "(1 / len(y))"),
+        mistake("sign", "sign", "(dout / len(y))", "(-dout / len(y))"),
         mistake("only the worst class", "consistent_with_wrong_forward", hinge_forward=_worst_class_forward),
         mistake(
             "mean over classes, in both passes",

@@ -28,7 +28,7 @@ def groupnorm_forward(x, gamma, beta, *, groups, eps=1e-5):
     rstd = torch.rsqrt(centred.square().mean(-1, keepdim=True) + eps)
     xhat = (centred * rstd).reshape(N, C, H, W)
     gamma, beta = gamma[:, None, None], beta[:, None, None]
-    return gamma * xhat + beta, (xhat, rstd, gamma)
+    return torch.addcmul(beta, gamma, xhat), (xhat, rstd, gamma)
     ### END SOLUTION
 
 
@@ -41,7 +41,8 @@ def groupnorm_backward(dout, cache):
     N, groups, _ = rstd.shape
     g = (dout * gamma).reshape(N, groups, -1)
     xhat = xhat.reshape(N, groups, -1)
-    dx = rstd * (g - g.mean(-1, keepdim=True) - xhat * (g * xhat).mean(-1, keepdim=True))
+    centred = g - g.mean(-1, keepdim=True)
+    dx = rstd * torch.addcmul(centred, xhat, (g * xhat).mean(-1, keepdim=True), value=-1)
     return dx.reshape(dout.shape), dgamma, dbeta
     ### END SOLUTION
 
@@ -251,7 +252,12 @@ LESSON = Lesson(
         mistake("gamma outside the means", "wrong_operand", groupnorm_backward=_outer_gamma_backward),
         mistake("gamma not in dx", "missing_term", "g = (dout * gamma)", "g = dout"),
         mistake("the path through the mean is missing", "missing_term", " - g.mean(-1, keepdim=True)", ""),
-        mistake("the path through the variance is missing", "missing_term", " - xhat * (g * xhat).mean(-1, keepdim=True)", ""),
+        mistake(
+            "the path through the variance is missing",
+            "missing_term",
+            "torch.addcmul(centred, xhat, (g * xhat).mean(-1, keepdim=True), value=-1)",
+            "centred",
+        ),
         mistake("every groups-th channel instead of neighbours", "wrong_axis", groupnorm_forward=_strided_forward),
         mistake("statistics over the batch as well", "wrong_axis", groupnorm_forward=_batch_forward),
         mistake("always one group", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, 1, -1)"),
