@@ -164,7 +164,7 @@ class Stochastic:
     In training each entry of `oracle(primals...)`, the layer without its noise, is dropped with probability p, or else
     divided by 1 − p; otherwise nothing is dropped. How the mask is drawn is free: it is read from the code's own output, and
     rate, scale and gradient are judged apart, for every p in `rates`. Where the oracle is exactly 0 the output cannot show the
-    mask, so it is read from the gradient there. `bulk` has a big two-dimensional output, for the tests of the rate and of
+    mask, so it is read from the gradient there. `bulk` (and each of `bulks`) has a big output, for the tests of the rate and of
     independence; `false_alarm` is the probability, per task and seed, that they reject right code.
     """
 
@@ -173,6 +173,7 @@ class Stochastic:
     oracle: Callable[..., Any]
     probes: tuple[Probe, ...]
     bulk: Probe
+    bulks: tuple[Probe, ...] = ()
     rates: tuple[float, ...] = (0.0, 0.1, 0.5, 0.9)
     false_alarm: float = 1e-9
 

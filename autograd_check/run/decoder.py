@@ -50,7 +50,7 @@ class Decoder:
             "seed": lambda body, _: Seed(_integer(body)),
             "code": lambda body, _: Code(*map(_text, _pair(body))),
             "point": lambda body, depth: Point(*(self.decode(part, depth + 1) for part in _pair(body))),
-            "state_after": lambda body, depth: StateAfter(tuple(self._items(body, depth))),
+            "state_after": lambda body, depth: StateAfter(*(tuple(self._items(part, depth)) for part in _pair(body))),
         }
 
     def decode(self, body: Any, depth: int = 0) -> Any:

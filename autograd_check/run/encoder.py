@@ -79,7 +79,7 @@ class Encoder:
         if isinstance(value, Point):
             return {"point": [self.encode(dict(value.primals)), self.encode(dict(value.hyper))]}
         if isinstance(value, StateAfter):
-            return {"state_after": [self.encode(point) for point in value.calls]}
+            return {"state_after": [[self.encode(point) for point in points] for points in (value.calls, value.others)]}
         raise WireError(f"expected a tensor, number, text or container to send, got {type(value).__name__}")
 
     def _tensor(self, tensor: Tensor) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograd_check.run.failures import WrongArity
 from autograd_check.run.plain import fresh, type_name
-from autograd_check.verify.candidate import StateAfter
+from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.tree import is_tensor
 
 
@@ -20,13 +20,18 @@ def bind_state(name: str, function: Callable[..., Any], args: Sequence[Any]) -> 
     if not args or not isinstance(args[-1], StateAfter):
         return function
 
-    def bound(*arguments: Any, **hyper: Any) -> tuple[Any, Any]:
-        *primals, after = arguments
+    def after_calls(calls: Sequence[Point]) -> Any:
         state = None
-        for point in after.calls:
+        for point in calls:
             given = [fresh(value) for value in point.primals.values()]
             named = {key: fresh(value) for key, value in point.hyper.items()}
             _, state, _ = split_state(name, function(*given, state, **named), state)
+        return state
+
+    def bound(*arguments: Any, **hyper: Any) -> tuple[Any, Any]:
+        *primals, after = arguments
+        state = after_calls(after.calls)
+        after_calls(after.others)
         out, _, cache = split_state(name, function(*primals, state, **hyper), state)
         return out, cache
 

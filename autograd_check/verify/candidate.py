@@ -33,10 +33,12 @@ class Code:
 class StateAfter:
     """Stands, as the last primal, for the state that the same function has after these calls; None before the first.
 
-    The calls are points without a state: each is given the state that the one before returned.
+    The calls are points without a state: each is given the state that the one before returned. `others` are calls of another
+    layer, which run after them with a state of their own.
     """
 
     calls: tuple[Point, ...] = ()
+    others: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)

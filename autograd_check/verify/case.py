@@ -51,7 +51,7 @@ class Case:
 
         def narrow(value: Any) -> Any:
             if isinstance(value, StateAfter):
-                return StateAfter(tuple(map(narrowed, value.calls)))
+                return StateAfter(tuple(map(narrowed, value.calls)), tuple(map(narrowed, value.others)))
             return map_tensors(convert, value)
 
         return replace(self, name=f"{self.name}, float32", point=narrowed(self.point))

@@ -257,7 +257,7 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
         again = answered[subject].value if answered is not None else None
         if answered is None and outcome.failure is None:
             return
-        if not _alike(gradient.value, trial.unpacked[4][subject].value) or _alike(gradient.value, again):
+        if not alike(gradient.value, trial.unpacked[4][subject].value) or alike(gradient.value, again):
             continue
         text = (
             f"{subject} is another one as soon as {names.forward} runs on other data before {names.backward}: what the backward "
@@ -267,7 +267,8 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
         yield Finding("own cache", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any) -> bool:
+    """Whether two nests of tensors are equal bit for bit."""
     pairs = list(zip(leaves(one), leaves(other), strict=False))
     return len(leaves(one)) == len(leaves(other)) and all(
         _same_bits(a, b) if is_tensor(a) and is_tensor(b) else is_tensor(a) == is_tensor(b) for a, b in pairs

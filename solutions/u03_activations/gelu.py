@@ -10,7 +10,8 @@ The derivative of Φ is the normal density φ:
 
     dx = dout (Φ(x) + x φ(x)),    φ(x) = e^(−x² / 2) / √(2π)
 
-Convention: the exact function, with `torch.erf`; the approximation by tanh is a lesson of its own.
+Conventions: the exact function, with `torch.erf`; the approximation by tanh is a lesson of its own. Exact at ±1000 too, where the gradient is
+1 and 0.
 """
 
 import math
@@ -37,7 +38,11 @@ def gelu_backward(dout, cache):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Lesson, Pair, mistake, probe, variant
+from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
+
+LARGE = Convention(
+    "unstable", "at x = ±1000 the result is exactly 1000 and 0, with gradient 1 and 0; nothing may overflow there."
+)
 
 
 def oracle(x):
@@ -116,8 +121,10 @@ LESSON = Lesson(
                 probe("batch of one", x=normal(1, 7)),
                 probe("one axis", x=normal(6, scale=3)),
                 probe("three axes", x=normal(2, 3, 4)),
+                probe("as many rows as columns", x=normal(4, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 2.0]])),
+                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
                 probe("the least value, −0.75, and the tails", x=literal([[-0.7517915, -3.0, 3.0], [-8.0, 8.0, 1.0]])),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),

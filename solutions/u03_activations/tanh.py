@@ -105,6 +105,7 @@ LESSON = Lesson(
                 probe("batch of one", x=normal(1, 7)),
                 probe("one axis", x=normal(6, scale=3)),
                 probe("three axes", x=normal(2, 3, 4)),
+                probe("as many rows as columns", x=normal(4, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 4.0]])),
                 probe("±8", x=literal([[8.0, -8.0, 1.0], [-6.0, 6.0, -1.0]])),

@@ -147,7 +147,7 @@ def learns(candidate, seed):
     for s in (seed, seed + 1):
         value = _answer(candidate, "fit", x, y, hidden=16, lr=1.0, epochs=80, generator=Seed(s))
         try:
-            shares.append(float(value[1][-1][1]))
+            shares.append(float(value[1][79][1]))
         except (TypeError, ValueError, IndexError):
             return Claim("fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape")
     if max(shares) < 0.8:

@@ -179,6 +179,8 @@ LESSON = Lesson(
                 probe("half of x is 0", x=half_zeros(12, 20)),
             ),
             bulk=probe("40 rows, 50 features", x=away_from_zero(40, 50)),
+            bulks=(probe("6 images, 5 channels, 10 × 10", x=away_from_zero(6, 5, 10, 10)),),
+            rates=(0.0, 0.1, 0.37, 0.5, 0.9),
         ),
     ),
     benchmarks=(Benchmark("forward+backward, training", "128 rows, 64 features", _trained),),

@@ -199,6 +199,7 @@ LESSON = Lesson(
                 probe(
                     "2 groups of 3 channels", x=normal(3, 6, 4, 5, shift=1), gamma=normal(6), beta=normal(6), hyper={"groups": 2}
                 ),
+                probe("all axes of one size", x=normal(4, 4, 4, 4), gamma=normal(4), beta=normal(4), hyper={"groups": 2}),
                 probe(
                     "one group, eps 0.1", x=normal(2, 4, 5, 3), gamma=normal(4), beta=normal(4), hyper={"groups": 1, "eps": 0.1}
                 ),

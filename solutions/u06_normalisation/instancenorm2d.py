@@ -148,6 +148,7 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe("2 images, 3 channels, 4 by 5", x=normal(2, 3, 4, 5, scale=2, shift=1), gamma=normal(3), beta=normal(3)),
+                probe("all axes of one size", x=normal(4, 4, 4, 4), gamma=normal(4), beta=normal(4)),
                 probe("one image, eps 0.1", x=normal(1, 4, 5, 3), gamma=normal(4), beta=normal(4), hyper={"eps": 0.1}),
                 probe("one channel", x=normal(4, 1, 3, 5), gamma=normal(1), beta=normal(1)),
                 probe("one row of pixels", x=normal(3, 2, 1, 6), gamma=normal(2), beta=normal(2)),

@@ -154,6 +154,7 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe("4 rows, 6 features", x=normal(4, 6, scale=2, shift=1), gamma=normal(6), beta=normal(6)),
+                probe("as many rows as features", x=normal(5, 5), gamma=normal(5), beta=normal(5)),
                 probe("three axes, eps 0.1", x=normal(2, 3, 5), gamma=normal(5), beta=normal(5), hyper={"eps": 0.1}),
                 probe("four axes", x=normal(2, 3, 2, 7), gamma=normal(7), beta=normal(7)),
                 probe("batch of one", x=normal(1, 4), gamma=normal(4), beta=normal(4)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,8 +155,9 @@ def test_a_border_is_seen() -> None:
     dout = tensor(2, 3, 6, 7, seed=9)
     got = dout.clone()
     got[..., 0, :] = 0
-    evidence = Evidence("dx", got, dout, {"x": dout}, {}, dout, dout, lambda d: {"dx": d}, {})
+    evidence = Evidence("dx", got, dout, {"x": dout}, {"padding": 1}, dout, dout, lambda d: {"dx": d}, {})
     assert cause_of(evidence) == "border"
+    assert cause_of(replace(evidence, hyper={})) == "unknown"
 
 
 def test_a_column_against_a_row_is_seen() -> None:

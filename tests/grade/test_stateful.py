@@ -192,3 +192,20 @@ def test_a_state_after_calls_crosses_the_boundary() -> None:
     assert torch.equal(back.calls[1].primals["x"], x + 1)
     with pytest.raises(WireError, match="known kind"):
         Decoder(encoder.table, payload).decode(body)
+
+
+def test_two_layers_have_a_state_each() -> None:
+    kept: dict[str, Any] = {}
+
+    def singleton(x: Tensor, state: Any, *, train: bool) -> Any:
+        if state is None:
+            kept["total"] = None
+        out, kept["total"], cache = forward(x, kept["total"], train=train)
+        return out, "my state", cache
+
+    findings = judge(centre_forward=singleton)
+    assert {cause for _, _, cause in bad(findings)} == {"stale_state"}
+    (found,) = [f for f in findings if f.status is Status.FAILED and f.kind is Kind.VALUE]
+    assert found.probe == "two layers in turn"
+    assert found.diagnosis is not None
+    assert "each must have a state of its own" in found.diagnosis.says

@@ -198,3 +198,46 @@ def test_no_false_alarm_in_many_draws_and_exact_counts_are_fine() -> None:
             kept[torch.randperm(600, generator=generator)[: round(600 * (1 - p))]] = True
             exact.append(Drawn(base, kept.reshape(20, 30)))
         assert judge_rate(exact, p, bound) is None
+
+
+def initial(x: Tensor, p: float, generator: Generator) -> Tensor:
+    return keep(x, p, Generator().manual_seed(generator.initial_seed()))
+
+
+def a_column_never(x: Tensor, p: float, generator: Generator) -> Tensor:
+    kept = keep(x, p, generator)
+    kept[..., 0] = 1
+    return kept
+
+
+def a_channel_each(x: Tensor, p: float, generator: Generator) -> Tensor:
+    if x.dim() < 4:
+        return keep(x, p, generator)
+    return keep(x[..., :1, :1], p, generator).expand_as(x)
+
+
+@pytest.mark.parametrize("draw", [initial, a_column_never, a_channel_each])
+def test_masks_that_are_random_only_at_first_sight(draw: Callable[[Tensor, float, Generator], Tensor]) -> None:
+    task = replace(NOISE, bulks=(probe("images", x=away_from_zero(6, 5, 8, 8)),), rates=(0.0, 0.4))
+    assert bad(judge(task=task)) == set()
+    assert bad(judge(task=task, noise_forward=trained(lambda x, p, g: draw(x, p, g) / (1 - p)))) == {
+        ("rate", "out", "wrong_distribution")
+    }
+
+
+def test_a_mask_outside_the_cache_is_a_wrong_gradient() -> None:
+    kept: dict[str, Tensor] = {}
+
+    def remembers(x: Tensor, *, p: float, train: bool, generator: Generator) -> Any:
+        out, kept["scale"] = forward(x, p=p, train=train, generator=generator)
+        return out, None
+
+    findings = judge(noise_forward=remembers, noise_backward=lambda dout, cache: backward(dout, kept["scale"]))
+    assert ("own cache", "dx", "stale_state") in bad(findings)
+
+
+def test_a_wrong_rate_says_nothing_about_the_mask() -> None:
+    def half(x: Tensor, p: float, generator: Generator) -> Tensor:
+        return keep(x, 0.5, generator) / (1 - p)
+
+    assert {check for check, _, _ in bad(judge(noise_forward=trained(half)))} == {"rate"}

@@ -264,3 +264,15 @@ def test_functions_of_single_numbers_are_no_answer():
     source = "import math, torch\ndef f(x):\n    return torch.tensor([math.tanh(v) for v in x.tolist()])\ndef g(x): return torch.tanh(x)\n"
     assert violations(source, ["f"], forbids=["tanh"]) == ()
     assert [v.name for v in violations(source, ["g"], forbids=["tanh"])] == ["torch.tanh"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\ndef f(x): return torch.nn.functional.one_hot(x)",
+        "import torch.nn.functional as F\ndef f(x): return F.pad(x, (1, 1))",
+        "from torch.nn.functional import one_hot\ndef f(x): return one_hot(x)",
+    ],
+)
+def test_helpers_that_are_no_layers_may_be_used(source):
+    assert list(violations(source, ["f"])) == []

@@ -55,7 +55,11 @@ def limit(false_alarm: float, tests: int) -> float:
 
 
 def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | None:
-    """What is wrong with the masks of some draws from different seeds (all of one two-dimensional shape), or None."""
+    """What is wrong with the masks of some draws from different seeds (all of one shape), or None.
+
+    Of more than two axes the leading two are taken for rows, the others for columns.
+    """
+    draws = [_matrix(one) for one in draws]
     kept = torch.cat([one.kept[one.readable] for one in draws])
     hits, count = int(kept.sum()), kept.numel()
     evidence = {"kept": hits, "entries": count, "expected": 1 - p, "p": p}
@@ -78,6 +82,13 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
         if surprise(hits, count, 1 - p) > bound:
             says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} {name} entries {hits} are. The mask must not depend on x."
             return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
+    for axis, name in ((0, "row"), (1, "column")):
+        for index in range(draws[0].kept.shape[axis]):
+            kept = torch.cat([one.kept.select(axis, index)[one.readable.select(axis, index)] for one in draws])
+            hits, count = int(kept.sum()), kept.numel()
+            if surprise(hits, count, 1 - p) > bound:
+                says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} entries of {name} {index} {hits} are."
+                return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
     for what, agreeing, pairs in _pairs(draws):
         if surprise(agreeing, pairs, _agreeing(p)) > bound:
             says = (
@@ -85,6 +96,19 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
             )
             return Diagnosis("wrong_distribution", says, {"agreeing": agreeing, "pairs": pairs, "p": p})
     return None
+
+
+def _matrix(one: Drawn) -> Drawn:
+    if one.kept.dim() <= 2:
+        return one
+    base, kept = (tensor.flatten(0, 1).flatten(1) for tensor in (one.base, one.kept))
+    return Drawn(base, kept)
+
+
+def slices(shape: Sequence[int]) -> int:
+    """How many rows and columns `judge_rate` looks at one by one in outputs of this shape."""
+    rows = shape[0] * shape[1] if len(shape) > 2 else shape[0]
+    return rows + math.prod(shape) // rows
 
 
 def _agreeing(p: float) -> float:

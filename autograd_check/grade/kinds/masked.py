@@ -149,7 +149,7 @@ def explained(task: Stochastic, draws: Sequence[Draw], findings: list[Finding], 
 
 def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context) -> Diagnosis | None:
     gradient = bool(pieces) and pieces[0].subject != "out"
-    if gradient and all(_nothing_dropped(task, piece) for piece in pieces):
+    if gradient and _drops(task, one) and all(_nothing_dropped(task, piece) for piece in pieces):
         says = f"{pieces[0].subject} passes dout on where the forward dropped entries: the mask is missing in the backward."
         return Diagnosis("mask_missing", says)
     found = context.explain(pieces)
@@ -163,6 +163,13 @@ def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context
         )
         return Diagnosis("mask_redrawn", says)
     return found
+
+
+def _drops(task: Stochastic, one: Draw) -> bool:
+    """Whether the forward's own output shows dropped entries."""
+    base = task.oracle(*one.trial.case.point.primals.values())
+    out = torch.as_tensor(one.trial.out, dtype=base.dtype)
+    return bool(((out == 0) & (base != 0)).any())
 
 
 def _nothing_dropped(task: Stochastic, piece: Evidence) -> bool:

@@ -21,12 +21,14 @@ from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import map_tensors
 
+IN_TURN = "two layers in turn"
+
 
 @check_task.register
 def check(task: Stateful, context: Context) -> list[Finding]:
     """Value and gradients of every call, under the definition or else a rival; refusals last."""
     cases = _cases(task, context.seed)
-    findings = _judged(task, task.oracle, cases, context)
+    findings = _told_apart(_judged(task, task.oracle, cases, context))
     if stopped(findings):
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
@@ -46,7 +48,28 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
             cases.append(Case(f"{run.name}: {probe.name}", after, convention))
             calls.append(point)
-    return cases
+    return [*cases, *_in_turn(cases)]
+
+
+def _in_turn(cases: list[Case]) -> list[Case]:
+    """The last call of the first run once more, after another layer, which has another width, was called as often as may be."""
+    ordinary = [case for case in cases if case.convention is None]
+    runs: dict[str, Case] = {case.name.partition(":")[0]: case for case in ordinary}
+    first, *others = runs.values()
+    if not others:
+        return []
+    last, other = first.point.primals["state"], others[0].point.primals["state"]
+    state = StateAfter(last.calls, other.calls)
+    return [Case(IN_TURN, Point({**first.point.primals, "state": state}, first.point.hyper))]
+
+
+def _told_apart(findings: list[Finding]) -> list[Finding]:
+    """Where nothing is wrong but two layers in turn, their states are mixed up: no formula is to blame."""
+    wrong = [finding for finding in findings if finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION]
+    if not wrong or any(finding.probe != IN_TURN for finding in wrong):
+        return findings
+    says = "It is right for one layer alone. With two in turn each must have a state of its own: what you return, not a variable outside."
+    return [f.with_diagnosis(Diagnosis("stale_state", says)) if f in wrong else f for f in findings]
 
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:

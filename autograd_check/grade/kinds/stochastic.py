@@ -15,13 +15,13 @@ from torch import Generator, Tensor
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
-from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, surprise
+from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
-from autograd_check.verify.candidate import Point, Seed
+from autograd_check.verify.candidate import Code, Point, Seed
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair, condense
-from autograd_check.verify.contract import check_cache_reusable, check_float32
+from autograd_check.verify.contract import alike, check_cache_reusable, check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.trial import Reference
 
@@ -50,12 +50,14 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
             findings += found
     findings += [finding for one in draws for finding in judge_draw(one)]
     findings = explained(task, draws, findings, context)
-    if not any(finding.kind is Kind.GRADIENT and finding.status is Status.FAILED for finding in findings):
-        findings += _blind(task, draws)
     findings += _quality(task, cases[-1], context)
     findings += forbidden_operations(_quiet(task), cases[-1], context)
     shapes_fit = not any(finding.check in ("shape", "runs") and finding.subject == "out" for finding in findings)
-    return condense(findings + (_statistics(task, context) if shapes_fit else []))
+    findings += _statistics(task, context) if shapes_fit else []
+    rate_right = not any(finding.check == "rate" and finding.status is Status.FAILED for finding in findings)
+    if rate_right and not any(finding.kind is Kind.GRADIENT and finding.status is Status.FAILED for finding in findings):
+        findings += _blind(task, draws)
+    return condense(findings)
 
 
 def _quiet(task: Stochastic) -> PairNames:
@@ -86,7 +88,8 @@ def _blind(task: Stochastic, draws: Sequence[Draw]) -> list[Finding]:
 
 
 def _tests(task: Stochastic) -> int:
-    return len(task.rates) * (TESTS + len(task.probes))
+    shapes = [task.oracle(*draw(bulk, 0).primals.values()).shape for bulk in (task.bulk, *task.bulks)]
+    return len(task.rates) * (len(task.probes) + sum(TESTS + slices(shape) for shape in shapes))
 
 
 def _quality(task: Stochastic, case: Case, context: Context) -> list[Finding]:
@@ -94,7 +97,7 @@ def _quality(task: Stochastic, case: Case, context: Context) -> list[Finding]:
     names = _quiet(task)
     dout = draw_cotangent(task.oracle(*case.point.primals.values()), Generator().manual_seed(context.seed + 1))
     shared = context.candidate.vjp(task.forward, task.backward, case.point, [dout, dout], share_cache=True)
-    findings = list(check_cache_reusable(shared, names, case.name))
+    findings = [*check_cache_reusable(shared, names, case.name), *_own_cache(task, case, dout, context)]
     single = case.as_float32()
     outcome = context.candidate.vjp(task.forward, task.backward, single.point, [dout.float()])
     if outcome.ok and outcome.value is not None:
@@ -103,12 +106,31 @@ def _quality(task: Stochastic, case: Case, context: Context) -> list[Finding]:
     return findings
 
 
+def _own_cache(task: Stochastic, case: Case, dout: Tensor, context: Context) -> list[Finding]:
+    """The backward belongs to its own forward's mask, also where the forward drew another one since."""
+    seed: Seed = case.point.hyper["generator"]
+    other = replace(case.point, hyper={**case.point.hyper, "generator": Seed(seed.value + 1)})
+    alone = context.candidate.vjp(task.forward, task.backward, case.point, [dout, dout])
+    mixed = context.candidate.vjp(task.forward, task.backward, case.point, [dout], share_cache=True, between=other)
+    if not alone.ok or alone.value is None or mixed.value is None:
+        return []
+    first, again = alone.value[1]
+    if not alike(first, again) or (mixed.ok and alike(first, mixed.value[1][0])):
+        return []
+    subject = f"d{task.wrt[0]}"
+    text = (
+        f"{subject} is another one as soon as {task.forward} draws a second mask before {task.backward}: the mask of this very call "
+        "must be in the cache, and not in a variable outside of it"
+    )
+    return [Finding("own cache", subject, case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis("stale_state", text))]
+
+
 def _statistics(task: Stochastic, context: Context) -> list[Finding]:
     """The rate of every p, whether entries are dropped independently, and whether the generator decides."""
     bound = limit(task.false_alarm, _tests(task))
     findings: list[Finding] = []
-    for number, p in enumerate(task.rates):
-        case = _case(task, task.bulk, p, True, context.seed * 1013 + 4 * number)
+    for number, (p, bulk) in enumerate((p, bulk) for bulk in (task.bulk, *task.bulks) for p in task.rates):
+        case = _case(task, bulk, p, True, context.seed * 1013 + 4 * number)
         base = task.oracle(*case.point.primals.values())
         drawn = [_drawn(task, case, seed, base, context) for seed in range(4)]
         masks = [one for one in drawn if one is not None]
@@ -119,8 +141,25 @@ def _statistics(task: Stochastic, context: Context) -> list[Finding]:
         status = Status.PASSED if wrong is None else Status.FAILED
         findings.append(Finding("rate", "out", case.name, status, wrong.says if wrong else passed, Kind.VALUE, None, wrong))
         if 0 < p < 1:
-            findings.append(_generator(task, case, masks[0], base, context))
+            findings += [_generator(task, case, masks[0], base, context), *_anew(task, case, masks[0], base, context)]
     return findings
+
+
+def _anew(task: Stochastic, case: Case, first: Drawn, base: Tensor, context: Context) -> list[Finding]:
+    """A generator that was used before gives another mask: its first seed is not where a call may begin."""
+    seed: Seed = case.point.hyper["generator"]
+    used = Code("generator", f"generator = torch.Generator().manual_seed({seed.value})\ntorch.rand(11, generator=generator)")
+    point = replace(case.point, hyper={**case.point.hyper, "generator": used})
+    outcome = context.candidate.vjp(task.forward, task.backward, point, [])
+    out = outcome.value[0] if outcome.ok and outcome.value is not None else None
+    if not isinstance(out, Tensor) or out.shape != base.shape or not torch.equal(read_mask(out, base), first.kept):
+        return []
+    says = (
+        "The same mask comes again from a generator that was used before: every call would drop the same entries. Draw from the "
+        "generator as it is handed in, without a seed of its own."
+    )
+    diagnosis = Diagnosis("wrong_distribution", says)
+    return [Finding("rate", "out", case.name, Status.FAILED, says, Kind.VALUE, None, diagnosis)]
 
 
 def _drawn(task: Stochastic, case: Case, seed: int, base: Tensor, context: Context) -> Drawn | None:
