@@ -38,7 +38,7 @@ def numerical_gradient(f, x, *, h):
 import itertools
 
 from autograd_check.course.samples import normal, transposed
-from autograd_check.course.spec import Checker, Lesson, Scalar, mistake, variant
+from autograd_check.course.spec import Benchmark, Checker, Lesson, Scalar, mistake, variant
 from autograd_check.verify.candidate import Code
 
 
@@ -193,6 +193,16 @@ def _five_points(f, x, *, h):
     return gradient
 
 
+def _bench(lesson):
+    x = torch.linspace(-1, 1, 40, dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+
+    def f(x):
+        return (x.sin() * x).sum()
+
+    return lambda: lesson["numerical_gradient"](f, x, h=1e-5), lambda: torch.autograd.gradcheck(f, leaf)
+
+
 LESSON = Lesson(
     name="finite_difference",
     title="A gradient checker",
@@ -234,6 +244,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("whole gradient, beside gradcheck", "40 entries", _bench),),
+    target=None,
     mistakes=(
         mistake("one-sided", "first_order", numerical_gradient=_one_sided),
         mistake("h for 2h", "constant_factor", "/ (2 * h)", "/ h"),

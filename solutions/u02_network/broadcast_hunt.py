@@ -70,7 +70,7 @@ def fit(x, y, *, dims, lr, epochs, generator):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
 from autograd_check.verify.candidate import Seed
 
 DIMS = (5, 6, 4, 1)
@@ -302,6 +302,12 @@ def _own_forward_loss(x, y, params):
     return loss, dparams
 
 
+def _bench(hunt):
+    x, y = _data(0, 455)
+    params = _params(0)
+    return lambda: hunt["loss_and_gradients"](x, y, params), lambda: _gradients(x, y, params, _column)
+
+
 LESSON = Lesson(
     name="broadcast_hunt",
     title="The broadcast hunt",
@@ -322,6 +328,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("forward+backward", "455 rows, 5-6-4-1", _bench),),
+    target=None,
     mistakes=(
         mistake("as handed out", "silent_broadcast", loss_and_gradients=planted_loss_and_gradients, accuracy=planted_accuracy),
         mistake("accuracy still broadcasts", "silent_broadcast", accuracy=planted_accuracy),

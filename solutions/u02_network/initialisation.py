@@ -35,7 +35,7 @@ def xavier_uniform(fan_in, fan_out, *, generator):
 ### BEGIN SPEC
 import math
 
-from autograd_check.course.spec import Initialiser, Lesson, mistake, variant
+from autograd_check.course.spec import Benchmark, Initialiser, Lesson, mistake, variant
 
 SIZES = ((400, 50), (50, 400), (300, 7))
 
@@ -91,6 +91,14 @@ def _transposed_xavier(fan_in, fan_out, *, generator):
     return w.T
 
 
+def _bench(lesson):
+    generator, w = torch.Generator().manual_seed(0), torch.empty(64, 256, dtype=torch.float64)
+    return (
+        lambda: lesson["he_normal"](256, 64, generator=generator),
+        lambda: torch.nn.init.kaiming_normal_(w, nonlinearity="relu", generator=generator),
+    )
+
+
 LESSON = Lesson(
     name="initialisation",
     title="Initialisation",
@@ -103,6 +111,8 @@ LESSON = Lesson(
         Initialiser("he_normal", std=he_std, law="normal", sizes=SIZES),
         Initialiser("xavier_uniform", std=xavier_std, law="uniform", sizes=SIZES),
     ),
+    benchmarks=(Benchmark("he_normal", "256 to 64", _bench),),
+    target=None,
     mistakes=(
         mistake("fan_out for fan_in", "constant_factor", "(2 / fan_in)", "(2 / fan_out)"),
         mistake("the 2 of relu forgotten", "constant_factor", "(2 / fan_in)", "(1 / fan_in)"),

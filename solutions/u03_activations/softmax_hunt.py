@@ -59,7 +59,7 @@ def fit(x, y, *, classes, lr, epochs):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
 
 SIZES = ((7, 4, 3), (12, 3, 5), (1, 5, 4), (5, 3, 5), (9, 4, 2))
 KNOWN = (
@@ -251,6 +251,11 @@ def _jacobian(x, y, w, b):
     return -(hits * p.log()).sum() / len(y), torch.einsum("nd,nk->dk", x, dscores), dscores.sum(0)
 
 
+def _bench(hunt):
+    problem = _problem(0, 455, 30, 10)
+    return lambda: hunt["loss_and_gradients"](*problem), lambda: _right(*problem)
+
+
 LESSON = Lesson(
     name="softmax_hunt",
     title="The softmax hunt",
@@ -271,6 +276,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("forward+backward", "455 rows, 30 features, 10 classes", _bench),),
+    target=None,
     mistakes=(
         mistake("as handed out", "missing_term", loss_and_gradients=_planted),
         mistake("mended for b only", "missing_term", loss_and_gradients=_half_mended),

@@ -51,7 +51,7 @@ def _close(got, expected):
 ### BEGIN SPEC
 import math
 
-from autograd_check.course.spec import Lesson, Specimen, WriteTheTest, mistake, planted, variant
+from autograd_check.course.spec import Benchmark, Lesson, Specimen, WriteTheTest, mistake, planted, variant
 
 RIGHT = """
 def forward(scores, y):
@@ -257,6 +257,17 @@ def _by_directions(forward, backward, *, generator):
     return True
 
 
+def _bench(lesson):
+    scope = {"torch": torch, "math": math}
+    exec(RIGHT, scope)
+    scores = torch.linspace(-2, 2, 20, dtype=torch.float64).reshape(5, 4).requires_grad_()
+    y = torch.tensor([0, 1, 2, 0, 1])
+    return (
+        lambda: lesson["check_cross_entropy"](scope["forward"], scope["backward"], generator=torch.Generator().manual_seed(0)),
+        lambda: torch.autograd.gradcheck(lambda s: torch.nn.functional.cross_entropy(s, y), scores),
+    )
+
+
 LESSON = Lesson(
     name="catch_cross_entropy",
     title="Write the test: cross-entropy",
@@ -278,6 +289,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("the check of a right implementation, beside one gradcheck", "four batches", _bench),),
+    target=None,
     mistakes=(
         mistake("dout of 1", "missed_bug", "torch.tensor(-2.5", "torch.tensor(1.0"),
         mistake("dout positive", "missed_bug", "torch.tensor(-2.5", "torch.tensor(2.5"),

@@ -60,7 +60,7 @@ def fit(x, y, *, classes, lr, epochs, micro):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
 
 SIZES = ((12, 4, 3, 4), (13, 4, 3, 4), (7, 2, 5, 3), (1, 3, 4, 2), (11, 3, 2, 64), (5, 5, 5, 1), (9, 3, 4, 8))
 """N, D, C and micro: pieces that all have one size, a last piece of one row, one piece only, single rows."""
@@ -199,6 +199,11 @@ def _at_once(x, y, w, b, *, micro):
     return [loss, dw / len(y), p.mean(0)]
 
 
+def _bench(hunt):
+    point = _point(0, 455, 30, 10)
+    return lambda: hunt["loss_and_gradients"](*point, micro=455), lambda: _right(*point)
+
+
 LESSON = Lesson(
     name="cross_entropy_hunt",
     title="The cross-entropy hunt",
@@ -219,6 +224,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("forward+backward", "455 rows, 30 features, 10 classes, one piece", _bench),),
+    target=None,
     mistakes=(
         mistake("as handed out", "mean_for_sum", "len(rows) / len(x)", "1 / len(pieces)"),
         mistake("the loss still counts pieces", "mean_for_sum", "loss + share * piece", "loss + piece / len(pieces)"),

@@ -61,7 +61,7 @@ def fit(x, y, params, *, lr, epochs, batch):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
 
 SHAPES = ((4, 10), (10,), (10, 1), (1,))
 SETTINGS = ({"lr": 0.02, "epochs": 3, "batch": 8}, {"lr": 0.1, "epochs": 4, "batch": 23})
@@ -220,6 +220,12 @@ def _written_in_place(x, y, params, states, *, lr, batch):
     return params, states, total / len(x)
 
 
+def _bench(hunt):
+    x, y = _data(0, 120)
+    params, hyper = _params(0), {"lr": 0.02, "epochs": 2, "batch": 30}
+    return lambda: hunt["fit"](x, y, params, **hyper), lambda: _train(x, y, params, **hyper)
+
+
 LESSON = Lesson(
     name="adam_hunt",
     title="The Adam hunt",
@@ -239,6 +245,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("two epochs", "120 rows in batches of 30", _bench),),
+    target=None,
     mistakes=(
         mistake("as handed out", "stale_state", "        states = [state for _, state in moved]\n", ""),
         mistake("kept within an epoch only", "stale_state", epoch=_half_mended, fit=_fit_with(_half_mended)),

@@ -39,7 +39,7 @@ def check_adam(step, *, generator):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Lesson, Specimen, WriteTheTest, mistake, planted, variant
+from autograd_check.course.spec import Benchmark, Lesson, Specimen, WriteTheTest, mistake, planted, variant
 
 RIGHT = """
 def step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
@@ -181,6 +181,20 @@ def _separate(step, *, generator):
     return all(follows(hyper, 15, between) for hyper in settings for between in (False, True)) and leaves_alone()
 
 
+def _bench(lesson):
+    scope = {"torch": torch}
+    exec(RIGHT, scope)
+    param = torch.nn.Parameter(torch.ones(4, dtype=torch.float64))
+    param.grad = torch.full_like(param, 0.3)
+
+    def torchs():
+        optimiser = torch.optim.Adam([param], lr=0.1)
+        for _ in range(12):
+            optimiser.step()
+
+    return lambda: lesson["check_adam"](scope["step"], generator=torch.Generator().manual_seed(0)), torchs
+
+
 LESSON = Lesson(
     name="catch_adam",
     title="Write the test: Adam",
@@ -202,6 +216,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("the check of a right implementation, beside 12 steps", "two sets of hyperparameters", _bench),),
+    target=None,
     mistakes=(
         mistake("one step only", "missed_bug", "range(12)", "range(1)"),
         mistake("five steps only", "missed_bug", "range(12)", "range(5)"),

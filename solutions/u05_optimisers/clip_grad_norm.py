@@ -28,7 +28,7 @@ def clip_grad_norm(grads, *, max_norm):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, sequence, transposed
-from autograd_check.course.spec import Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
 
 EXACT = Convention(
     "constant_factor", "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.", reach=1e-4
@@ -82,6 +82,15 @@ def _divided(grads, *, max_norm):
     return [torch.div(g, excess) for g in grads]
 
 
+def _bench(lesson):
+    generator = torch.Generator().manual_seed(0)
+    grads = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((64, 32), (32,), (32, 10), (10,))]
+    params = [torch.nn.Parameter(torch.zeros_like(g)) for g in grads]
+    for param, grad in zip(params, grads, strict=True):
+        param.grad = grad.clone()
+    return lambda: lesson["clip_grad_norm"](grads, max_norm=1.0), lambda: torch.nn.utils.clip_grad_norm_(params, 1.0)
+
+
 LESSON = Lesson(
     name="clip_grad_norm",
     title="Clipping the gradient's norm",
@@ -128,6 +137,7 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("clip", "(64, 32) (32,) (32, 10) (10,)", _bench),),
     mistakes=(
         mistake("each tensor for itself", "forward_wrong", clip_grad_norm=_each),
         mistake("short gradients made longer", "forward_wrong", ".clamp(max=1)", ""),

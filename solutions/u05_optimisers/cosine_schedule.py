@@ -29,7 +29,7 @@ def cosine_schedule(step, *, warmup, total, base_lr):
 import torch
 
 from autograd_check.course.samples import constant
-from autograd_check.course.spec import Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
 
 AFTER = Convention("border", "beyond total the schedule has ended and lr stays 0; the cosine would climb again.")
 
@@ -65,6 +65,13 @@ def _sine(step, *, warmup, total, base_lr):
     climbing = step < warmup
     left = max(total - step, 0) / (total - warmup)
     return base_lr * (step / warmup if climbing else (1 - math.cos(math.pi * left)) / 2)
+
+
+def _bench(lesson):
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=10**9)
+    optimiser.step()
+    return lambda: lesson["cosine_schedule"](300, warmup=100, total=1000, base_lr=0.1), schedule.step
 
 
 LESSON = Lesson(
@@ -103,6 +110,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("one step of the schedule", "a single number", _bench),),
+    target=None,
     mistakes=(
         mistake("warm-up counted from 1", "forward_wrong", "base_lr * step / warmup", "base_lr * (step + 1) / warmup"),
         mistake("decay begins at step 0", "forward_wrong", "(step - warmup) / (total - warmup)", "step / total"),

@@ -80,7 +80,18 @@ def fit(x, y, *, hidden, p, lr, epochs, generator):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import normal, transposed
-from autograd_check.course.spec import Claim, Lesson, Properties, Property, Stochastic, Unanswered, mistake, probe, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Stochastic,
+    Unanswered,
+    mistake,
+    probe,
+    variant,
+)
 from autograd_check.verify.candidate import Seed
 
 
@@ -270,6 +281,20 @@ def _tape_backward(dh, cache):
     return cache(dh)
 
 
+def _bench(hunt):
+    x, y = _data(0, 455)
+    generator = torch.Generator().manual_seed(0)
+    w, b, v, c = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((4, 24), (24,), (24, 1), (1,)))
+    leaves = [p.clone().requires_grad_() for p in (w, b, v, c)]
+
+    def torchs():
+        h = torch.nn.functional.dropout(oracle(x, *leaves[:2]), 0.3)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(h @ leaves[2] + leaves[3], y)
+        return torch.autograd.grad(loss, leaves)
+
+    return lambda: hunt["loss_and_gradients"](x, y, [(w, b), (v, c)], p=0.3, generator=generator), torchs
+
+
 LESSON = Lesson(
     name="dropout_hunt",
     title="The dropout hunt",
@@ -301,6 +326,8 @@ LESSON = Lesson(
             ),
         ),
     ),
+    benchmarks=(Benchmark("forward+backward", "455 rows, 4-24-1", _bench),),
+    target=None,
     mistakes=(
         mistake(
             "as handed out: the mask is drawn again",
