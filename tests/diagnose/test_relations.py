@@ -265,3 +265,10 @@ def test_of_two_mistakes_with_one_gradient_alike_the_one_that_fits_all_gradients
     found = explain([piece("db", wrong)], [half, whole])
     assert found is not None
     assert found.cause == "missing_term"
+
+
+def test_an_array_of_sixty_axes_costs_the_grader_nothing() -> None:
+    x = tensor(2, 3, seed=12)
+    got = x[(None,) * 58]
+    evidence = Evidence("dx", got, x * 2, {"x": x}, {}, x, x, lambda d: {"dx": d * 2}, {})
+    assert cause_of(evidence) == "wrong_shape"
