@@ -176,6 +176,8 @@ def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
     subject = evidence[0].subject
     shape = tuple(evidence[0].expected.shape)
     says = f"{subject} is the right gradient with its axes swapped; it must have the shape {shape} of its input."
+    if subject == "out":
+        says = f"out has the right numbers with its axes swapped; its shape must be {shape}."
     return Diagnosis("transposed", says, {"expected_shape": list(shape)})
 
 

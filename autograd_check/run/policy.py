@@ -193,7 +193,7 @@ class _Judge:
             yield Violation("", name, line, rules.HIDDEN)
         elif name in rules.FORBIDDEN_ATTRIBUTES and name not in self.scope.methods:
             yield Violation("", name, line, rules.FORBIDDEN_ATTRIBUTES[name])
-        elif not own and self._is_answer(name, name):
+        elif not own and name not in self.scope.methods and self._is_answer(name, name):
             yield Violation("", name, line, "this is the lesson's own answer")
 
     def _path(self, path: str, line: int) -> Iterator[Violation]:

@@ -276,3 +276,12 @@ def test_functions_of_single_numbers_are_no_answer():
 )
 def test_helpers_that_are_no_layers_may_be_used(source):
     assert list(violations(source, ["f"])) == []
+
+
+def test_a_method_of_ones_own_may_be_called_like_the_lesson():
+    source = "class Layer:\n    def conv2d(self, x): return x\ndef conv2d_forward(x): return Layer().conv2d(x), None\n"
+    made = "class Layer:\n    def conv2d(self, x): return x\ndef conv2d_forward(x):\n    layer = Layer()\n    return layer.conv2d(x), None\n"
+    assert list(violations(source, ["conv2d_forward"], forbids=("conv2d",))) == []
+    assert list(violations(made, ["conv2d_forward"], forbids=("conv2d",))) == []
+    decoy = made + "import torch\ndef conv2d_backward(dout, cache): return torch.conv2d(dout, dout)\n"
+    assert [v.name for v in violations(decoy, ["conv2d_forward", "conv2d_backward"], forbids=("conv2d",))] == ["torch.conv2d"]
