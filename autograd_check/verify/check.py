@@ -25,12 +25,13 @@ from autograd_check.verify.contract import (
     check_unchanged,
     failure_finding,
 )
-from autograd_check.verify.differencing import Explain, check_differences
+from autograd_check.verify.differencing import check_differences
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
+from autograd_check.verify.unreferenced import Explain
 from autograd_check.verify.values import check_convention, check_gradient, check_gradient_form, check_out, evidence
 
 DIFFERENCED = 2

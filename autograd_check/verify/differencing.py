@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames, combine
-from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.probes import probe_vjp
 from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
-from autograd_check.verify.unreferenced import locate
+from autograd_check.verify.unreferenced import Explain, Suspect, locate
 from autograd_check.verify.verdict import ProbeResult
-
-Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
-"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
 
 CHECK = "finite differences"
 
@@ -78,7 +74,8 @@ def check_differences(
         for name, finding in findings.items():
             if finding.status is Status.FAILED:
                 tape = _trusted_tape(candidate, names, trial, name, sweep, seed, directions)
-                findings[name] = locate(finding, name, point, grads[name], dout, sweep, tape, explain, verdicts[name].leaf)
+                suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape.get(f"d{name}"), explain)
+                findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
 
 

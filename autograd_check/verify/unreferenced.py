@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,109 +28,97 @@ LOOSE = 1e-6
 """Relative to the largest entry: what counts as a difference when entries come from finite differences themselves."""
 
 
-def locate(
-    finding: Finding,
-    name: str,
-    point: Point,
-    gradient: Any,
-    dout: Any,
-    sweep: Sweep,
-    tape: Mapping[str, Any],
-    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
-    leaf: int = 0,
-) -> Finding:
+Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
+"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A gradient that finite differences contradict: what it is called, where it was taken, and who can tell more about it.
+
+    `tape` is autograd's gradient of the same forward, None where it does not reach; `explain` finds a cause.
+    """
+
+    subject: str
+    name: str
+    point: Point
+    gradient: Any
+    dout: Any
+    sweep: Sweep
+    tape: Any
+    explain: Explain
+
+    def part(self, leaf: int) -> Suspect:
+        """One tensor of a nest: it alone becomes the primal, and is put back in its place for every evaluation."""
+        nest, name = self.point.primals[self.name], self.name
+        path, x = list(named_leaves(nest, self.subject))[leaf]
+
+        def nested(part: Point) -> Point:
+            places = iter(range(leaf + 1))
+            whole = map_leaves(lambda old: part.primals[name] if next(places, None) == leaf else old, nest)
+            return Point({**part.primals, name: whole}, part.hyper)
+
+        own = leaves(self.tape)
+        return replace(
+            self,
+            subject=path,
+            point=Point({**self.point.primals, name: x}, self.point.hyper),
+            gradient=leaves(self.gradient)[leaf],
+            sweep=lambda points, signatures: self.sweep([nested(part) for part in points], signatures),
+            tape=own[leaf] if leaf < len(own) else None,
+        )
+
+
+def locate(finding: Finding, suspect: Suspect, leaf: int = 0) -> Finding:
     """The finding with a mismatch and a cause, from the tape where it reaches and from differences of every entry elsewhere.
 
     `leaf` is the number of the tensor in a nested primal; the text then says which one it is.
     """
-    if not isinstance(point.primals[name], Tensor):
-        return _locate_part(finding, name, point, gradient, dout, sweep, tape, explain, leaf)
-    return _locate(finding, f"d{name}", name, point, gradient, dout, sweep, tape, explain)
+    if isinstance(suspect.point.primals[suspect.name], Tensor):
+        return _locate(finding, suspect)
+    part = suspect.part(leaf)
+    found = _locate(finding, part)
+    return found if found is finding else replace(found, message=f"{part.subject}: {found.message}")
 
 
-def _locate(
-    finding: Finding,
-    subject: str,
-    name: str,
-    point: Point,
-    gradient: Any,
-    dout: Any,
-    sweep: Sweep,
-    tape: Mapping[str, Any],
-    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
-) -> Finding:
-    x = point.primals[name]
+def _locate(finding: Finding, suspect: Suspect) -> Finding:
+    x, gradient = suspect.point.primals[suspect.name], suspect.gradient
     if not isinstance(gradient, Tensor) or not isinstance(x, Tensor) or gradient.shape != x.shape:
         return finding
-    expected, slack = tape.get(f"d{name}"), TAPED
+    expected, slack = suspect.tape, TAPED
     if not isinstance(expected, Tensor):
-        expected, slack = _bisected(name, point, gradient, dout, sweep), 0.0
+        expected, slack = _bisected(suspect), 0.0
     if expected is None and x.numel() <= MOST_ENTRIES and not x.is_complex():
-        expected, slack = entry_gradient(sweep, point, name, dout, range(x.numel())).reshape(x.shape), LOOSE
+        entries = entry_gradient(suspect.sweep, suspect.point, suspect.name, suspect.dout, range(x.numel()))
+        expected, slack = entries.reshape(x.shape), LOOSE
     if expected is None or not bool(torch.isfinite(expected).all()):
         return finding
     scale = max(largest(expected), largest(torch.nan_to_num(gradient)))
     mismatch = compare(gradient.detach().to(expected.dtype), expected, slack * scale)
     if mismatch is None:
         return finding
+    text = f"{mismatch_text(mismatch)}; {finding.message}"
     if x.is_complex():
-        return replace(finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch)
+        return replace(finding, message=text, mismatch=mismatch)
     evidence = Evidence(
-        subject=subject,
+        subject=suspect.subject,
         got=gradient.detach().to(torch.float64),
         expected=_polished(gradient.detach().to(torch.float64), expected),
-        primals=point.primals,
-        hyper=point.hyper,
+        primals=suspect.point.primals,
+        hyper=suspect.point.hyper,
         out=None,
-        dout=dout,
+        dout=suspect.dout,
         vjp=lambda _: {},
         got_all={},
     )
-    return replace(
-        finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch, diagnosis=explain([evidence])
-    )
+    return replace(finding, message=text, mismatch=mismatch, diagnosis=suspect.explain([evidence]))
 
 
-def _locate_part(
-    finding: Finding,
-    name: str,
-    point: Point,
-    gradient: Any,
-    dout: Any,
-    sweep: Sweep,
-    tape: Mapping[str, Any],
-    explain: Callable[[Sequence[Evidence]], Diagnosis | None],
-    leaf: int,
-) -> Finding:
-    """The same for one tensor of a nest: it alone becomes the primal, and is put back in its place for every evaluation."""
-    nest = point.primals[name]
-    path, x = list(named_leaves(nest, f"d{name}"))[leaf]
-
-    def nested(part: Point) -> Point:
-        places = iter(range(leaf + 1))
-        whole = map_leaves(lambda old: part.primals[name] if next(places, None) == leaf else old, nest)
-        return Point({**part.primals, name: whole}, part.hyper)
-
-    own = leaves(tape.get(f"d{name}"))
-    found = _locate(
-        finding,
-        path,
-        name,
-        Point({**point.primals, name: x}, point.hyper),
-        leaves(gradient)[leaf],
-        dout,
-        lambda points, signatures: sweep([nested(part) for part in points], signatures),
-        {f"d{name}": own[leaf]} if leaf < len(own) else {},
-        explain,
-    )
-    return found if found is finding else replace(found, message=f"{path}: {found.message}")
-
-
-def _bisected(name: str, point: Point, gradient: Tensor, dout: Any, sweep: Sweep) -> Tensor | None:
-    if not bool(torch.isfinite(gradient).all()):
+def _bisected(suspect: Suspect) -> Tensor | None:
+    if not bool(torch.isfinite(suspect.gradient).all()):
         return None
-    ground = make_ground(sweep, point, dout)
-    return corrected(ground, name, gradient, Generator().manual_seed(0)) if ground is not None else None
+    ground = make_ground(suspect.sweep, suspect.point, suspect.dout)
+    return corrected(ground, suspect.name, suspect.gradient, Generator().manual_seed(0)) if ground is not None else None
 
 
 def _polished(got: Tensor, expected: Tensor) -> Tensor:
