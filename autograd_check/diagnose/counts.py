@@ -63,7 +63,8 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
     if all(one.expected.numel() == 1 for one in evidence) and (varies or len(evidence) == 1):
         return None  # any number is a multiple of any other
     if varies:
-        listed = ", ".join(f"{value:.6g}" for value in factors)
+        digits = next((d for d in (6, 9, 12) if any(f"{value:.{d}g}" != "1" for value in factors)), 15)
+        listed = ", ".join(f"{value:.{digits}g}" for value in factors)
         says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on the data or its sizes."
         return Diagnosis("constant_factor", says, {"factors": list(factors)})
     return Diagnosis("constant_factor", f"Every entry of {subject} is exactly {c:.10g} times the right value.", {"factor": c})

@@ -269,7 +269,10 @@ def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
     if not _same_shape(evidence) or evidence[0].subject == "out" or any(p.expected.dim() < 1 for p in evidence):
         return None
     for axis in range(min(piece.expected.dim() for piece in evidence)):
-        if all(piece.expected.shape[axis] > 1 and _constant(piece.got - piece.expected, axis) for piece in evidence):
+        if all(
+            piece.expected.shape[axis] > 1 and _constant(piece.got - piece.expected, axis) and not _constant(piece.expected, axis)
+            for piece in evidence
+        ):
             says = (
                 f"The error of {evidence[0].subject} is the same for all entries along axis {axis}: the term that comes through "
                 "the sum or mean over that axis is missing or wrong."

@@ -156,7 +156,7 @@ class Session:
             out = self._out(forward, self._run(forward, *primals, **hyper), returns_cache)
             grads = differentiate(out, dout, [root for name in wrt for root in leaves(roots[name])])
             given = iter(grads)
-            request.value = [map_leaves(lambda _: next(given), roots[name]) for name in wrt]
+            request.value = [plain(map_leaves(lambda _: next(given), roots[name])) for name in wrt]
         return request.outcome()
 
     def operations(

@@ -53,8 +53,8 @@ class CourseImports:
         if fromlist and all(item in self._sources for item in fromlist):
             return self._folder(fromlist)
         wanted = ", ".join(fromlist or ()) if not path or path[-1] in COURSE_FOLDERS else path[-1]
-        given = ", ".join(sorted(self._sources)) or "none"
-        raise ModuleNotFoundError(f"no earlier lesson is called {wanted!r}; this lesson may import: {given}")
+        given = f" (this file imports {', '.join(sorted(self._sources))})" if self._sources else ""
+        raise ModuleNotFoundError(f"no earlier lesson is called {wanted!r}{given}")
 
     def end_loading(self) -> None:
         """The file has been run: from now on a stand-in is an error."""

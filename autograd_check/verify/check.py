@@ -181,7 +181,8 @@ def _explained(
         pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
         cause = explain([piece for piece in pieces if piece is not None])
         certain = cause is not None and (cause.cause == "ignores_upstream" or "mistake" in cause.evidence)
-        causes[subject] = nonlinear[subject] if subject in nonlinear and not certain else cause
+        root = root_subject(subject)
+        causes[subject] = nonlinear[root] if root in nonlinear and not certain else cause
     for subject in wrong:
         if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
             parts_of = (causes[part] for part in wrong if root_subject(part) == subject and causes[part] is not None)

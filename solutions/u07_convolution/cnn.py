@@ -65,11 +65,11 @@ def oracle(x, params):
     return F.linear(x.flatten(1), w.T, b)
 
 
-def network(channels, first, second, kernel, pixels, classes):
-    """Parameters; biases that keep most units on, so that poolings rarely see several zeros."""
+def network(channels, first, second, kernel, pixels, classes, shift=1.5):
+    """Parameters; a `shift` of 1.5 keeps most units on, so that poolings rarely see several zeros."""
     return sequence(
-        (normal(first, channels, kernel, kernel, scale=0.4), normal(first, scale=0.3, shift=1.5)),
-        (normal(second, first, kernel, kernel, scale=0.3), normal(second, scale=0.3, shift=1.5)),
+        (normal(first, channels, kernel, kernel, scale=0.4), normal(first, scale=0.3, shift=shift)),
+        (normal(second, first, kernel, kernel, scale=0.3), normal(second, scale=0.3, shift=shift)),
         (normal(second * pixels, classes, scale=0.5), normal(classes)),
     )
 
@@ -169,6 +169,29 @@ LESSON = Lesson(
     points=20,
     minutes=30,
     target=None,
+    forbids=(
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_tbc",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "fold",
+        "col2im",
+        "max_pool1d",
+        "max_pool2d",
+        "max_pool3d",
+        "max_pool2d_with_indices",
+        "adaptive_max_pool2d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "adaptive_avg_pool1d",
+        "adaptive_avg_pool2d",
+        "adaptive_avg_pool3d",
+    ),
     tasks=(
         Pair(
             "cnn",
@@ -180,6 +203,7 @@ LESSON = Lesson(
                 probe("one image", x=normal(1, 1, 8, 8), params=network(1, 3, 2, 3, 4, 4)),
                 probe("3 channels, 4 × 8", x=normal(3, 3, 4, 8), params=network(3, 2, 4, 3, 2, 3)),
                 probe("1 × 1 filters", x=normal(2, 2, 4, 4), params=network(2, 3, 2, 1, 1, 3)),
+                probe("many units off", x=normal(3, 1, 8, 4), params=network(1, 3, 3, 3, 2, 4, shift=-0.5)),
                 probe("5 × 5 filters", x=normal(2, 1, 8, 8), params=network(1, 2, 2, 5, 4, 3)),
                 probe("an odd image, 9 × 10", x=normal(2, 1, 9, 10), params=network(1, 2, 2, 3, 4, 3)),
                 probe("non-contiguous", x=transposed(normal(2, 1, 8, 4)), params=network(1, 2, 3, 3, 2, 2)),

@@ -149,7 +149,18 @@ LESSON = Lesson(
     title="Convolution of images",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 9.6 and section 9.5; Dumoulin, Visin, A guide to convolution arithmetic (2016), relationship 6",
     requires=("conv1d",),
-    forbids=("conv2d", "conv1d", "conv3d", "convolution", "conv_transpose2d", "fold", "col2im"),
+    forbids=(
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_tbc",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "fold",
+        "col2im",
+    ),
     points=20,
     minutes=45,
     target=None,
@@ -181,6 +192,13 @@ LESSON = Lesson(
                     w=normal(2, 1, 2, 2),
                     b=normal(2),
                     hyper={"stride": 3, "padding": 1},
+                ),
+                probe(
+                    "pairs the other way",
+                    x=normal(2, 2, 7, 6),
+                    w=normal(3, 2, 4, 2),
+                    b=normal(3),
+                    hyper={"stride": (3, 1), "padding": (2, 0)},
                 ),
                 probe(
                     "pairs", x=normal(2, 3, 6, 7), w=normal(2, 3, 2, 4), b=normal(2), hyper={"stride": (1, 3), "padding": (0, 2)}

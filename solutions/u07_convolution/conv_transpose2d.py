@@ -114,7 +114,18 @@ LESSON = Lesson(
     title="Transposed convolution",
     source="Dumoulin, Visin, A guide to convolution arithmetic (2016), section 4, relationship 13",
     requires=("conv2d",),
-    forbids=("conv_transpose2d", "conv_transpose1d", "conv2d", "convolution", "fold", "col2im"),
+    forbids=(
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_tbc",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "fold",
+        "col2im",
+    ),
     minutes=35,
     target=None,
     tasks=(
@@ -134,6 +145,13 @@ LESSON = Lesson(
                 ),
                 probe("padding 2", x=normal(2, 2, 5, 4), w=normal(2, 1, 3, 3), b=normal(1), hyper={"padding": 2}),
                 probe("gaps between windows", x=normal(2, 1, 3, 2), w=normal(1, 2, 2, 2), b=normal(2), hyper={"stride": 3}),
+                probe(
+                    "pairs the other way",
+                    x=normal(2, 2, 4, 3),
+                    w=normal(2, 2, 4, 3),
+                    b=normal(2),
+                    hyper={"stride": (1, 2), "padding": (1, 0)},
+                ),
                 probe(
                     "pairs", x=normal(2, 2, 3, 4), w=normal(2, 3, 3, 4), b=normal(3), hyper={"stride": (2, 1), "padding": (0, 1)}
                 ),

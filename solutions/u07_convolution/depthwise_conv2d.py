@@ -115,7 +115,18 @@ LESSON = Lesson(
     title="Depthwise convolution",
     source="Howard et al., MobileNets (2017), eq. 3; Chollet, Xception (2017), section 2",
     requires=("conv2d",),
-    forbids=("conv2d", "conv1d", "conv3d", "convolution", "conv_transpose2d", "fold", "col2im"),
+    forbids=(
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_tbc",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "fold",
+        "col2im",
+    ),
     minutes=25,
     target=None,
     tasks=(
@@ -135,6 +146,13 @@ LESSON = Lesson(
                 ),
                 probe("rows left over", x=normal(2, 2, 6, 8), w=normal(2, 1, 3, 3), b=normal(2), hyper={"stride": 2}),
                 probe("stride beyond the filter", x=normal(2, 2, 7, 8), w=normal(2, 1, 2, 2), b=normal(2), hyper={"stride": 3}),
+                probe(
+                    "pairs the other way",
+                    x=normal(2, 2, 7, 6),
+                    w=normal(2, 1, 4, 2),
+                    b=normal(2),
+                    hyper={"stride": (3, 1), "padding": (2, 0)},
+                ),
                 probe(
                     "pairs", x=normal(2, 3, 6, 7), w=normal(3, 1, 2, 4), b=normal(3), hyper={"stride": (1, 3), "padding": (0, 2)}
                 ),

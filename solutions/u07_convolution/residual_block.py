@@ -131,6 +131,18 @@ LESSON = Lesson(
     requires=("conv2d", "relu"),
     minutes=25,
     target=None,
+    forbids=(
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_tbc",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "fold",
+        "col2im",
+    ),
     tasks=(
         Pair(
             "residual_block",
