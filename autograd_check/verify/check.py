@@ -12,19 +12,16 @@ from typing import Any
 
 from autograd_check.verify.candidate import PairCandidate
 from autograd_check.verify.case import Case, PairNames
-from autograd_check.verify.contract import (
+from autograd_check.verify.conduct import (
     check_aliases,
     check_cache_reusable,
-    check_count,
-    check_float32,
     check_forward_repeatable,
-    check_linear,
-    check_out_form,
     check_own_cache,
     check_repeatable,
     check_unchanged,
-    failure_finding,
 )
+from autograd_check.verify.contract import check_count, check_float32, check_linear, check_out_form, failure_finding
+from autograd_check.verify.conventions import check_convention
 from autograd_check.verify.differencing import check_differences
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
@@ -32,7 +29,7 @@ from autograd_check.verify.shared import Shared
 from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
 from autograd_check.verify.unreferenced import Explain
-from autograd_check.verify.values import check_convention, check_gradient, check_gradient_form, check_out, evidence
+from autograd_check.verify.values import check_gradient, check_gradient_form, check_out, evidence
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cmath
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +11,9 @@ from torch import Tensor
 
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.compare import compare, gradient_tolerance
-from autograd_check.verify.contract import check_form, failure_finding, plain_number, shape_text
+from autograd_check.verify.contract import check_form, plain_number, shape_text
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, root_subject
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 from autograd_check.verify.oracle import oracle_vjp
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors
 from autograd_check.verify.trial import Gradient, Trial, parts
@@ -32,9 +31,6 @@ NEGLIGIBLE = 1e-11
 
 SIX_DIGITS = 1e-6
 """How far an entry may be off, relative to itself, where the error is negligible beside the largest entry."""
-
-OVERFLOWS = ("unstable", "not_finite", "mask_missing")
-"""Conventions about values so large or small that a formula may overflow on them."""
 
 
 def _differs(got: Tensor, want: Tensor, spread: Any) -> Mismatch | None:
@@ -216,77 +212,6 @@ def _first_difference(got: float | complex, expected: float | complex) -> int:
     while digits < 17 and error < size * 10.0**-digits:
         digits += 1
     return digits + 1
-
-
-def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()) -> Iterator[Finding]:
-    """A convention's probe: a difference here is a finding about that convention and about nothing else.
-
-    Subjects in `wrong` are wrong on ordinary probes already, so they say nothing about a convention.
-    """
-    cause, says = trial.case.convention or ("unknown", "")
-    for function, failure in ((names.forward, trial.forward_failure), (names.backward, trial.backward_failure)):
-        if failure is not None:
-            yield failure_finding(cause, function, trial.case.name, function, failure, Kind.CONVENTION)
-            return
-    inner = list(check_out(trial, names)) if _comparable(trial) else []
-    findings = [(names.forward, "out", finding) for finding in inner]
-    for gradient in trial.gradients.values():
-        findings += [(names.backward, f.subject, f) for f in check_gradient(gradient, trial, names)]
-    for function, subjects in ((names.forward, {"out"}), (names.backward, {f"d{name}" for name in names.wrt})):
-        if subjects <= set(wrong):
-            text = f"not checked: {', '.join(sorted(subjects))} is wrong elsewhere"
-            yield Finding(cause, function, trial.case.name, Status.SKIPPED, text, Kind.CONVENTION)
-            continue
-        bad = [
-            (subject, finding)
-            for name, subject, finding in findings
-            if name == function
-            and finding.status is Status.FAILED
-            and finding.kind is not Kind.CONVENTION
-            and root_subject(subject) not in wrong
-        ]
-        if not bad:
-            yield Finding(cause, function, trial.case.name, Status.PASSED, "keeps the convention", Kind.CONVENTION)
-            continue
-        beyond = [
-            finding
-            for _, finding in bad
-            if not within_reach(finding.mismatch, trial.case.reach, cause)
-            or (finding.check == "finite" and cause not in OVERFLOWS)
-        ]
-        if beyond:
-            yield beyond[0]
-            continue
-        subject, finding = bad[0]
-        text = f"{subject} differs at this edge ({finding.message}): {says}"
-        yield Finding(
-            cause,
-            function,
-            trial.case.name,
-            Status.FAILED,
-            text,
-            Kind.CONVENTION,
-            finding.mismatch,
-            Diagnosis(cause, says, {"subject": subject}),
-        )
-
-
-def within_reach(mismatch: Mismatch | None, reach: float, cause: str) -> bool:
-    """Whether a difference can be another convention; what has no numbers (another shape) always can.
-
-    Nan and infinity are no convention, except where `cause` is that of numbers which overflow.
-    """
-    if mismatch is None:
-        return True
-    overflows = cmath.isfinite(mismatch.expected) and not cmath.isfinite(mismatch.got)
-    return mismatch.relative_error <= reach and not (overflows and cause not in OVERFLOWS)
-
-
-def _comparable(trial: Trial) -> bool:
-    got, want = leaves(trial.out), leaves(trial.reference.out)
-    return len(got) == len(want) and all(
-        (is_tensor(g) and g.shape == w.shape) or (plain_number(g) and w.dim() == 0) for g, w in zip(got, want, strict=True)
-    )
 
 
 def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right: bool) -> Evidence | None:

@@ -146,6 +146,7 @@ LESSON = Lesson(
             "conv2d_fast",
             wrt=("x", "w", "b"),
             oracle=oracle,
+            swift=True,
             probes=(
                 probe("2 images, 3 channels, 4 filters", x=normal(2, 3, 5, 6), w=normal(4, 3, 3, 2), b=normal(4)),
                 probe("padding 1", x=normal(2, 2, 4, 5), w=normal(3, 2, 3, 3), b=normal(3), hyper={"padding": 1}),

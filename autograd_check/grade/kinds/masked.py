@@ -15,7 +15,8 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.mask import read_mask
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.contract import check_aliases, check_count, check_out_form, check_unchanged, failure_finding
+from autograd_check.verify.conduct import check_aliases, check_unchanged
+from autograd_check.verify.contract import check_count, check_out_form, failure_finding
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.oracle import oracle_spread, oracle_vjp

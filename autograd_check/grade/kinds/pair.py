@@ -11,13 +11,14 @@ from autograd_check.course.spec import Pair, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.refusals import refusals
+from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC, SINGLE
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.compare import compare, gradient_tolerance
-from autograd_check.verify.finding import Diagnosis, Finding, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.trial import Trial
 
 _BROKEN = {
@@ -48,7 +49,10 @@ def check(task: Pair, context: Context) -> list[Finding]:
     )
     if stopped(findings):
         return findings
-    return forbidden_operations(names, cases[0], context) + findings + refusals(task.forward, task.refuses, context)
+    used = forbidden_operations(names, cases[0], context)
+    failed = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
+    timed = [] if failed else check_speed(task, context)  # what is wrong need not be fast
+    return used + findings + timed + refusals(task.forward, task.refuses, context)
 
 
 def _uses_single(names: PairNames, trial: Trial, context: Context) -> bool:

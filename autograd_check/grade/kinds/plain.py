@@ -12,9 +12,10 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.verify.check import condense
 from autograd_check.verify.compare import compare
 from autograd_check.verify.contract import plain_number, shape_text, type_text
+from autograd_check.verify.conventions import within_reach
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors, named_leaves, same_structure
-from autograd_check.verify.values import mismatch_text, rounds_to_single, within_reach
+from autograd_check.verify.values import mismatch_text, rounds_to_single
 
 
 @check_task.register
