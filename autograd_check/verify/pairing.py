@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.verify.rows import Batch, Row
+from autograd_check.verify.scale import largest
 from autograd_check.verify.tree import is_differentiable, leaves
 
 STACKED = 2**17
@@ -29,14 +30,15 @@ class Pairing:
         self._base = [leaf.detach() for leaf in leaves(base) if isinstance(leaf, Tensor)]
         self._shapes = [getattr(leaf, "shape", None) for leaf in leaves(base)]
         self._outs = [leaves(base)[k].detach() for k in self._places]
-        self._finite = [torch.isfinite(out) for out in self._outs]
-        self._all_finite = [bool(finite.all()) for finite in self._finite]
+        self._all_finite = [math.isfinite(largest(out)) for out in self._outs]
+        self._finite = [out if clean else torch.isfinite(out) for out, clean in zip(self._outs, self._all_finite, strict=True)]
         self._weights = [
             leaves(dout)[k].to(torch.promote_types(self._outs[n].dtype, torch.float64)).conj().reshape(-1)
             for n, k in enumerate(self._places)
         ]
         if not all(self._all_finite):
-            self._weights = [torch.where(f.reshape(-1), w, 0) for f, w in zip(self._finite, self._weights, strict=True)]
+            kept = zip(self._finite, self._weights, self._all_finite, strict=True)
+            self._weights = [w if clean else torch.where(f.reshape(-1), w, 0) for f, w, clean in kept]
 
     def model_noise(self) -> float:
         """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
