@@ -10,26 +10,10 @@ from autograd_check.course.probe import Convention, Probe
 
 
 @dataclass(frozen=True)
-class Pair:
-    """`NAME_forward(primals..., *, hyper) -> (out, cache)` and `NAME_backward(dout, cache) -> gradients`.
-
-    `oracle` takes the same primals and hyperparameters, is built from torch's own functions, and returns `out` alone.
-    `wrt` are the primals that get a gradient, in order. `leaves` names the parts of a nested primal's tuples
-    (`{"params": ("w", "b")}` reports `dparams[2].w`). `refuses` are probes whose forward must raise `ValueError` (see
-    `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
-    definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` pair
-    is timed at the size of `bench` by the check as well.
-    """
+class Passes:
+    """What every task with a forward and a backward has: a name, and the functions called after it."""
 
     name: str
-    wrt: tuple[str, ...]
-    oracle: Callable[..., Any]
-    probes: tuple[Probe, ...]
-    refuses: tuple[Probe, ...] = ()
-    leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    bench: Probe | None = None
-    readings: tuple[Callable[..., Any], ...] = ()
-    swift: bool = False
 
     @property
     def forward(self) -> str:
@@ -45,6 +29,28 @@ class Pair:
     def functions(self) -> tuple[str, ...]:
         """All function names that the task needs."""
         return (self.forward, self.backward)
+
+
+@dataclass(frozen=True)
+class Pair(Passes):
+    """`NAME_forward(primals..., *, hyper) -> (out, cache)` and `NAME_backward(dout, cache) -> gradients`.
+
+    `oracle` takes the same primals and hyperparameters, is built from torch's own functions, and returns `out` alone.
+    `wrt` are the primals that get a gradient, in order. `leaves` names the parts of a nested primal's tuples
+    (`{"params": ("w", "b")}` reports `dparams[2].w`). `refuses` are probes whose forward must raise `ValueError` (see
+    `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
+    definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` pair
+    is timed at the size of `bench` by the check as well.
+    """
+
+    wrt: tuple[str, ...]
+    oracle: Callable[..., Any]
+    probes: tuple[Probe, ...]
+    refuses: tuple[Probe, ...] = ()
+    leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bench: Probe | None = None
+    readings: tuple[Callable[..., Any], ...] = ()
+    swift: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Stateful:
+class Stateful(Passes):
     """A layer with a state, such as running statistics: `NAME_forward(primals..., state, *, hyper) -> (out, state, cache)`.
 
     `NAME_backward(dout, cache)` gives the gradients of the primals in `wrt`; the state is a constant. `oracle` takes the same
@@ -73,7 +79,6 @@ class Stateful:
     calls has both differenced. `refuses` are probes without a state, refused on the first call.
     """
 
-    name: str
     wrt: tuple[str, ...]
     oracle: Callable[..., Any]
     runs: tuple[Run, ...]
@@ -81,24 +86,9 @@ class Stateful:
     refuses: tuple[Probe, ...] = ()
     leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def forward(self) -> str:
-        """Name of the forward function."""
-        return f"{self.name}_forward"
-
-    @property
-    def backward(self) -> str:
-        """Name of the backward function."""
-        return f"{self.name}_backward"
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """All function names that the task needs."""
-        return (self.forward, self.backward)
-
 
 @dataclass(frozen=True)
-class Stochastic:
+class Stochastic(Passes):
     """A layer that drops entries at random: `NAME_forward(primals..., *, p, train, generator) -> (out, cache)`.
 
     In training each entry of `oracle(primals...)`, the layer without its noise, is dropped with probability p, or else
@@ -108,7 +98,6 @@ class Stochastic:
     independence; `false_alarm` is the probability, per task and seed, that they reject right code.
     """
 
-    name: str
     wrt: tuple[str, ...]
     oracle: Callable[..., Any]
     probes: tuple[Probe, ...]
@@ -116,18 +105,3 @@ class Stochastic:
     bulks: tuple[Probe, ...] = ()
     rates: tuple[float, ...] = (0.0, 0.1, 0.5, 0.9)
     false_alarm: float = 1e-9
-
-    @property
-    def forward(self) -> str:
-        """Name of the forward function."""
-        return f"{self.name}_forward"
-
-    @property
-    def backward(self) -> str:
-        """Name of the backward function."""
-        return f"{self.name}_backward"
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """All function names that the task needs."""
-        return (self.forward, self.backward)

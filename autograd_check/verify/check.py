@@ -6,12 +6,13 @@ own forward. A failed check skips what depends on it, and says so. Every gradien
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from autograd_check.verify.candidate import PairCandidate
 from autograd_check.verify.case import Case, PairNames
+from autograd_check.verify.condense import LOSES_PROCESS, condense, lost_process
 from autograd_check.verify.conduct import (
     check_aliases,
     check_cache_reusable,
@@ -37,10 +38,6 @@ DIFFERENCED = 2
 
 EXPLAINED = ("autograd", "shape", "value")
 """The checks whose failures are compared with the reference, so that their cause can be looked for."""
-
-
-LOSES_PROCESS = ("timed_out", "died", "exited")
-"""Failures after which the code under test has to be started anew."""
 
 
 def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -275,30 +272,3 @@ def _differences(
     for trial in trials:
         results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain, shared)
     return results
-
-
-def lost_process(finding: Finding) -> bool:
-    """Whether the finding is of a call that hung or ended its process; more calls would only do so again."""
-    return finding.diagnosis is not None and finding.diagnosis.cause in LOSES_PROCESS
-
-
-def condense(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for each check and subject: the worst, or what passed with the number of probes it passed on.
-
-    An inconclusive result gives way to a passed one of the same check and subject: one witness is enough.
-    """
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.check, finding.subject), []).append(finding)
-    condensed = []
-    for group in groups.values():
-        passed = [finding for finding in group if finding.status is Status.PASSED]
-        bad = [finding for finding in group if finding.status.severity >= Status.TODO.severity]
-        if bad:
-            condensed.append(max(bad, key=lambda finding: finding.status.severity))
-        elif passed:
-            probes = len({finding.probe for finding in passed})
-            condensed.append(passed[0] if probes == 1 else replace(passed[0], probe=f"{probes} probes"))
-        else:
-            condensed.append(group[0])
-    return condensed

@@ -18,8 +18,8 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.grade.kinds.differenced import Differenced, difference
 from autograd_check.verify.candidate import Outcome
-from autograd_check.verify.check import condense
 from autograd_check.verify.compare import compare
+from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status

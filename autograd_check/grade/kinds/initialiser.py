@@ -17,7 +17,7 @@ from autograd_check.course.spec import Initialiser
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.verify.candidate import Seed
-from autograd_check.verify.check import condense
+from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor

@@ -9,8 +9,8 @@ from autograd_check.course.spec import Plain
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, failed_call, float64, unchanged, unusable
 from autograd_check.grade.kinds.refusals import refusals
-from autograd_check.verify.check import condense
 from autograd_check.verify.compare import compare
+from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import plain_number, shape_text, type_text
 from autograd_check.verify.conventions import within_reach
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status

@@ -7,7 +7,7 @@ import re
 from autograd_check.course.spec import Convention, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.check import condense
+from autograd_check.verify.condense import condense
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
 

@@ -20,7 +20,8 @@ from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.verify.candidate import Code, Point, Seed
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.check import check_pair, condense
+from autograd_check.verify.check import check_pair
+from autograd_check.verify.condense import condense
 from autograd_check.verify.conduct import alike, check_cache_reusable
 from autograd_check.verify.contract import check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status

@@ -17,7 +17,7 @@ from autograd_check.diagnose.fingerprints import match_fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
 from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
-from autograd_check.verify.check import condense
+from autograd_check.verify.condense import condense
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
