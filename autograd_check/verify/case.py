@@ -60,16 +60,17 @@ class Case:
 def draw_cotangent(out: Any, generator: Generator) -> Any:
     """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in [0.5, 2], signs random.
 
-    No entry is near 0 or exactly 1, so nothing hides behind a small or a neutral upstream gradient. Entries of `out` that
-    are not differentiable get zeros.
+    Real and imaginary parts of a complex output are drawn each for itself. No entry is near 0 or exactly 1, so nothing hides
+    behind a small or a neutral upstream gradient. Entries of `out` that are not differentiable get zeros.
     """
 
     def draw(leaf: Any) -> Any:
         if not is_differentiable(leaf):
             return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
-        size = torch.rand(leaf.shape, generator=generator, dtype=torch.float64).mul_(1.5).add_(0.5)
-        sign = torch.randint(0, 2, leaf.shape, generator=generator, dtype=torch.float64).mul_(2).sub_(1)
-        return size.mul_(sign).to(leaf.dtype)
+        shape = (*leaf.shape, 2) if leaf.is_complex() else leaf.shape
+        drawn = torch.empty(shape, dtype=torch.float64).uniform_(-1.5, 1.5, generator=generator)
+        drawn.add_(drawn.sign(), alpha=0.5)
+        return (torch.view_as_complex(drawn) if leaf.is_complex() else drawn).to(leaf.dtype)
 
     return map_leaves(draw, out)
 

@@ -16,6 +16,8 @@ A third, "capped", is uniform, but moves no entry by more than a thousand times 
 are small for every entry.
 """
 CAP = 2.0**10
+INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16}
+"""The integers whose bits are those of a floating-point number of so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ class Direction:
 def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
     """For every tensor one direction of each kind: its shape and dtype, random signs, one to two times the kind's size.
 
-    Every entry is a multiple of 2·ulp(x)/h for the smallest step h, so that x + h·u is a floating-point number. (Sizes
-    are not all powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the size (1 where all is
-    zero); an entry that is not finite does not move. Real and imaginary parts of a complex tensor move independently.
+    Every entry has so few significant digits that x + h·u is a floating-point number for every step h. (Sizes are not all
+    powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the size (1 where all is zero); an
+    entry that is not finite does not move. Real and imaginary parts of a complex tensor move independently.
     """
     reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
     drawn: list[list[Direction]] = [[] for _ in tensors]
@@ -81,26 +83,40 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
         scales = [_rms(part) for part in parts]
     rms = torch.tensor(scales, dtype=size.dtype)
     rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts))
-    draw = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
-    u = draw.add_(torch.copysign(torch.ones((), dtype=size.dtype), draw))
-    own = torch.where(size > 0, size, rms) if kinds != ("uniform",) else size
-    for row, kind in zip(u.unbind(0), kinds, strict=True):
+    own, least = size, scales
+    if kinds != ("uniform",):
+        least = [float(part.min()) for part in parts]
+        if 0 in least:
+            own = torch.where(size > 0, size, rms)
+            least = [float(part.min()) for part in own.split(counts)]
+    u = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
+    u = u.add_(u.sign())
+    rows = u.unbind(0)
+    for row, kind in zip(rows, kinds, strict=True):
         row.mul_(own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms)
-    ladder = ladder_of(size)
-    reach = torch.maximum(2 * size, u.abs().mul_(4 * ladder.largest))
-    quantum = _power_of_two(reach).mul_(2 * torch.finfo(size.dtype).eps / ladder.smallest)
-    u = u.div_(quantum).round_().mul_(quantum)
+    _shorten(u, max(counts))
     if still is not None:
-        u = torch.where(still, 0, u)
-    least = [float(part.min()) for part in own.split(counts)] if "relative" in kinds else scales
-    rows = [row.split(counts) for row in u.unbind(0)]
+        u.masked_fill_(still, 0)
+    split = [row.split(counts) for row in rows]
     return [
         [
             Direction(row[k].reshape(x.shape), least[k] if kind == "relative" else scales[k])
-            for row, kind in zip(rows, kinds, strict=True)
+            for row, kind in zip(split, kinds, strict=True)
         ]
         for k, x in enumerate(tensors)
     ]
+
+
+def _shorten(u: Tensor, count: int) -> None:
+    """Cut the mantissas of u, in place, to what keeps x + h·u exact for x of `count` entries.
+
+    A p-bit mantissa holds the smallest step 2⁻ˢ of an entry as large as u in its upper s bits, one bit goes for the sum, and
+    no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u.
+    """
+    digits = 1 - math.frexp(torch.finfo(u.dtype).eps)[1]
+    spare = digits + math.frexp(ladder_of(u).smallest)[1] - 2 - math.ceil(0.5 * math.log2(count))
+    integers = INTEGERS[u.dtype.itemsize]
+    u.view(integers).bitwise_and_(-1 << min(digits, digits - max(0, spare)))
 
 
 def _rms(size: Tensor) -> float:
@@ -112,14 +128,3 @@ def _rms(size: Tensor) -> float:
     if not math.isfinite(largest):
         return largest
     return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
-
-
-def _power_of_two(x: Tensor) -> Tensor:
-    """The largest power of two not above x > 0: the exponent bits alone."""
-    x = x.clamp_min(torch.finfo(x.dtype).tiny)
-    if x.dtype is torch.float64:
-        return (x.view(torch.int64) & 0x7FF0000000000000).view(torch.float64)
-    if x.dtype is torch.float32:
-        return (x.view(torch.int32) & 0x7F800000).view(torch.float32)
-    mantissa, exponent = torch.frexp(x)
-    return torch.ldexp(torch.full_like(mantissa, 0.5), exponent)

@@ -36,6 +36,18 @@ def test_a_step_has_no_rounding_error(scale: float, dtype: torch.dtype, kind: st
         h /= 4
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("count", [1, 17, 10_000, 10**6])
+def test_one_entry_that_outweighs_all_others_is_moved_exactly(dtype: torch.dtype, count: int) -> None:
+    x = torch.full((count,), 1e-12, dtype=dtype)
+    x[0] = 1.7
+    for u in draw(x, "uniform", "relative", "capped"):
+        for h in (LADDERS[dtype].largest, LADDERS[dtype].smallest):
+            for sign in (1, -1):
+                moved = float(torch.add(x, u, alpha=sign * h)[0])
+                assert Fraction(moved) == Fraction(float(x[0])) + sign * Fraction(h) * Fraction(float(u[0]))
+
+
 def test_sizes_are_those_of_the_kind() -> None:
     x = torch.tensor([1e-3, 1.0, -30.0], dtype=torch.float64)
     uniform, relative, capped = draw(x, "uniform", "relative", "capped")

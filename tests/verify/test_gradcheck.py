@@ -300,6 +300,26 @@ def test_complex_functions() -> None:
     assert ac.gradcheck(lambda z: z.abs(), (z,))
 
 
+@pytest.mark.parametrize("part", ["real", "imag"])
+def test_a_backward_that_drops_a_part_of_a_complex_cotangent(part: str) -> None:
+    class Square(Function):
+        """z² whose backward sees the real or the imaginary part of its cotangent alone."""
+
+        @staticmethod
+        def forward(ctx: Any, z: Tensor) -> Tensor:
+            ctx.save_for_backward(z)
+            return z * z
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            seen = grad.real if part == "real" else 1j * grad.imag
+            return seen * 2 * ctx.saved_tensors[0].conj()
+
+    z = torch.randn(3, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    report = ac.gradcheck(Square.apply, (z,), raise_exception=False)
+    assert {f.subject for f in report.findings if f.status is ac.Status.FAILED} == {"dz"}
+
+
 def test_float32_is_checked_in_float64_and_then_as_it_is() -> None:
     x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     report = ac.gradcheck(lambda x: torch.softmax(x, -1), (x,))
