@@ -27,7 +27,7 @@ def groupnorm_forward(x, gamma, beta, *, groups, eps=1e-5):
     centred = grouped - grouped.mean(-1, keepdim=True)
     rstd = torch.rsqrt(centred.square().mean(-1, keepdim=True) + eps)
     xhat = (centred * rstd).reshape(N, C, H, W)
-    gamma, beta = gamma[:, None, None], beta[:, None, None]
+    gamma, beta = gamma.reshape(-1, 1, 1), beta.reshape(-1, 1, 1)
     return torch.addcmul(beta, gamma, xhat), (xhat, rstd, gamma)
     ### END SOLUTION
 
@@ -42,7 +42,7 @@ def groupnorm_backward(dout, cache):
     g = (dout * gamma).reshape(N, groups, -1)
     xhat = xhat.reshape(N, groups, -1)
     centred = g - g.mean(-1, keepdim=True)
-    dx = rstd * torch.addcmul(centred, xhat, (g * xhat).mean(-1, keepdim=True), value=-1)
+    dx = centred.addcmul_(xhat, (g * xhat).mean(-1, keepdim=True), value=-1).mul_(rstd)
     return dx.reshape(dout.shape), dgamma, dbeta
     ### END SOLUTION
 
@@ -256,8 +256,8 @@ LESSON = Lesson(
         mistake(
             "the path through the variance is missing",
             "missing_term",
-            "torch.addcmul(centred, xhat, (g * xhat).mean(-1, keepdim=True), value=-1)",
-            "centred",
+            ".addcmul_(xhat, (g * xhat).mean(-1, keepdim=True), value=-1)",
+            "",
         ),
         mistake("every groups-th channel instead of neighbours", "wrong_axis", groupnorm_forward=_strided_forward),
         mistake("statistics over the batch as well", "wrong_axis", groupnorm_forward=_batch_forward),
