@@ -58,13 +58,14 @@ class _Aten(TorchDispatchMode):
         if torch.is_grad_enabled():
             self._seen[AUTOGRAD] = None
         for tensor in _tensors(args):
-            if tensor.dtype in _LOW:
-                self._seen[SINGLE] = None
             self._steps.see(tensor)
         factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
         if factor and name.rstrip("_") in ("div", "mul"):
             self._steps.divide(factor if name.startswith("div") else 1 / factor)
-        return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if any(tensor.dtype in _LOW for tensor in _tensors((*args, result))):
+            self._seen[SINGLE] = None
+        return result
 
 
 def _tensors(args: Sequence[Any]) -> Iterator[Tensor]:

@@ -34,6 +34,12 @@ def test_float32_inside_is_a_matter_of_manners() -> None:
     assert failed(lambda x: torch.as_tensor(x, dtype=torch.float32) / 3) == [("keeps float64", "third")]
 
 
+def test_a_small_constant_too_much_is_not_put_down_to_float32() -> None:
+    """Every entry of the vector is a little wrong, as float32 would make it; but no float32 takes part."""
+    wrong = torch.tensor([1.0, -2.0, 3.0, -1.0, 2.0], dtype=torch.float64) * 2e-7
+    assert failed(lambda x: x / 3 + (wrong if torch.is_tensor(x) else 0)) == [("value", "out")]
+
+
 def test_an_absolute_tolerance_is_for_values_that_cancel() -> None:
     zero = Plain("zero", lambda x: x - x, (probe("vector", x=normal(5)),))
     for absolute, status in ((0.0, Status.FAILED), (1e-15, Status.PASSED)):

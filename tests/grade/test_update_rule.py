@@ -86,6 +86,24 @@ def test_an_error_as_small_as_float32_but_systematic_is_an_error() -> None:
     assert failed(judge(step)) == [("value", "constant_factor")]
 
 
+def test_a_small_term_too_much_is_not_put_down_to_float32() -> None:
+    """Its updates are as often too large as too small, and wrong by less than float32 in a state makes them."""
+
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        new, s = right(param, grad, state, lr=lr, alpha=alpha, eps=eps)
+        return new - 1e-5 * lr * param, s
+
+    assert [check for check, _ in failed(judge(step))] == ["value"]
+
+
+def test_a_state_kept_in_float32_is_seen_in_the_first_step() -> None:
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        new, s = right(param, grad, None if state is None else state.to(grad.dtype), lr=lr, alpha=alpha, eps=eps)
+        return new, s.float()
+
+    assert failed(judge(step)) == [("keeps float64", "wrong_dtype")]
+
+
 def test_a_count_of_steps_in_float32_is_no_wrong_formula() -> None:
     """1 − βᵗ loses digits in float32: by one factor at each step, with some betas too large and with others too small."""
 

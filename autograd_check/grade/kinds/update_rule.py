@@ -17,13 +17,16 @@ from autograd_check.diagnose.fingerprints import match_fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
 from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
+from autograd_check.run.operations import SINGLE
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.condense import condense
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.single import UNPROVEN
 from autograd_check.verify.tree import is_tensor
 from autograd_check.verify.values import rounds_to_single
 
-SINGLE = 1e-4
+SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
 
 NOISE = 1e-11
@@ -47,7 +50,8 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
             break
     partings = [parting(one, task.tolerance) for one in runs]
     whole = not any(map(_stopped, runs)) and all(part is None or part.mismatch is not None for part in partings)
-    rounded = any(partings) and whole and _right_to_float32([one for one, part in zip(runs, partings, strict=True) if part])
+    apart = [one for one, part in zip(runs, partings, strict=True) if part is not None]
+    rounded = bool(apart) and whole and _right_to_float32(apart) and (not _large(apart) or _uses_single(task, apart[0], context))
     if rounded:
         partings = [None] * len(runs)
     known = _known([one for one, parted in zip(runs, partings, strict=True) if parted is not None], context)
@@ -153,9 +157,25 @@ def _outward(one: Run) -> Tensor | None:
     error = updates(one.own, one.starts) - right
     largest = float(right.abs().max())
     seen = (error.abs() > NOISE * largest) & (right != 0)
-    small = float(error.abs().max()) <= SINGLE * largest or rounds_to_single(got, expected)
+    small = float(error.abs().max()) <= SMALL * largest or rounds_to_single(got, expected)
     often = not largest or float(seen.to(torch.float64).mean()) > OFTEN
     return (error * right > 0)[seen].to(torch.float64) if small and often else None
+
+
+def _large(runs: Sequence[Run]) -> bool:
+    """Whether an error is larger than what is put down to float32 without a proof."""
+    pairs = [(updates(one.own, one.starts), updates(one.twin, one.starts)) for one in runs]
+    return any(float((own - right).abs().max()) > UNPROVEN * float(right.abs().max()) for own, right in pairs)
+
+
+def _uses_single(task: UpdateRule, one: Run, context: Context) -> bool:
+    """Whether float32 numbers take part in the first step, where a state is made."""
+    grads = one.gradients[0]
+    first: dict[str, Any] = {"param": one.starts[0], "grad": grads[0], "state": None}
+    together: dict[str, Any] = {"params": list(one.starts), "grads": list(grads)}
+    point = Point(together if task.together else first, one.hyper)
+    outcome = context.candidate.operations(task.functions[0], point, returns_cache=False)
+    return not outcome.ok or SINGLE in outcome.value
 
 
 def _keeps_float64(task: UpdateRule, rounded: bool) -> Finding:
