@@ -11,6 +11,7 @@ turn (each has a state of its own, None at first), and if it never changes param
 Your test is tested: it must reject a dozen implementations, each with one planted bug, and accept several right ones, which round differently
 and keep what they like as their state. The bugs hide where tests do not look: in the defaults, in the second parameter, in the tenth step.
 `generator` is there for random numbers. A test that raises an exception has rejected.
+torch.optim is off limits as a yardstick, here as everywhere; your own adam_step is imported below.
 """
 
 import torch
