@@ -25,6 +25,7 @@ def read_outcome(reply: Any, number: str) -> tuple[Outcome, tuple[str, ...] | No
         value=record.get("value"),
         failure=_failure(record.get("failure")),
         changed=_names(record.get("changed")),
+        spoilt=_names(record.get("spoilt")),
         aliases=_names(record.get("aliases")),
         printed=_text(record.get("printed")),
     )

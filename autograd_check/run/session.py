@@ -37,17 +37,26 @@ class Request:
     value: Any = None
     failure: Failure | None = None
     changed: list[str] = field(default_factory=list)
+    spoilt: list[str] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
     printed: Printed = field(default_factory=Printed)
 
     def note_changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Add the names of arguments whose contents differ from the originals."""
-        for name, original in before.items():
-            self.changed += [path for path in changed_paths(name, original, after[name]) if path not in self.changed]
+        self.changed += self._changes(before, after)
+
+    def note_spoilt(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """The same after a backward: what the forward has left alone."""
+        self.spoilt += self._changes(before, after)
+
+    def _changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+        paths = [path for name, original in before.items() for path in changed_paths(name, original, after[name])]
+        return [path for path in paths if path not in self.changed and path not in self.spoilt]
 
     def outcome(self) -> Outcome:
         """The finished record."""
-        return Outcome(self.value, self.failure, tuple(self.changed), tuple(self.aliases), self.printed.text)
+        noted = (tuple(self.changed), tuple(self.spoilt), tuple(self.aliases))
+        return Outcome(self.value, self.failure, *noted, self.printed.text)
 
 
 class Session:
@@ -120,7 +129,7 @@ class Session:
                 cotangent = fresh(dout)
                 grads = self._run(backward, cotangent, cache)
                 request.value[1].append(plain(grads))
-                request.note_changes({"dout": dout, **point.primals}, {"dout": cotangent, **primals})
+                request.note_spoilt({"dout": dout, **point.primals}, {"dout": cotangent, **primals})
                 if number == 0:
                     request.aliases += gradient_overlaps(grads, primals)
         return request.outcome()

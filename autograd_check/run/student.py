@@ -100,6 +100,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "value": outcome.value,
         "failure": None if failure is None else dict(vars(failure)),
         "changed": list(outcome.changed)[:100],
+        "spoilt": list(outcome.spoilt)[:100],
         "aliases": list(outcome.aliases)[:100],
         "printed": outcome.printed,
     }

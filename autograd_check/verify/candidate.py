@@ -69,13 +69,15 @@ class Failure:
 class Outcome:
     """The result of one request: a value or a failure, and what the call did besides.
 
-    `changed` names arguments whose contents differ after the call ("x", "dout"); `aliases` names pairs of results and
-    arguments that share memory where they must not ("db shares memory with x").
+    `changed` names arguments whose contents differ after the call ("x"), `spoilt` those that only a backward changed ("dout",
+    or "x" through its cache); `aliases` names pairs of results and arguments that share memory where they must not ("db
+    shares memory with x").
     """
 
     value: Any = None
     failure: Failure | None = None
     changed: tuple[str, ...] = ()
+    spoilt: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     printed: str = ""
 

@@ -17,8 +17,8 @@ from autograd_check.verify.trial import Trial, unpack
 
 def check_unchanged(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """Primals and `dout` are as they were; compared with copies."""
-    for name in trial.changed:
-        function = names.backward if name.startswith("dout") else names.forward
+    by_function = [(names.forward, name) for name in trial.changed] + [(names.backward, name) for name in trial.spoilt]
+    for function, name in by_function:
         text = f"{name} was changed in place; make a new tensor instead, its owner still needs the old one"
         yield Finding(
             "unmodified",

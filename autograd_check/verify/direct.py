@@ -63,7 +63,8 @@ class Direct:
         between: Point | None = None,
     ) -> Outcome:
         """See `PairCandidate.vjp`."""
-        changed: dict[str, None] = {}
+        changed: list[str] = []
+        spoilt: list[str] = []
         aliases: dict[str, None] = {}
         out: Any = None
         answers: list[Any] = []
@@ -75,24 +76,25 @@ class Direct:
                     primals = {name: copied(value) for name, value in point.primals.items()}
                     start = perf_counter()
                     value, cache = self._run(tuple(primals.values()), point.hyper)
+                    seconds = perf_counter() - start
+                    changed += _news(point.primals, primals, changed)
                     if out is None:
                         out = copied(value)
-                        self._last = Known(point, out, perf_counter() - start)
+                        self._last = Known(point, out, seconds)
                 if number == 0 and between is not None:
                     with suppress(Exception):  # only what it leaves behind matters
                         self._run(tuple(map(copied, between.primals.values())), between.hyper)
                 if dout is not None:
                     cotangent = copied(dout)
                     answers.append(self._backward(cotangent, cache))
-                    changed |= dict.fromkeys(changes("dout", dout, cotangent))
+                    spoilt += _news({"dout": dout, **point.primals}, {"dout": cotangent, **primals}, [*changed, *spoilt])
                     if number == 0:
                         aliases |= dict.fromkeys(_shared(answers[0], primals))
-                for name, value in point.primals.items():
-                    changed |= dict.fromkeys(changes(name, value, primals[name]))
         except Exception as error:  # the code under test may raise anything
-            return Outcome(None if out is None else (out, answers), failure_of(error), tuple(changed), tuple(aliases))
-        self._tidy = all(name.startswith("dout") for name in changed)
-        return Outcome((out, answers), None, tuple(changed), tuple(aliases))
+            value = None if out is None else (out, answers)
+            return Outcome(value, failure_of(error), tuple(changed), tuple(spoilt), tuple(aliases))
+        self._tidy = not changed
+        return Outcome((out, answers), None, tuple(changed), tuple(spoilt), tuple(aliases))
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `PairCandidate.sweep`."""
@@ -145,6 +147,11 @@ def changes(name: str, before: Any, after: Any) -> list[str]:
         return [] if _equal(before, after) else [name]
     pairs = zip(named_leaves(before, name), leaves(after), strict=True)
     return [path for (path, old), new in pairs if is_tensor(old) and not _equal(old, new)]
+
+
+def _news(before: Mapping[str, Any], after: Mapping[str, Any], known: Sequence[str]) -> list[str]:
+    """Paths of arguments whose contents differ, and are not among the known ones."""
+    return [path for name, value in before.items() for path in changes(name, value, after[name]) if path not in known]
 
 
 def _equal(old: Tensor, new: Tensor) -> bool:

@@ -81,6 +81,7 @@ class Graph:
         A graph belongs to its own forward, so nothing that runs in between (`between`) could change it.
         """
         changed: dict[str, None] = {}
+        spoilt: dict[str, None] = {}
         answers: list[Any] = []
         run = self._last if self._last is not None and self._last.point is point else None
         try:
@@ -93,16 +94,16 @@ class Graph:
                 cotangent = copied(dout)
                 answers.append(self._wrapped.backward(cotangent, run.cache))
                 run.asked.append((dout, answers[-1]))
-                changed |= dict.fromkeys(changes("dout", dout, cotangent))
+                spoilt |= dict.fromkeys(changes("dout", dout, cotangent))
             for name, value in point.primals.items():
                 changed |= dict.fromkeys(changes(name, value, run.primals[name]))
             again = run.out
             if len(douts) > 1 and douts[0] is douts[-1]:
                 again = self._forward(point)[1]
         except Exception as error:  # the code under test may raise anything
-            return Outcome(None if run is None else (copied(run.out), answers), failure_of(error), tuple(changed))
-        self._tidy = all(name.startswith("dout") for name in changed)
-        return Outcome((copied(again), answers), None, tuple(changed))
+            return Outcome(None if run is None else (copied(run.out), answers), failure_of(error), tuple(changed), tuple(spoilt))
+        self._tidy = not changed
+        return Outcome((copied(again), answers), None, tuple(changed), tuple(spoilt))
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `PairCandidate.sweep`."""

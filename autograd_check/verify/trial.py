@@ -58,6 +58,7 @@ class Trial:
     forward_failure: Failure | None
     backward_failure: Failure | None
     changed: tuple[str, ...] = ()
+    spoilt: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     unpacked: tuple[Mapping[str, Gradient], ...] = field(default=())
 
@@ -144,7 +145,7 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
 
 def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
     if outcome.value is None:
-        return Trial(case, reference, douts, None, (), outcome.failure, None, outcome.changed, outcome.aliases)
+        return Trial(case, reference, douts, None, (), outcome.failure, None, outcome.changed, aliases=outcome.aliases)
     out, answers = outcome.value
     unpacked = [unpack(answer, names.wrt) for answer in answers]
     return Trial(
@@ -156,6 +157,7 @@ def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Referen
         forward_failure=None,
         backward_failure=outcome.failure,
         changed=outcome.changed,
+        spoilt=outcome.spoilt,
         aliases=outcome.aliases,
         unpacked=tuple(one for one in unpacked if one is not None) if all(u is not None for u in unpacked) else (),
     )

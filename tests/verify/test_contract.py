@@ -181,6 +181,18 @@ def test_a_change_in_place_is_a_convention_and_the_gradient_stays_right() -> Non
     assert set(failed(check(forward=mutating_x))) == {("unmodified", "scale_forward")}
 
 
+def test_a_primal_that_the_backward_changes_through_the_cache_is_the_backwards_doing() -> None:
+    def spoiling(dout: Tensor, cache: Any) -> Any:
+        x, w = cache
+        dx, dw = dout * w, (dout * x).sum(0)
+        x.mul_(2)
+        return dx, dw
+
+    found = failed(check(backward=spoiling))
+    assert found["unmodified", "scale_backward"].message.startswith("x was changed in place")
+    assert ("unmodified", "scale_forward") not in found
+
+
 def test_returning_dout_is_allowed_returning_a_primal_is_not() -> None:
     names = PairNames("f", "b", ("x",), lambda x: x * 1.0, {})
     case = [Case("ones", Point({"x": tensor(3)}))]

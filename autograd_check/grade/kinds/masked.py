@@ -69,6 +69,7 @@ def trial_of(outcome: Outcome, names: PairNames, case: Case, reference: Referenc
         forward_failure=None,
         backward_failure=outcome.failure,
         changed=outcome.changed,
+        spoilt=outcome.spoilt,
         aliases=outcome.aliases,
         unpacked=tuple(one for one in unpacked if one is not None),
     )
