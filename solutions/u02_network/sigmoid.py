@@ -27,7 +27,7 @@ def sigmoid_backward(dout, cache):
     """dout like x → dx like x."""
     ### BEGIN SOLUTION
     out = cache
-    return dout * out * (1 - out)
+    return dout * (1 - out).mul_(out)
     ### END SOLUTION
 
 
@@ -113,11 +113,11 @@ LESSON = Lesson(
     mistakes=(
         mistake("overflows", "unstable", "torch.exp(-x).add_(1).reciprocal_()", "torch.exp(x) / (1 + torch.exp(x))"),
         mistake("slope from x", "wrong_operand", "return out, out", "return out, x"),
-        mistake("1 − out forgotten", "missing_term", "dout * out * (1 - out)", "dout * out"),
-        mistake("upstream ignored", "ignores_upstream", "dout * out * (1 - out)", "out * (1 - out)"),
+        mistake("1 − out forgotten", "missing_term", "(1 - out).mul_(out)", "out"),
+        mistake("upstream ignored", "ignores_upstream", "dout * (1 - out)", "(1 - out)"),
         mistake("sign of the slope", "sign", "(1 - out)", "(out - 1)"),
         mistake("e^x for e^(−x)", "forward_wrong", "torch.exp(-x)", "torch.exp(x)"),
-        mistake("dout overwritten", "mutates_input", "return dout * out * (1 - out)", "dout *= out * (1 - out); return dout"),
+        mistake("dout overwritten", "mutates_input", "return dout * (1 - out).mul_(out)", "dout *= out * (1 - out); return dout"),
     ),
     variants=(
         variant("math and python if", sigmoid_forward=_loops_forward, sigmoid_backward=_loops_backward),
