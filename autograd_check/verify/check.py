@@ -26,6 +26,7 @@ from autograd_check.verify.conventions import check_convention
 from autograd_check.verify.differencing import check_differences
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
+from autograd_check.verify.rounding import without_noise
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
@@ -75,7 +76,10 @@ def check_pair(
     kept = shared or Shared()
     ordinary = [case for case in cases if case.convention is None]
     trials = list(_trials(candidate, names, ordinary, seed, kept))
-    findings = [finding for trial in trials for finding in without_excuse(trial, names, _check_trial(trial, names), uses_single)]
+    findings = []
+    for trial in trials:
+        found = without_noise(candidate, names, trial, _check_trial(trial, names))
+        findings += without_excuse(trial, names, found, uses_single)
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return condense(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)

@@ -16,6 +16,7 @@ from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_leaves
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import Explain, Suspect, locate
+from autograd_check.verify.values import number_pair
 from autograd_check.verify.verdict import ProbeResult
 
 CHECK = "finite differences"
@@ -103,9 +104,10 @@ def _finding(subject: str, verdict: ProbeResult, probe: str) -> Finding:
         text = "matches finite differences of your own forward"
         return Finding(CHECK, subject, probe, Status.PASSED, text, Kind.GRADIENT)
     if verdict.status is Status.FAILED:
+        analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
         text = (
-            f"along a random direction your forward changes by {verdict.numeric:.6g}, your {subject} says "
-            f"{verdict.analytic:.6g} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
+            f"along a random direction your forward changes by {numeric}, your {subject} says "
+            f"{analytic} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
         )
         return Finding(CHECK, subject, probe, Status.FAILED, text, Kind.GRADIENT)
     text = f"finite differences cannot tell here: {verdict.reason}"

@@ -8,7 +8,7 @@ entries out of N, and a last probe of the corrected gradient that shows that non
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +26,9 @@ MOST = 64
 ATTEMPTS = 3
 PRECISE = 1e-9
 """How closely, relative to itself, the right value of one entry should be known."""
+
+
+Estimates = Callable[[Sequence[Line]], Sequence[Estimate]]
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def corrected(ground: Ground, name: str, gradient: Tensor, generator: Generator,
     """
     right = gradient.detach().clone(memory_format=torch.contiguous_format)
     blur = torch.zeros_like(right.abs())
-    for _ in range(ATTEMPTS):
-        found = _wrong_entries(ground, name, right, generator, most)
+    for attempt in range(ATTEMPTS):
+        found = _wrong_entries(ground, name, right, generator, most, careful=attempt > 0)
         if found is None:
             return None
         values = _entries(ground, name, found)
@@ -63,12 +66,16 @@ def corrected(ground: Ground, name: str, gradient: Tensor, generator: Generator,
     return None
 
 
-def _wrong_entries(ground: Ground, name: str, gradient: Tensor, generator: Generator, most: int) -> list[int] | None:
+def _wrong_entries(
+    ground: Ground, name: str, gradient: Tensor, generator: Generator, most: int, *, careful: bool
+) -> list[int] | None:
+    """Places of the entries whose error a direction sees, in three steps of it or (`careful`) on the whole ladder."""
+    estimates = (lambda lines: [one.estimate for one in ground.careful(lines, whole=True)]) if careful else ground.quick
     whole = ground.settle(draw_lines(ground.point.primals, [name], ("capped",), generator))[0]
     if not whole.step:
         return None
     total = gradient.numel()
-    ranges = [span for span in _measure(ground, whole, gradient, [(0, total)]) if span.wrong]
+    ranges = [span for span in _measure(estimates, whole, gradient, [(0, total)]) if span.wrong]
     entries: list[int] = []
     while ranges:
         entries += [span.start for span in ranges if span.stop - span.start == 1]
@@ -76,24 +83,24 @@ def _wrong_entries(ground: Ground, name: str, gradient: Tensor, generator: Gener
         if len(ranges) + len(entries) > most:
             return None
         halves = [(span.start, (span.start + span.stop) // 2) for span in ranges]
-        lefts = _measure(ground, whole, gradient, halves)
+        lefts = _measure(estimates, whole, gradient, halves)
         rights = [
             Span(left.stop, span.stop, span.error - left.error, span.tolerance + left.tolerance)
             for span, left in zip(ranges, lefts, strict=True)
         ]
         doubtful = [span for span in rights if not span.wrong or abs(span.error) <= 4 * span.tolerance]
-        again = iter(_measure(ground, whole, gradient, [(span.start, span.stop) for span in doubtful]))
+        again = iter(_measure(estimates, whole, gradient, [(span.start, span.stop) for span in doubtful]))
         rights = [next(again) if span in doubtful else span for span in rights]
         ranges = [span for span in (*lefts, *rights) if span.wrong]
     return sorted(entries)
 
 
-def _measure(ground: Ground, whole: Line, gradient: Tensor, ranges: Sequence[tuple[int, int]]) -> list[Span]:
+def _measure(estimates: Estimates, whole: Line, gradient: Tensor, ranges: Sequence[tuple[int, int]]) -> list[Span]:
     """The error that the direction sees in each range of entries."""
     lines = [_restricted(whole, start, stop) for start, stop in ranges]
     return [
         _span(line, gradient, estimate, start, stop)
-        for line, estimate, (start, stop) in zip(lines, ground.quick(lines) if lines else [], ranges, strict=True)
+        for line, estimate, (start, stop) in zip(lines, estimates(lines) if lines else [], ranges, strict=True)
     ]
 
 

@@ -59,7 +59,7 @@ def oracle_spread(
     for _ in range(draws):
         moved = Point(
             {
-                name: map_tensors(lambda t: _nudged(t, generator), value) if name in wrt else value
+                name: map_tensors(lambda t: nudged(t, generator), value) if name in wrt else value
                 for name, value in point.primals.items()
             },
             point.hyper,
@@ -78,7 +78,10 @@ def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Te
     ]
 
 
-def _nudged(tensor: Tensor, generator: Generator) -> Tensor:
+def nudged(tensor: Tensor, generator: Generator) -> Tensor:
+    """The tensor with every entry moved by up to `ULPS` units in its last place; integers stay."""
+    if tensor.is_complex():
+        return torch.view_as_complex(nudged(torch.view_as_real(tensor.resolve_conj()), generator))
     if not tensor.is_floating_point():
         return tensor
     steps = torch.randint(-ULPS, ULPS + 1, tensor.shape, generator=generator).to(tensor.dtype)

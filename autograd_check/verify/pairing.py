@@ -58,6 +58,10 @@ class Pairing:
             )
         )
 
+    def unit(self) -> float:
+        """‖dout‖₂: what an output of ones amounts to."""
+        return math.hypot(*(float(torch.linalg.vector_norm(weight)) for weight in self._weights))
+
     def regular(self, out: Any) -> bool:
         """Whether an output has the shapes of `base` and is finite where it is."""
         parts = leaves(out)

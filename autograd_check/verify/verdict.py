@@ -14,6 +14,7 @@ from autograd_check.verify.directions import real_dtype
 from autograd_check.verify.finding import Status
 from autograd_check.verify.ground import Careful, Ground
 from autograd_check.verify.lines import Line
+from autograd_check.verify.scale import largest
 
 Rounding = Callable[[str], Any]
 
@@ -25,6 +26,8 @@ TIGHT = 1e-5
 """Agreement to this share of the signal is no coincidence, however the ladder looked."""
 QUIET = 1e-10
 """A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
+HUM = 32.0
+"""An output below this many times its own noise may be nothing but noise."""
 ROUGH = 1e-4
 """A function that changes by this share of itself between the smallest steps has no slope that these steps could measure."""
 ON_A_KINK = "the point lies on a kink"
@@ -103,7 +106,8 @@ def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
     if gap != gap or gap == float("inf"):
         return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
     if gap > result.tolerance:
-        if careful.estimate.roundoff * careful.estimate.step > ROUGH * test.ground.pairing.size():
+        rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.ground.pairing.size()
+        if rough and not _hums(test, line, careful):
             return replace(result, status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
         if careful.kinked(gap):
             return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
@@ -112,14 +116,20 @@ def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
-    rounding = 2 * careful.estimate.roundoff
-    if signal <= max(rounding, careful.estimate.error) and result.tolerance <= QUIET * test.ground.pairing.size():
+    quiet = result.tolerance <= QUIET * test.ground.pairing.size() or _hums(test, line, careful)
+    if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
         return replace(result, reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
         return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
     if not careful.estimate.settled:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
+
+
+def _hums(test: UnderTest, line: Line, careful: Careful) -> bool:
+    """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""
+    output, noise = test.ground.pairing.size(), careful.estimate.roundoff * careful.estimate.step
+    return output <= min(HUM * noise, QUIET * max(1.0, largest(line.u)) * test.ground.pairing.unit())
 
 
 def combined(verdicts: Sequence[tuple[Line, ProbeResult]], count: int) -> ProbeResult:

@@ -185,6 +185,23 @@ def rows_that_sum_to_one(g: Generator) -> Case:
     return lambda x: x.softmax(-1).sum(-1), (normal(g, 4, 5),)
 
 
+def excess_of_probabilities(g: Generator) -> Case:
+    return lambda x: x.softmax(-1).sum(-1) - 1, (normal(g, 4, 5),)
+
+
+def deviations_that_cancel(g: Generator) -> Case:
+    return lambda x: (x - x.mean()).sum(), (normal(g, 5, 6),)
+
+
+def a_function_and_its_inverse(g: Generator) -> Case:
+    return lambda x: x.exp().log() - x, (normal(g, 5, 6),)
+
+
+def angle_of_a_square(g: Generator) -> Case:
+    z = torch.randn((3, 3), generator=g, dtype=torch.complex128).requires_grad_()
+    return lambda z: (z * z.conj()).angle(), (z,)
+
+
 def dropout(g: Generator) -> Case:
     return lambda x: F.dropout(x, 0.3), (normal(g, 6, 5),)
 
@@ -252,6 +269,10 @@ FAMILIES: dict[str, Callable[[Generator], Case]] = {
         norm_of_rows,
         gradient_that_is_zero,
         rows_that_sum_to_one,
+        excess_of_probabilities,
+        deviations_that_cancel,
+        a_function_and_its_inverse,
+        angle_of_a_square,
         dropout,
         layer_norm_module,
         cancellation,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from spoiling import spoiler
 from torch import Tensor, nn
 from torch.autograd import Function
 
@@ -318,6 +319,34 @@ def test_a_backward_that_drops_a_part_of_a_complex_cotangent(part: str) -> None:
     z = torch.randn(3, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)).requires_grad_()
     report = ac.gradcheck(Square.apply, (z,), raise_exception=False)
     assert {f.subject for f in report.findings if f.status is ac.Status.FAILED} == {"dz"}
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-9])
+def test_a_constant_function_with_a_gradient(size: float) -> None:
+    """The output is 0 but for rounding, so the gradient is; one that means something is wrong."""
+
+    class Excess(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.softmax(-1).sum(-1) - 1
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return size * grad[:, None] * ctx.saved_tensors[0]
+
+    report = ac.gradcheck(Excess.apply, (tensor(4, 5),), raise_exception=False)
+    assert report.status is ac.Status.FAILED
+
+
+def test_a_small_entry_beside_large_ones() -> None:
+    """Seven entries hide an eighth that is wrong by a millionth of them."""
+    spoilt = spoiler([7], 1e-3)
+    x = torch.tensor([0.15, -0.2, 0.9, -0.8, 0.5, 0.7, -0.6, 2.0], dtype=torch.float64).requires_grad_()
+    report = ac.gradcheck(lambda x: spoilt(x) ** -2, (x,), raise_exception=False)
+    finding = next(f for f in report.findings if f.status is ac.Status.FAILED)
+    assert finding.mismatch is not None
+    assert finding.mismatch.index == (7,)
 
 
 def test_float32_is_checked_in_float64_and_then_as_it_is() -> None:
