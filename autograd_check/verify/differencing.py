@@ -11,6 +11,7 @@ from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.probes import probe_vjp
+from autograd_check.verify.rounding import shaken
 from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_leaves
@@ -54,6 +55,9 @@ def check_differences(
         one, two, both = (answer[f"d{name}"].value for answer in trial.unpacked[:3])
         return combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))
 
+    def spread(name: str) -> Any:
+        return shaken(point, name, grads[name], regrad)
+
     point, dout = trial.case.point, trial.douts[0]
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
     base = _numbers_as_tensors(trial.out)
@@ -68,6 +72,7 @@ def check_differences(
         directions=directions,
         base=base,
         rounding=rounding,
+        spread=spread,
         shared=shared,
     )
     findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}

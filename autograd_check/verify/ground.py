@@ -30,8 +30,8 @@ TICKS = (-3, -2, -1, 1, 2, 3)
 """Where the noise is measured, in units of four smallest steps; with the point itself seven values."""
 SIGNIFICANT_BEND = 8.0
 """A bend below this many times its noise says nothing."""
-COARSE_TICK = 2.0**12
-"""How much wider apart they are for a function that rounds more coarsely than its inputs (a hidden float32)."""
+COARSE_TICKS = (2.0**12, 2.0**20)
+"""How much wider apart they are for a function that rounds more coarsely than its inputs (a hidden float32, a large offset)."""
 
 
 @dataclass
@@ -108,18 +108,16 @@ class Ground:
         ]
 
     def _noises(self, lines: Sequence[Line]) -> list[float]:
-        """The noise of a difference along each line, measured; once more on a coarser scale where the values stand still."""
-        ticks = [min(4 * line.ladder.smallest, line.step) for line in lines]
-        rows = self._evaluate(lines, [[k * tick for k in TICKS] for tick in ticks])
-        found = [max(self.model, self._noise(row)) for row in rows]
-        coarse = [
-            k
-            for k, (line, tick, row) in enumerate(zip(lines, ticks, rows, strict=True))
-            if tick * COARSE_TICK <= line.step and self._stands_still(row)
-        ]
-        again = self._evaluate([lines[k] for k in coarse], [[n * ticks[k] * COARSE_TICK for n in TICKS] for k in coarse])
-        for k, row in zip(coarse, again, strict=True):
-            found[k] = max(found[k], self._noise(row))
+        """The noise of a difference along each line, measured; on coarser scales as well while the values stand still."""
+        found = [self.model] * len(lines)
+        places = list(range(len(lines)))
+        for wider in (1.0, *COARSE_TICKS):
+            ticks = [wider * min(4 * lines[k].ladder.smallest, lines[k].step) for k in places]
+            inside = [(k, tick) for k, tick in zip(places, ticks, strict=True) if wider == 1 or tick <= lines[k].step]
+            rows = self._evaluate([lines[k] for k, _ in inside], [[n * tick for n in TICKS] for _, tick in inside])
+            for (k, _), row in zip(inside, rows, strict=True):
+                found[k] = max(found[k], self._noise(row))
+            places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
         return found
 
     def _noise(self, row: Sequence[Any]) -> float:

@@ -44,6 +44,7 @@ def probe_vjp(
     directions: int = 2,
     base: Any = None,
     rounding: Rounding | None = None,
+    spread: Rounding | None = None,
     shared: Shared | None = None,
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
@@ -59,6 +60,7 @@ def probe_vjp(
         directions: how many for each tensor, alternating between uniform and relative sizes.
         base: the output at the point, where it is known already.
         rounding: an estimate of the rounding error in every entry of a primal's gradient, asked for only where it matters.
+        spread: how far every entry moves with the last places of the primals, asked for only where the gradient disagrees.
         shared: what other checks at this point have drawn already.
 
     """
@@ -71,7 +73,7 @@ def probe_vjp(
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
     kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
-    test = UnderTest(ground, grads, rounding)
+    test = UnderTest(ground, grads, rounding, spread)
     lines = draw_lines(point.primals, wrt, kinds, Generator().manual_seed(seed), draw)
     results = _on(test, wrt, lines, generator)
     for _ in range(MOVES):

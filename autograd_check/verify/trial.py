@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
-from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
+from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent, opposed
 from autograd_check.verify.oracle import oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves
@@ -139,7 +139,7 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     first = draw_cotangent(out, generator)
     if not full:
         return (first,)
-    second = draw_cotangent(out, generator)
+    second = opposed(draw_cotangent(out, generator), first)
     return (first, second, combine(ALPHA, first, BETA, second), combine(0.0, first, 0.0, second), first)
 
 

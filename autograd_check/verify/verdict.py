@@ -17,6 +17,7 @@ from autograd_check.verify.lines import Line
 from autograd_check.verify.scale import largest
 
 Rounding = Callable[[str], Any]
+"""An error in every entry of a primal's gradient, or None."""
 
 SAFETY = 8.0
 """Error bound over error estimate."""
@@ -28,6 +29,8 @@ QUIET = 1e-10
 """A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
 HUM = 32.0
 """An output below this many times its own noise may be nothing but noise."""
+FAINT = 2.0**-52
+"""A slope of this share of an output of ones, beside an output that is zero, is a tail that the output has rounded off."""
 ROUGH = 1e-4
 """A function that changes by this share of itself between the smallest steps has no slope that these steps could measure."""
 ON_A_KINK = "the point lies on a kink"
@@ -59,11 +62,12 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class UnderTest:
-    """Gradients under test on some ground."""
+    """Gradients under test on some ground, their rounding errors, and how far they move with the last places of the primals."""
 
     ground: Ground
     grads: Mapping[str, Any]
     rounding: Rounding | None
+    spread: Rounding | None = None
 
     def slope(self, line: Line) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂."""
@@ -71,9 +75,17 @@ class UnderTest:
 
     def blur(self, line: Line) -> float:
         """‖δg·u‖₂ for the gradient's own rounding error δg."""
-        error = self.rounding(line.primal) if self.rounding is not None else None
-        size = line.slope(error)[1] if error is not None else 0.0
-        return size if math.isfinite(size) else 0.0
+        return _size(self.rounding, line)
+
+    def shake(self, line: Line) -> float:
+        """‖δg·u‖₂ for the change δg of the gradient with the last places of the primals."""
+        return _size(self.spread, line)
+
+
+def _size(errors: Rounding | None, line: Line) -> float:
+    error = errors(line.primal) if errors is not None else None
+    size = line.slope(error)[1] if error is not None else 0.0
+    return size if math.isfinite(size) else 0.0
 
 
 def measured(line: Line, analytic: float, size: float, estimate: Estimate, blur: float = 0.0) -> tuple[ProbeResult, float]:
@@ -98,8 +110,10 @@ def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
     analytic, size = test.slope(line)
     result, signal = measured(line, analytic, size, careful.estimate, test.blur(line))
     gap = abs(result.numeric - result.analytic)
+    if max(signal, gap) <= FAINT * test.ground.pairing.unit() and _hums(test, line, careful):
+        return replace(result, reason="no larger than rounding")
     if result.tolerance < gap < math.inf:
-        result, signal = measured(line, analytic, size, careful.against(analytic), test.blur(line))
+        result, signal = measured(line, analytic, size, careful.against(analytic), test.blur(line) + test.shake(line))
         gap = abs(result.numeric - result.analytic)
     if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
         return replace(result, status=Status.FAILED, reason="the gradient is not finite")
