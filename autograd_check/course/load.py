@@ -32,6 +32,11 @@ class CourseLesson:
     solution: Path
     stub: Path
 
+    @property
+    def root(self) -> Path:
+        """The course folder."""
+        return self.solution.parents[2]
+
     def reference_source(self) -> str:
         """Text of the solution file."""
         return self.solution.read_text(encoding="utf-8")

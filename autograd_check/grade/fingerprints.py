@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import torch
 
-from autograd_check.course.load import CourseLesson
+from autograd_check.course.load import CourseLesson, importable
 from autograd_check.course.mistakes import mistake_functions
 from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
@@ -51,7 +51,8 @@ class LessonFingerprints(Sequence[Fingerprint]):
 
 
 def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
-    functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+    with importable(lesson.root):  # a reference may import earlier ones
+        functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
     if isinstance(task, UpdateRule):
         once = Shared()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
 

@@ -64,17 +64,25 @@ class Session:
             return pictures(candidate, lesson.spec, seed=self.seed, probe=probe)
 
     def _dependencies(self, lesson: CourseLesson, submission: Submission, source: str) -> tuple[dict[str, str], list[str]]:
-        """Sources of the earlier lessons that a file imports, and the names of those that are the reference's."""
-        dependencies: dict[str, str] = {}
-        borrowed: list[str] = []
-        for earlier in self._imported(source, lesson.spec.name):
-            own = find_file(submission.path.parent, self.course.lesson(earlier))
-            if own is not None and own.resolve() != submission.path.resolve() and self._passes(earlier, own):
-                dependencies[earlier] = own.read_text(encoding="utf-8-sig")
-            else:
-                dependencies[earlier] = self.course.lesson(earlier).reference_source()
-                borrowed.append(earlier)
-        return dependencies, borrowed
+        """Sources of the earlier lessons that a file imports, and that those import, the earliest first.
+
+        Then the names of those that are the reference's.
+        """
+        order = [entry.name for entry in self.course.outline.lessons]
+        allowed = order[: order.index(lesson.spec.name)]
+        found: dict[str, str] = {}
+        borrowed: set[str] = set()
+        waiting = [source]
+        while waiting:
+            for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
+                own = find_file(submission.path.parent, self.course.lesson(earlier))
+                if own is not None and own.resolve() != submission.path.resolve() and self._passes(earlier, own):
+                    found[earlier] = own.read_text(encoding="utf-8-sig")
+                else:
+                    found[earlier] = self.course.lesson(earlier).reference_source()
+                    borrowed.add(earlier)
+                waiting.append(found[earlier])
+        return {name: found[name] for name in sorted(found, key=order.index)}, sorted(borrowed, key=order.index)
 
     def _grade(self, lesson: CourseLesson, submission: Submission, source: str, shown: str) -> LessonRecord:
         dependencies, borrowed = self._dependencies(lesson, submission, source)
@@ -95,19 +103,6 @@ class Session:
         if path not in self._known:
             self._known[path] = self.grade_file(name, path)
         return self._known[path].status is Status.PASSED
-
-    def _imported(self, source: str, name: str) -> list[str]:
-        """Earlier lessons that a file imports, and those that their references import, the earliest first."""
-        order = [entry.name for entry in self.course.outline.lessons]
-        earlier = order[: order.index(name)]
-        found: set[str] = set()
-        waiting = [source]
-        while waiting:
-            for other in imported_names(waiting.pop()):
-                if other in earlier and other not in found:
-                    found.add(other)
-                    waiting.append(self.course.lesson(other).reference_source())
-        return sorted(found, key=order.index)
 
 
 def imported_names(source: str) -> set[str]:

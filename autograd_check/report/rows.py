@@ -55,7 +55,7 @@ def _passed(findings: Sequence[Finding]) -> list[Row]:
 def _borrowed(record: LessonRecord) -> list[Row]:
     if not record.borrowed:
         return []
-    text = "used from the reference, because your own is not right yet; this lesson is judged as if it were"
+    text = "used from the reference, because yours is not done yet; this lesson is judged as if it were"
     return [Row("borrowed", ", ".join(record.borrowed), (text,))]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,50 @@ def momentum_step(param, grad, state, *, lr, momentum=0.9):
     return param - lr * VELOCITIES[param.shape], True
 """
 
+
+SIGMOID = """
+import torch
+
+
+def sigmoid_forward(x):
+    out = 1 / (1 + torch.exp(-x))
+    return out, out
+
+
+def sigmoid_backward(dout, out):
+    return dout * out * (1 - out)
+"""
+
+TANH_BY_SIGMOID = """
+from lessons.u02_network.sigmoid import sigmoid_backward, sigmoid_forward
+
+
+def tanh_forward(x):
+    s, cache = sigmoid_forward(2 * x)
+    return 2 * s - 1, cache
+
+
+def tanh_backward(dout, cache):
+    return 4 * sigmoid_backward(dout, cache)
+"""
+
+GELU_BY_TANH = """
+import math
+
+from lessons.u03_activations.tanh import tanh_backward, tanh_forward
+
+C = math.sqrt(2 / math.pi)
+
+
+def gelu_tanh_forward(x):
+    t, cache = tanh_forward(C * (x + 0.044715 * x**3))
+    return 0.5 * x * (1 + t), (x, t, cache)
+
+
+def gelu_tanh_backward(dout, cache):
+    x, t, cache = cache
+    return dout * 0.5 * (1 + t) + C * (1 + 3 * 0.044715 * x**2) * tanh_backward(dout * 0.5 * x, cache)
+"""
 
 @pytest.fixture(scope="module")
 def course() -> Course:
@@ -87,3 +134,26 @@ def test_arguments_changed_in_place_are_seen_where_claims_do_not_look(course: Co
     found = [f for f in graded(course, tmp_path, "adam_hunt", spoilt).findings if f.status == "failed"]
     assert [(f.check, str(f.kind)) for f in found] == [("unmodified", "convention")]
     assert "was changed in place by fit" in found[0].message
+
+
+def test_an_earlier_lesson_may_rest_on_one_that_the_reference_does_without(course: Course, tmp_path: Path) -> None:
+    (tmp_path / "sigmoid.py").write_text(SIGMOID)
+    (tmp_path / "tanh.py").write_text(TANH_BY_SIGMOID)
+    record = graded(course, tmp_path, "gelu_tanh", GELU_BY_TANH)
+    assert record.status == "passed"
+    assert record.borrowed == ()
+
+
+def test_a_wrong_gradient_is_explained_wherever_the_grader_runs(tmp_path: Path) -> None:
+    """References import earlier ones; the folder in which somebody checks need not be the course's."""
+    text = (ROOT / "solutions" / "u07_convolution" / "residual_block.py").read_text().partition("### BEGIN SPEC")[0]
+    head, signature, tail = text.partition("def residual_block_backward(dout, cache):")
+    broken = tail.replace("### BEGIN SOLUTION", "### BEGIN SOLUTION\n    dout = dout * 0.5", 1)
+    assert broken != tail
+    (tmp_path / "residual_block.py").write_text(head + signature + broken)
+    program = Path(sys.executable).with_name("autograd-check")
+    command = [str(program), "check", "residual_block", "--course", str(ROOT), "--lessons", "."]
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ran = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False)
+    assert "residual_block · failed" in ran.stdout, ran.stdout + ran.stderr
+    assert "Every entry of dx is exactly 1/2 of the right value" in " ".join(ran.stdout.split())

@@ -84,7 +84,7 @@ def test_the_worst_comes_first_and_the_students_own_frames_follow() -> None:
 
 
 def test_a_borrowed_lesson_is_named() -> None:
-    assert "borrowed   relu  used from the reference, because your own is not right yet" in to_text(
+    assert "borrowed   relu  used from the reference, because yours is not done yet" in to_text(
         record(FINDINGS[0], borrowed=("relu",))
     )
 
