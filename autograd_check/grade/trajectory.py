@@ -70,13 +70,22 @@ class Parting:
 
 
 def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[list[Tensor]]]:
-    """Starts and a gradient for each of `steps` steps. The first entry of the vector never gets one: a unit that is dead."""
+    """Starts and a gradient for each of `steps` steps, with zeros and small ones among them.
+
+    The vector's first entry never gets one: a unit that is dead; its last a ten-thousandth. The first entry of the first
+    matrix gets none at every third step, and the second matrix none at all at the steps 7, 17, 27, ...
+    """
     generator = Generator().manual_seed(seed)
     starts, *gradients = (
         [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in SHAPES] for _ in range(steps + 1)
     )
-    for grads in gradients:
+    for step, grads in enumerate(gradients, 1):
         grads[1][0] = 0
+        grads[1][-1] *= 1e-4
+        if step % 3 == 0:
+            grads[0][0, 0] = 0
+        if step % 10 == 7:
+            grads[3].zero_()
     return starts, gradients
 
 

@@ -11,8 +11,12 @@ from torch import Tensor
 
 from autograd_check.verify.finding import Diagnosis
 
-TESTS = 6
-"""Tests of one rate: the share of all entries, of positive, of negative ones, and pairs along rows, columns and seeds."""
+TESTS = 12
+"""Tests of one rate: the share of all entries, of positive, of negative ones; pairs of neighbours and pairs of halves along
+up to four axes, and pairs of two seeds.
+"""
+AXES = {2: ("rows", "columns"), 4: ("images", "channels", "rows of pixels", "columns of pixels")}
+"""What lies along the axes of an output of so many dimensions."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,12 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
 
     Of more than two axes the leading two are taken for rows, the others for columns.
     """
+    together = list(_pairs(draws))
     draws = [_matrix(one) for one in draws]
     kept = torch.cat([one.kept[one.readable] for one in draws])
     hits, count = int(kept.sum()), kept.numel()
     evidence = {"kept": hits, "entries": count, "expected": 1 - p, "p": p}
-    for what, agreeing, pairs in _pairs(draws):
+    for what, agreeing, pairs in together:
         # drawn together, the entries are far fewer than they look, and the test of the rate would be wrong about them
         if agreeing == pairs and 0 < hits < count and surprise(agreeing, pairs, _agreeing(p)) > bound:
             says = f"With p = {p:g} {what} are always dropped together. Draw a number of its own for every entry."
@@ -89,7 +94,7 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
             if surprise(hits, count, 1 - p) > bound:
                 says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} entries of {name} {index} {hits} are."
                 return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
-    for what, agreeing, pairs in _pairs(draws):
+    for what, agreeing, pairs in together:
         if surprise(agreeing, pairs, _agreeing(p)) > bound:
             says = (
                 f"With p = {p:g} {what} share their fate in {agreeing} of {pairs} cases, expected a share of {_agreeing(p):.2f}."
@@ -118,19 +123,21 @@ def _agreeing(p: float) -> float:
 
 def _pairs(draws: Sequence[Drawn]) -> Iterator[tuple[str, int, int]]:
     """Entries that should be independent: what they are, how many pairs agree, of how many."""
-    for axis, name in ((0, "neighbouring rows"), (1, "neighbouring columns")):
-        found = [_neighbours(one, axis) for one in draws]
-        yield name, sum(agreeing for agreeing, _ in found), sum(pairs for _, pairs in found)
+    shape = draws[0].kept.shape
+    names = AXES.get(len(shape), tuple(f"slices along axis {axis}" for axis in range(len(shape))))
+    for axis, (name, size) in enumerate(zip(names, shape, strict=True)):
+        even, odd = (torch.arange(start, size // 2 * 2, 2) for start in (0, 1))
+        lower, upper = torch.arange(size // 2), torch.arange(size // 2, size // 2 * 2)
+        for what, first, second in ((f"neighbouring {name}", even, odd), (f"{name} half of all {name} apart", lower, upper)):
+            found = [_agreement(_chosen(one, axis, first), _chosen(one, axis, second)) for one in draws]
+            yield what, sum(agreeing for agreeing, _ in found), sum(pairs for _, pairs in found)
     found = [_agreement(a, b) for a, b in zip(draws[::2], draws[1::2], strict=False)]
     yield "equal entries of two seeds", sum(agreeing for agreeing, _ in found), sum(pairs for _, pairs in found)
 
 
-def _neighbours(one: Drawn, axis: int) -> tuple[int, int]:
-    """Agreements of the entries in rows (or columns) 0 and 1, 2 and 3, ...: no entry counts twice."""
-    size = one.kept.shape[axis] // 2 * 2
-    even, odd = (torch.arange(start, size, 2) for start in (0, 1))
-    first, second = (Drawn(one.base.index_select(axis, i), one.kept.index_select(axis, i)) for i in (even, odd))
-    return _agreement(first, second)
+def _chosen(one: Drawn, axis: int, places: Tensor) -> Drawn:
+    """Some slices along an axis; where two such sets are compared no entry counts twice."""
+    return Drawn(one.base.index_select(axis, places), one.kept.index_select(axis, places))
 
 
 def _agreement(first: Drawn, second: Drawn) -> tuple[int, int]:
