@@ -38,6 +38,9 @@ def _counts(piece: Evidence) -> Iterator[tuple[str, float]]:
                 yield f"1 - {name}", 1.0 - value
 
 
+MOST_LISTED = 4
+
+
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-7 * abs(other)
 
@@ -64,8 +67,10 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
         return None  # any number is a multiple of any other
     if varies:
         digits = next((d for d in (6, 9, 12) if any(f"{value:.{d}g}" != "1" for value in factors)), 15)
-        listed = ", ".join(f"{value:.{digits}g}" for value in factors)
-        says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on the data or its sizes."
+        different = list(dict.fromkeys(f"{value:.{digits}g}" for value in factors))
+        listed = ", ".join(different[:MOST_LISTED]) + (", ..." if len(different) > MOST_LISTED else "")
+        what = "the data, their sizes or a hyperparameter" if any(one.hyper for one in evidence) else "the data or their sizes"
+        says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on {what}."
         return Diagnosis("constant_factor", says, {"factors": list(factors)})
     return Diagnosis("constant_factor", f"Every entry of {subject} is exactly {c:.10g} times the right value.", {"factor": c})
 
@@ -78,6 +83,8 @@ def _named(subject: str, name: str, size: float, inverse: bool, c: float, piece:
     if name == "the number of rows":
         if inverse and loss:
             return Diagnosis("extra_batch_mean", f"{says}, and this batch has {size:g} rows: the mean was taken twice.", evidence)
+        if inverse and subject == "out":
+            return Diagnosis("extra_batch_mean", f"{says}, and this batch has {size:g} rows: a mean over them too many.", evidence)
         if inverse:
             reason = (
                 f"{says}, and this batch has {size:g} rows: you took a mean over the batch where the chain rule sums. The loss "

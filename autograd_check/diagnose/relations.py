@@ -45,7 +45,7 @@ def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """All zeros."""
     if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
         return None
-    return Diagnosis("zero_gradient", f"{evidence[0].subject} is zero in every entry: nothing would ever be learnt.", {})
+    return Diagnosis("zero_gradient", f"{evidence[0].subject} is zero in every entry: nothing is learnt from it.", {})
 
 
 def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -260,7 +260,9 @@ def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
         inner = bad[..., 1:-1, 1:-1] if piece.expected.dim() >= 4 else bad[..., 1:-1]
         if not inner.numel() or bool(inner.any()) or not bool(bad.any()):
             return None
-    says = f"{evidence[0].subject} is wrong only at the border: the padding is not undone there as it was applied."
+    subject = evidence[0].subject
+    why = "x stands in a frame of zeros" if subject == "out" else "the padding is not undone there as it was applied"
+    says = f"{subject} is wrong only at the border: {why}."
     return Diagnosis("border", says, {})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import CodeType
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,13 @@ from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
 
 MOST_COMPARED = 200
 """So many results are looked at for shared memory; a network has fewer parameters."""
+
+
+def argument_names(function: Callable[..., Any], count: int, keywords: Collection[str]) -> list[str]:
+    """What a function calls its first `count` arguments; `args[k]` where it has no name of its own for one."""
+    code = getattr(function, "__code__", None)
+    own = code.co_varnames[: code.co_argcount] if isinstance(code, CodeType) else ()
+    return [own[k] if k < len(own) and own[k] not in keywords else f"args[{k}]" for k in range(count)]
 
 
 def changed_paths(name: str, original: Any, given: Any) -> list[str]:

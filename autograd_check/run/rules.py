@@ -52,6 +52,7 @@ FORBIDDEN_PATHS = {
     "torch.utils": AUTOMATIC,
     "torch.export": AUTOMATIC,
     "torch.nn": READY_MADE,
+    "torch.nn.functional": f"{READY_MADE}, those that torch itself has",
     "torch.ops": READY_MADE,
     "torch.optim": READY_MADE,
     "torch.overrides": OUTSIDE,

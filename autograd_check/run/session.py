@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from autograd_check.run.deadline import Deadline
-from autograd_check.run.effects import changed_paths, gradient_overlaps, overlaps
+from autograd_check.run.effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.failures import Missing, WrongArity, failure_of
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.plain import fresh, plain, tensors_in, type_name
@@ -90,9 +90,10 @@ class Session:
         return self._loading
 
     def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
-        """See `Candidate.call`; `changed` names positional arguments `args[0]`, keyword arguments by name."""
+        """See `Candidate.call`; `changed` names arguments as the function does, `args[0]` where it does not."""
         with self._request() as request, torch.no_grad():
-            before = {f"args[{position}]": value for position, value in enumerate(args)} | dict(kwargs or {})
+            names = argument_names(self._function(function), len(args), kwargs or {})
+            before = dict(zip(names, args, strict=True)) | dict(kwargs or {})
             given = {name: fresh(value) for name, value in before.items()}
             values = list(given.values())
             named = {name: given[name] for name in kwargs or ()}

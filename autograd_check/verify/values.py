@@ -76,7 +76,7 @@ def check_gradient(gradient: Gradient, trial: Trial, names: PairNames) -> Iterat
     spreads = leaves(trial.reference.grad_spread[gradient.subject])
     named = parts(gradient.value, gradient.subject, names)
     found = [
-        _check_leaf(path, got, want, spread, gradient.primal, trial, names)
+        _check_leaf(path, got, want, spread, trial, names)
         for (path, got), want, spread in zip(named, leaves(expected), spreads, strict=True)
     ]
     yield from (finding for findings in found for finding in findings)
@@ -93,17 +93,17 @@ def check_gradient_form(gradient: Gradient, trial: Trial, names: PairNames) -> I
         return
     for (path, got), want in zip(parts(gradient.value, gradient.subject, names), leaves(primal), strict=True):
         if is_tensor(want) and is_tensor(got) and got.shape != want.shape:
-            text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {gradient.primal}"
+            text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {path[1:]}"
             diagnosis = Diagnosis("wrong_shape", text, {"got": list(got.shape), "expected": list(want.shape)})
             yield Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
-def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, primal: str, trial: Trial, names: PairNames) -> list[Finding]:
+def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, trial: Trial, names: PairNames) -> list[Finding]:
     """The findings about one tensor of a gradient, the verdict first."""
     got = _as_tensor(got, want)
     where = trial.case.name
     if got.shape != want.shape:
-        return [_shape_finding(path, got, want, spread, primal, trial)]
+        return [_shape_finding(path, got, want, spread, trial)]
     mismatch = _differs(got, want, spread)
     if mismatch is None:
         return [Finding("autograd", path, where, Status.PASSED, "matches autograd", Kind.GRADIENT)]
@@ -125,7 +125,8 @@ def _whole(subject: str, verdicts: Sequence[Finding], trial: Trial) -> Finding:
     return Finding("autograd", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, wrong[0].mismatch)
 
 
-def _shape_finding(path: str, got: Tensor, want: Tensor, spread: Any, primal: str, trial: Trial) -> Finding:
+def _shape_finding(path: str, got: Tensor, want: Tensor, spread: Any, trial: Trial) -> Finding:
+    primal = path[1:]
     text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {primal}"
     diagnosis = None
     if got.numel() == want.numel() and compare(got.reshape(want.shape), want, gradient_tolerance(want, spread)) is None:
@@ -150,7 +151,8 @@ def _whole_numbers(path: str, got: Tensor, want: Tensor) -> Diagnosis:
 def _single(function: str, path: str, trial: Trial) -> Finding:
     text = (
         f"{path} is right to float32 only, though the inputs are float64: look for .float(), float32 or torch.tensor(...) "
-        "without a dtype, or for a small constant that the definition does not have"
+        "without a dtype, for a bool or an int tensor divided by a number, or for a small constant that the definition does "
+        "not have"
     )
     diagnosis = Diagnosis("wrong_dtype", text, {"subject": path})
     return Finding("keeps float64", function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)

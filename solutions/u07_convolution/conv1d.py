@@ -131,6 +131,7 @@ LESSON = Lesson(
                 probe("stride beyond the filter", x=normal(3, 1, 9), w=normal(2, 1, 2), b=normal(2), hyper={"stride": 3}),
                 probe("one signal, one channel, one filter", x=normal(1, 1, 4), w=normal(1, 1, 2), b=normal(1)),
                 probe("filter of one", x=normal(3, 2, 4), w=normal(5, 2, 1), b=normal(5)),
+                probe("a frame beyond the filter", x=normal(2, 2, 3), w=normal(3, 2, 2), b=normal(3), hyper={"padding": 3}),
                 probe("non-contiguous", x=transposed(normal(2, 6, 3)), w=transposed(normal(2, 2, 3)), b=normal(2)),
             ),
             bench=probe(

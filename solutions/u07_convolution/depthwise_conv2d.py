@@ -158,6 +158,9 @@ LESSON = Lesson(
                 ),
                 probe("one image, one channel", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
                 probe(
+                    "a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(2, 1, 2, 1), b=normal(2), hyper={"padding": 2}
+                ),
+                probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),
                     w=transposed(normal(2, 1, 3, 2)),

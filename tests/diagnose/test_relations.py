@@ -89,7 +89,7 @@ def test_a_factor_must_hold_on_every_probe() -> None:
     found = explain([good, bad])
     assert found is not None
     assert found.cause == "constant_factor"
-    assert "depends on the data or its sizes" in found.says
+    assert "depends on the data or their sizes" in found.says
 
 
 def test_a_factor_may_be_a_hyperparameter() -> None:

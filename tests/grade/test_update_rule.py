@@ -104,6 +104,54 @@ def test_a_state_kept_in_float32_is_seen_in_the_first_step() -> None:
     assert failed(judge(step)) == [("keeps float64", "wrong_dtype")]
 
 
+def said(findings: list[Finding]) -> str:
+    return next(f.diagnosis.says for f in findings if f.status is Status.FAILED and f.diagnosis)
+
+
+def test_a_wrong_default_is_named() -> None:
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.9, eps: float = 1e-8) -> Any:
+        return right(param, grad, state, lr=lr, alpha=alpha, eps=eps)
+
+    findings = judge(step)
+    assert failed(findings) == [("value", "wrong_default")]
+    assert said(findings) == "Every run that gives alpha is right, and every run that leaves it out is wrong: look at its default."
+
+
+def test_a_state_for_each_shape_instead_of_each_parameter() -> None:
+    states: dict[Any, Any] = {}
+
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        before = states.get(param.shape) if state is not None or param.shape in states else None
+        new, states[param.shape] = right(param, grad, before, lr=lr, alpha=alpha, eps=eps)
+        return new, True
+
+    findings = judge(step)
+    assert failed(findings)[0] == ("value", "stale_state")
+    assert "each needs its own state" in said(findings)
+
+
+def test_a_step_with_the_state_of_the_step_before() -> None:
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        _, s = right(param, grad, None if state is None else state[0], lr=lr, alpha=alpha, eps=eps)
+        late = torch.zeros_like(grad) if state is None else state[1]
+        return param - lr * late, (s, grad / (s.sqrt() + eps))
+
+    findings = judge(step)
+    assert failed(findings) == [("value", "stale_state")]
+    assert "one step late" in said(findings)
+
+
+@pytest.mark.parametrize("skip", ["a tensor without gradient", "an entry without gradient"])
+def test_a_gradient_that_is_zero_now_and_then_is_a_step_like_any_other(skip: str) -> None:
+    def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> Any:
+        new, s = right(param, grad, state, lr=lr, alpha=alpha, eps=eps)
+        if skip == "a tensor without gradient":
+            return (param, state) if state is not None and not grad.any() else (new, s)
+        return new, s if state is None else torch.where(grad == 0, state, s)
+
+    assert [check for check, _ in failed(judge(step))] == ["value"]
+
+
 def test_a_count_of_steps_in_float32_is_no_wrong_formula() -> None:
     """1 − βᵗ loses digits in float32: by one factor at each step, with some betas too large and with others too small."""
 

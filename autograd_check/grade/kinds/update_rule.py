@@ -32,6 +32,9 @@ SMALL = 1e-4
 NOISE = 1e-11
 """Smaller errors, relative to the largest update, are float64's own rounding."""
 
+LIKE_THE_FIRST = 3
+"""The place among the parameters of a run of one that has the first one's shape."""
+
 OFTEN = 0.3
 """Share of the updates in which float32 is seen, at least."""
 
@@ -54,7 +57,8 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
     rounded = bool(apart) and whole and _right_to_float32(apart) and (not _large(apart) or _uses_single(task, apart[0], context))
     if rounded:
         partings = [None] * len(runs)
-    known = _known([one for one, parted in zip(runs, partings, strict=True) if parted is not None], context)
+    apart = [one for one, parted in zip(runs, partings, strict=True) if parted is not None]
+    known = _default(runs, apart) or _known(apart, context)
     findings: list[Finding] = []
     for one, parted in zip(runs, partings, strict=True):
         findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
@@ -96,12 +100,37 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
         right = "The first step is" if step == 2 else f"The first {step - 1} steps are"
         says = f"{right} right, so look at what the state carries from step to step."
     diagnosis = Diagnosis("forward_wrong" if step == 1 else "stale_state", says, {"step": step})
-    if relation is not None and relation.cause != "forward_wrong":
-        said = relation.says.replace("Every entry of out", "The update of every entry").replace(
-            "out is zero", "The update is zero"
+    if relation is not None and relation.cause == "wrong_default":
+        diagnosis = relation
+    elif step == 1 and parted.position == LIKE_THE_FIRST:
+        says = "The first step of the first parameter is right, that of another of its shape is not: each needs its own state."
+        diagnosis = Diagnosis("stale_state", says, {"step": step})
+    elif relation is not None and relation.cause == "zero_gradient" and step == 1 and _moves_later(one, parted.position):
+        says = f"{says} The parameter does not move at the first step: what is new in the state comes one step late."
+        diagnosis = Diagnosis("stale_state", says, {"step": step})
+    elif relation is not None and relation.cause != "forward_wrong":
+        said = (
+            relation.says.replace("Every entry of out", "The update of every entry")
+            .replace("out is zero", "The update is zero")
+            .replace("out is right", "The update is right")
         )
         diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence})
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
+
+
+def _moves_later(one: Run, position: int) -> bool:
+    return len(one.own) > 1 and not torch.equal(one.own[1][position], one.starts[position])
+
+
+def _default(runs: Sequence[Run], apart: Sequence[Run]) -> Diagnosis | None:
+    """A default at fault: all runs that leave a hyperparameter out are wrong, and all that give it are right."""
+    right = [one for one in runs if one not in apart]
+    names = dict.fromkeys(name for one in runs for name in one.hyper)
+    for name in names:
+        if apart and right and all(name in one.hyper for one in right) and not any(name in one.hyper for one in apart):
+            says = f"Every run that gives {name} is right, and every run that leaves it out is wrong: look at its default."
+            return Diagnosis("wrong_default", says, {"default": name})
+    return None
 
 
 def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
