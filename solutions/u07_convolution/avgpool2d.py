@@ -82,6 +82,16 @@ def _loops_backward(dout, cache):
     return dx
 
 
+def _overwriting_backward(dout, cache):
+    x, kernel, stride = cache
+    kH, kW, sH, sW, H, W = _sizes(x.shape, kernel, stride)
+    dx = torch.zeros_like(x)
+    for h in range(H):
+        for w in range(W):
+            dx[:, :, h * sH : h * sH + kH, w * sW : w * sW + kW] = dout[:, :, h, w, None, None] / (kH * kW)
+    return dx
+
+
 def _matrix(size, kernel, stride, dtype):
     """Row h of the matrix holds 1/kernel where window h lies: pooling of one axis as a matrix product."""
     count = (size - kernel) // stride + 1
@@ -151,6 +161,7 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("window by window overwrites dx", "overwritten", avgpool2d_backward=_overwriting_backward),
         mistake("windows overwrite one another", "overwritten", "place += share", "place[:] = share"),
         mistake("not shared", "mean_for_sum", "share = dout / len(windows)", "share = dout"),
         mistake("shared among the rows only", "constant_factor", "share = dout / len(windows)", "share = dout / pair(kernel)[0]"),

@@ -77,6 +77,34 @@ def _loops_backward(dout, cache):
     return dxp[:, :, padding : dxp.shape[2] - padding], dw, db
 
 
+def _overwriting(*gradients):
+    """The loops over signals, filters and windows with = for += in some gradients."""
+
+    def backward(dout, cache):
+        x, w, _, stride, padding = cache
+        ends, k = x.new_zeros(*x.shape[:2], padding), w.shape[2]
+        xp = torch.cat([ends, x, ends], 2)
+        dxp, dw, db = torch.zeros_like(xp), torch.zeros_like(w), dout.new_zeros(len(w))
+        for n in range(len(x)):
+            for o in range(len(w)):
+                for t in range(dout.shape[2]):
+                    d, window = dout[n, o, t], (n, slice(None), slice(t * stride, t * stride + k))
+                    dxp[window] = d * w[o] + (0 if "dx" in gradients else dxp[window])
+                    dw[o] = d * xp[window] + (0 if "dw" in gradients else dw[o])
+                    db[o] = d + (0 if "db" in gradients else db[o])
+        return dxp[:, :, padding : padding + x.shape[2]], dw, db
+
+    return backward
+
+
+def _overwriting_windows_backward(dout, cache):
+    x, w, windows, stride, padding = cache
+    dx = x.new_zeros(*x.shape[:2], x.shape[2] + 2 * padding)
+    for t in range(dout.shape[2]):
+        dx[:, :, t * stride : t * stride + w.shape[2]] = torch.einsum("no,oci->nci", dout[:, :, t], w)
+    return dx[:, :, padding : padding + x.shape[2]], torch.einsum("not,ncti->oci", dout, windows), dout.sum((0, 2))
+
+
 def _matrix_forward(x, w, b, *, stride=1, padding=0):
     """The convolution as one matrix of C T rows and O T' columns."""
     T, k = x.shape[2], w.shape[2]
@@ -144,6 +172,9 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("every filter and window overwrites dx", "overwritten", conv1d_backward=_overwriting("dx")),
+        mistake("window by window overwrites dx", "overwritten", conv1d_backward=_overwriting_windows_backward),
+        mistake("every window overwrites dw", "overwritten", conv1d_backward=_overwriting("dw")),
         mistake("windows overwrite one another", "overwritten", "+= dwindows", "= dwindows"),
         mistake(
             "filter turned around in dw", "flipped", '"not,ncti->oci", dout, windows)', '"not,ncti->oci", dout, windows).flip(2)'

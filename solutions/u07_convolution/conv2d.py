@@ -99,6 +99,37 @@ def _loops_backward(dout, cache):
     return dxp[:, :, pH : dxp.shape[2] - pH, pW : dxp.shape[3] - pW], dw, db
 
 
+def _overwriting(*gradients):
+    """The loops over images, filters and windows with = for += in some gradients."""
+
+    def backward(dout, cache):
+        x, w, _, stride, padding = cache
+        (kH, kW), (sH, sW), (pH, pW), xp = w.shape[2:], pair(stride), pair(padding), framed(x, padding)
+        dxp, dw, db = torch.zeros_like(xp), torch.zeros_like(w), dout.new_zeros(len(w))
+        for n in range(len(x)):
+            for o in range(len(w)):
+                for h in range(dout.shape[2]):
+                    for v in range(dout.shape[3]):
+                        d, window = dout[n, o, h, v], (n, slice(None), slice(h * sH, h * sH + kH), slice(v * sW, v * sW + kW))
+                        dxp[window] = d * w[o] + (0 if "dx" in gradients else dxp[window])
+                        dw[o] = d * xp[window] + (0 if "dw" in gradients else dw[o])
+                        db[o] = d + (0 if "db" in gradients else db[o])
+        return dxp[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw, db
+
+    return backward
+
+
+def _overwriting_windows_backward(dout, cache):
+    x, w, windows, stride, padding = cache
+    (kH, kW), (sH, sW), (pH, pW) = w.shape[2:], pair(stride), pair(padding)
+    dx = framed(torch.zeros_like(x), padding)
+    for h in range(dout.shape[2]):
+        for v in range(dout.shape[3]):
+            dx[:, :, h * sH : h * sH + kH, v * sW : v * sW + kW] = torch.einsum("no,ocij->ncij", dout[:, :, h, v], w)
+    dw = torch.einsum("nohw,nchwij->ocij", dout, windows)
+    return dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw, dout.sum((0, 2, 3))
+
+
 def _shifted_forward(x, w, b, *, stride=1, padding=0):
     (kH, kW), (sH, sW), xp = w.shape[2:], pair(stride), framed(x, padding)
     H, W = (xp.shape[2] - kH) // sH + 1, (xp.shape[3] - kW) // sW + 1
@@ -205,9 +236,7 @@ LESSON = Lesson(
                 ),
                 probe("one image, one channel, one filter", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
                 probe("1 × 1 filters", x=normal(3, 2, 3, 4), w=normal(4, 2, 1, 1), b=normal(4)),
-                probe(
-                    "a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}
-                ),
+                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}),
                 probe("filter as large as the image", x=normal(2, 2, 3, 4), w=normal(3, 2, 3, 4), b=normal(3)),
                 probe(
                     "non-contiguous",
@@ -227,6 +256,10 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("every filter and window overwrites dx", "overwritten", conv2d_backward=_overwriting("dx")),
+        mistake("window by window overwrites dx", "overwritten", conv2d_backward=_overwriting_windows_backward),
+        mistake("every window overwrites dw", "overwritten", conv2d_backward=_overwriting("dw")),
+        mistake("every window overwrites db", "overwritten", conv2d_backward=_overwriting("db")),
         mistake("windows overwrite one another", "overwritten", "+= dwindows", "= dwindows"),
         mistake(
             "filter turned around in dw",

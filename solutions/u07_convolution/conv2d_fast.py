@@ -176,9 +176,7 @@ LESSON = Lesson(
                 ),
                 probe("one image, one channel, one filter", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
                 probe("1 × 1 filters", x=normal(3, 2, 3, 4), w=normal(4, 2, 1, 1), b=normal(4)),
-                probe(
-                    "a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}
-                ),
+                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}),
                 probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),

@@ -110,6 +110,16 @@ def _loops_backward(dout, cache):
     return dxp[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw, dout.transpose(0, 1).flatten(1).sum(1)
 
 
+def _overwriting_backward(dout, cache):
+    x, w, frame, filters, stride, padding = cache
+    (sH, sW), (kH, kW), (pH, pW) = pair(stride), w.shape[2:], pair(padding)
+    dx, dw = torch.zeros_like(frame), [(dout * place).sum((0, 2, 3)) for place in places(frame, w.shape[2:], stride)]
+    for h in range(dout.shape[2]):
+        for v in range(dout.shape[3]):
+            dx[:, :, h * sH : h * sH + kH, v * sW : v * sW + kW] = dout[:, :, h, v, None, None] * w[:, 0]
+    return dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], torch.stack(dw, 1).reshape(w.shape), dout.sum((0, 2, 3))
+
+
 LESSON = Lesson(
     name="depthwise_conv2d",
     title="Depthwise convolution",
@@ -157,9 +167,7 @@ LESSON = Lesson(
                     "pairs", x=normal(2, 3, 6, 7), w=normal(3, 1, 2, 4), b=normal(3), hyper={"stride": (1, 3), "padding": (0, 2)}
                 ),
                 probe("one image, one channel", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
-                probe(
-                    "a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(2, 1, 2, 1), b=normal(2), hyper={"padding": 2}
-                ),
+                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(2, 1, 2, 1), b=normal(2), hyper={"padding": 2}),
                 probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),
@@ -178,6 +186,7 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("window by window overwrites dx", "overwritten", depthwise_conv2d_backward=_overwriting_backward),
         mistake("windows overwrite one another", "overwritten", "place += dout * f", "place[:] = dout * f"),
         mistake(
             "summed over the channels in dw",

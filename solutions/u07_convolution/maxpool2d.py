@@ -94,6 +94,18 @@ def _loops_backward(dout, cache):
     return dx
 
 
+def _overwriting_backward(dout, cache):
+    x, winner, kernel, stride = cache
+    kH, kW, sH, sW, H, W = _sizes(x, kernel, stride)
+    dx = torch.zeros_like(x)
+    for h in range(H):
+        for w in range(W):
+            inside = winner[:, :, h, w, None] == torch.arange(kH * kW)
+            window = (inside * dout[:, :, h, w, None]).unflatten(2, (kH, kW))
+            dx[:, :, h * sH : h * sH + kH, w * sW : w * sW + kW] = window
+    return dx
+
+
 def _unfold_forward(x, *, kernel, stride):
     kH, kW, sH, sW, H, W = _sizes(x, kernel, stride)
     windows = x.unfold(2, kH, sH).unfold(3, kW, sW).flatten(-2)
@@ -101,6 +113,18 @@ def _unfold_forward(x, *, kernel, stride):
     rows = torch.arange(H)[:, None] * sH + best // kW
     columns = torch.arange(W) * sW + best % kW
     return windows.gather(-1, best[..., None])[..., 0], (rows * x.shape[3] + columns, x.shape)
+
+
+def _last_window_backward(dout, cache):
+    x, winner, kernel, stride = cache
+    _kH, kW, sH, sW, H, W = _sizes(x, kernel, stride)
+    dx = torch.zeros_like(x).flatten(2)
+    for h in range(H):
+        for w in range(W):
+            best = winner[:, :, h, w]
+            place = (h * sH + best // kW) * x.shape[3] + w * sW + best % kW
+            dx.scatter_(2, place[..., None], dout[:, :, h, w, None])
+    return dx.reshape(x.shape)
 
 
 def _unfold_backward(dout, cache):
@@ -163,6 +187,8 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
+        mistake("window by window overwrites dx", "overwritten", maxpool2d_backward=_overwriting_backward),
+        mistake("the winner's entry is overwritten", "overwritten", maxpool2d_backward=_last_window_backward),
         mistake("windows overwrite one another", "overwritten", "place += dout", "place[:] = dout"),
         mistake("dout goes to every entry", "mask_missing", "dout * (winner == k)", "dout"),
         mistake("shared among the entries", "mask_missing", "dout * (winner == k)", "dout / (winner.max() + 1)"),
