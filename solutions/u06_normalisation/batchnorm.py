@@ -187,6 +187,9 @@ LESSON = Lesson(
     mistakes=(
         mistake("the path through the mean is missing", "missing_term", " - dbeta / N", ""),
         mistake("the path through the variance is missing", "missing_term", " - xhat * dgamma / N", ""),
+        mistake("the sign of the path through the variance", "sign", " - xhat * dgamma / N", " + xhat * dgamma / N"),
+        mistake("the sign of the path through the mean", "sign", " - dbeta / N", " + dbeta / N"),
+        mistake("upstream ignored in dgamma", "ignores_upstream", "return dx, dgamma, dbeta", "return dx, xhat.sum(0), dbeta"),
         mistake("the statistics taken for constants", "missing_term", " - dbeta / N - xhat * dgamma / N", ""),
         mistake("the mean inside the variance, but not outside", "missing_term", batchnorm_backward=_swallowed_mean_backward),
         mistake("gamma not in dx", "missing_term", "dx = gamma * rstd", "dx = rstd"),

@@ -189,6 +189,13 @@ LESSON = Lesson(
         mistake("gamma outside the means", "wrong_operand", layernorm_backward=_outer_gamma_backward),
         mistake("gamma not in dx", "missing_term", "g = dout * gamma", "g = dout"),
         mistake("the path through the mean is missing", "missing_term", " - g.mean(-1, keepdim=True)", ""),
+        mistake("the sign of the path through the variance", "sign", " - xhat * (g * xhat)", " + xhat * (g * xhat)"),
+        mistake(
+            "only the last row counted in dgamma",
+            "missing_reduction",
+            "(dout * xhat).flatten(0, -2).sum(0)",
+            "(dout * xhat).flatten(0, -2)[-1]",
+        ),
         mistake("the path through the variance is missing", "missing_term", " - xhat * (g * xhat).mean(-1, keepdim=True)", ""),
         mistake(
             "dgamma summed over the features",

@@ -153,6 +153,14 @@ LESSON = Lesson(
             "(g * xhat).mean(-1, keepdim=True)",
             "(g * xhat).sum(-1, keepdim=True)",
         ),
+        mistake("the sign of the path through r", "sign", "(g - xhat * (g", "(g + xhat * (g"),
+        mistake("gamma not in the path through r", "missing_term", "(g * xhat).mean", "(dout * xhat).mean"),
+        mistake(
+            "only the last row counted in dgamma",
+            "missing_reduction",
+            "(dout * xhat).flatten(0, -2).sum(0)",
+            "(dout * xhat).flatten(0, -2)[-1]",
+        ),
         mistake("the mean subtracted as well, as in layer norm", "missing_term", rmsnorm_backward=_layernorm_backward),
         mistake(
             "centred, as in layer norm",

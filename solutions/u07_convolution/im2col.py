@@ -138,6 +138,7 @@ LESSON = Lesson(
                 probe("gaps between windows", x=normal(2, 2, 7, 8), hyper={"kernel": 2, "stride": 3, "padding": 0}),
                 probe("pairs the other way", x=normal(2, 2, 6, 5), hyper={"kernel": (3, 2), "stride": (1, 2), "padding": (0, 1)}),
                 probe("pairs", x=normal(2, 2, 5, 6), hyper={"kernel": (2, 3), "stride": (2, 1), "padding": (1, 0)}),
+                probe("a frame beyond the window", x=normal(2, 2, 3, 2), hyper={"kernel": 1, "stride": 1, "padding": 2}),
                 probe("one image, one channel", x=normal(1, 1, 3, 4), hyper={"kernel": 2, "stride": 1, "padding": 0}),
                 probe("non-contiguous", x=transposed(normal(2, 2, 5, 4)), hyper={"kernel": 2, "stride": 2, "padding": 1}),
             ),
