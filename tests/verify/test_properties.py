@@ -36,6 +36,20 @@ STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "mask": lambda x: torch.where(x > 0.1, x, 0.0),
 }
 
+COMPLEX: dict[str, Callable[[Tensor], Tensor]] = {
+    "exp": lambda z: (0.3 * z).exp(),
+    "sin": torch.sin,
+    "tanh": lambda z: torch.tanh(0.2 * z),
+    "square": lambda z: z * z,
+    "conjugate": torch.conj,
+    "size": lambda z: z * z.conj(),
+    "parts exchanged": lambda z: torch.complex(z.imag, 2 * z.real),
+    "rectified": lambda z: torch.complex(z.real.relu(), z.imag.abs()),
+    "fourier": lambda z: torch.fft.fft(z.reshape(-1)).reshape(z.shape) if z.numel() else z,
+    "less its sum": lambda z: z - 2 * z.sum(),
+    "reciprocal": lambda z: 1 / (z + 3),
+}
+
 shapes = st.lists(st.integers(0, 4), min_size=0, max_size=3).map(tuple)
 chains = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4)
 seeds = st.integers(0, 2**16)
@@ -60,6 +74,37 @@ def draw(shape: tuple[int, ...], seed: int) -> Tensor:
 def test_a_right_gradient_is_never_failed(names: list[str], shape: tuple[int, ...], seed: int) -> None:
     report = ac.gradcheck(compose(names), (draw(shape, seed),), raise_exception=False, seed=seed)
     assert report.status in (ac.Status.PASSED, ac.Status.INCONCLUSIVE), report.to_text()
+
+
+@SETTINGS
+@given(st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=3), shapes, seeds)
+def test_a_right_complex_gradient_is_never_failed_and_one_turned_a_little_never_passes(
+    names: list[str], shape: tuple[int, ...], seed: int
+) -> None:
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.complex128).requires_grad_()
+
+    def fn(z: Tensor) -> Tensor:
+        for name in names:
+            z = COMPLEX[name](z)
+        return z
+
+    report = ac.gradcheck(fn, (z,), raise_exception=False, seed=seed)
+    assert report.status in (ac.Status.PASSED, ac.Status.INCONCLUSIVE), report.to_text()
+    turned = ac.gradcheck(lambda z: fn(Turned.apply(z)), (z,), raise_exception=False, seed=seed)
+    reaches = torch.autograd.grad(fn(z).abs().square().sum(), z)[0].abs().max() if z.numel() else torch.zeros(())
+    assert turned.status is not ac.Status.PASSED or reaches < 1e-6
+
+
+class Turned(torch.autograd.Function):
+    """z, with a gradient whose phase is off by a thousandth."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        return z.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * torch.exp(torch.tensor(1e-3j, dtype=grad.dtype))
 
 
 @SETTINGS
