@@ -84,7 +84,9 @@ def _named(subject: str, name: str, size: float, inverse: bool, c: float, piece:
         if inverse and loss:
             return Diagnosis("extra_batch_mean", f"{says}, and this batch has {size:g} rows: the mean was taken twice.", evidence)
         if inverse and subject == "out":
-            return Diagnosis("extra_batch_mean", f"{says}, and this batch has {size:g} rows: a mean over them too many.", evidence)
+            return Diagnosis(
+                "extra_batch_mean", f"{says}, and this batch has {size:g} rows: a mean over them too many.", evidence
+            )
         if inverse:
             reason = (
                 f"{says}, and this batch has {size:g} rows: you took a mean over the batch where the chain rule sums. The loss "

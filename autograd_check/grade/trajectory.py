@@ -73,7 +73,8 @@ def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[lis
     """Starts and a gradient for each of `steps` steps, with zeros and small ones among them.
 
     The vector's first entry never gets one: a unit that is dead; its last a ten-thousandth. The first entry of the first
-    matrix gets none at every third step, and the second matrix none at all at the steps 7, 17, 27, ...
+    matrix gets none at every third step, and the second matrix none at all at the steps 7, 17, 27, ... The vector's second
+    entry gets a hundred times its gradient at the steps 13, 33, 53.
     """
     generator = Generator().manual_seed(seed)
     starts, *gradients = (
@@ -86,6 +87,8 @@ def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[lis
             grads[0][0, 0] = 0
         if step % 10 == 7:
             grads[3].zero_()
+        if step % 20 == 13:
+            grads[1][1] *= 100
     return starts, gradients
 
 

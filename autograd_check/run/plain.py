@@ -46,7 +46,7 @@ def evaluate(code: Code) -> Any:
 def plain(value: Any) -> Any:
     """A snapshot of a returned value: tensors detached and copied, containers rebuilt, everything else `Opaque`.
 
-    Numpy's scalars become python's; other subclasses of int, float and str are `Opaque`, so that a value looks the same
+    Numpy's scalars and arrays without axes become python's numbers; other subclasses of int, float and str are `Opaque`, so that a value looks the same
     whether it crossed a process boundary or not.
 
     Raises:
@@ -60,7 +60,7 @@ def _plain(value: Any, depth: int, budget: Iterator[int]) -> Any:
         raise TooMuch(f"it returned more than {MAX_VALUES} values")
     if isinstance(value, Tensor):
         return _plain_tensor(value)
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biufc"):
         value = value.item()
     kind = type(value)
     if value is None or kind in (bool, float, complex):

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 
+SPREAD_DRAWS = 2
 ULPS = 8
 """How far the inputs move, in units of their last place, when the condition of a gradient is measured."""
 
@@ -46,7 +47,7 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def oracle_spread(
-    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = 2
+    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = SPREAD_DRAWS
 ) -> tuple[Any, dict[str, Any]]:
     """How far `out` and the gradients move when every primal in `wrt` moves by up to `ULPS` units in its last place.
 

@@ -11,9 +11,12 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
 from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent, opposed
-from autograd_check.verify.oracle import oracle_spread, oracle_vjp
+from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves
+
+TIES = "ties"
+"""The cause of a convention about points where the gradient jumps."""
 
 ALPHA, BETA = 0.75, -1.5
 """Weights of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
@@ -113,7 +116,9 @@ def _copies(case: Case) -> list[Any]:
 
 def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
-    out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout)
+    # at a tie a nudge takes another branch: that change is no rounding, and the oracle's own choice is to be kept
+    draws = 0 if case.convention is not None and case.convention[0] == TIES else SPREAD_DRAWS
+    out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout, draws=draws)
     return Reference(
         out,
         {f"d{name}": grad for name, grad in grads.items()},

@@ -135,6 +135,8 @@ LESSON = Lesson(
             refuses=(
                 probe("p (5, 1) against y (5,)", p=uniform(5, 1, low=0.1, high=0.9), y=labels(5)),
                 probe("p (5,) against y (5, 1)", p=uniform(5, low=0.1, high=0.9), y=labels(5, 1)),
+                probe("p (4, 3) against y (4, 1)", p=uniform(4, 3, low=0.1, high=0.9), y=labels(4, 1)),
+                probe("p (1, 1) against y (5, 1)", p=uniform(1, 1, low=0.1, high=0.9), y=labels(5, 1)),
             ),
         ),
     ),

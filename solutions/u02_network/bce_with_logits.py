@@ -91,7 +91,7 @@ def _saved_forward(z, y):
     class Saved:
         logits, targets = z, y
 
-    if z.dim() != y.dim() or z.size(0) != y.size(0):
+    if z.size() != y.size():
         raise ValueError(f"z is {tuple(z.size())}, y is {tuple(y.size())}")
     each = torch.maximum(z, torch.zeros_like(z)) + torch.log1p(torch.exp(-z.abs())) - z * y
     return each.sum() / z.shape[0], Saved
@@ -156,6 +156,8 @@ LESSON = Lesson(
             refuses=(
                 probe("z (5, 1) against y (5,)", z=normal(5, 1), y=labels(5)),
                 probe("z (5,) against y (5, 1)", z=normal(5), y=labels(5, 1)),
+                probe("z (4, 3) against y (4, 1)", z=normal(4, 3), y=labels(4, 1)),
+                probe("z (1, 1) against y (5, 1)", z=normal(1, 1), y=labels(5, 1)),
             ),
         ),
     ),

@@ -42,6 +42,19 @@ from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe,
 AT_ZERO = Convention("ties", "max(0, m) has no slope at m = 0; the course takes 0 there, so count a class only where m > 0.")
 
 
+def _pushed_at_zero_forward(scores, y):
+    if y.shape != scores.shape[:1]:
+        raise ValueError(f"scores {tuple(scores.shape)} need one class index a row, got y {tuple(y.shape)}")
+    m = scores - scores.gather(1, y[:, None]) + 1
+    return m.clamp(min=0).scatter(1, y[:, None], 0).sum() / len(y), (m, y)
+
+
+def _pushed_at_zero_backward(dout, cache):
+    m, y = cache
+    pushed = ((m >= 0) * (dout / len(y))).scatter(1, y[:, None], 0)
+    return pushed.scatter(1, y[:, None], -pushed.sum(1, keepdim=True))
+
+
 def oracle(scores, y):
     return torch.nn.functional.multi_margin_loss(scores, y) * scores.shape[1]
 
@@ -186,7 +199,10 @@ LESSON = Lesson(
             "(pushed.sum(1, keepdim=True) != 0) * (-dout / len(y))",
         ),
         mistake("the right class counts itself", "forward_wrong", ".clamp(min=0).scatter(1, y[:, None], 0)", ".clamp(min=0)"),
-        mistake("margin of exactly 0 pushed", "ties", "(margins > 0)", "(margins >= 0)"),
+        mistake(
+            "margin of exactly 0 pushed", "ties", hinge_forward=_pushed_at_zero_forward, hinge_backward=_pushed_at_zero_backward
+        ),
+        mistake("every clamped margin pushed", "mask_missing", "(margins > 0)", "(margins >= 0)"),
         mistake("margin left out", "forward_wrong", "- right + 1)", "- right)"),
         mistake("1/N missing", "missing_batch_mean", "(dout / len(y))", "dout"),
         mistake("mean over classes as well", "constant_factor", "(dout / len(y))", "(dout / margins.numel())"),

@@ -160,6 +160,8 @@ LESSON = Lesson(
                 probe("p (5, 1) against y (5,)", p=normal(5, 1), y=normal(5)),
                 probe("p (5,) against y (5, 1)", p=normal(5), y=normal(5, 1)),
                 probe("p (4, 3) against y (3,)", p=normal(4, 3), y=normal(3)),
+                probe("p (4, 3) against y (4, 1)", p=normal(4, 3), y=normal(4, 1)),
+                probe("p (1, 3) against y (4, 3)", p=normal(1, 3), y=normal(4, 3)),
             ),
         ),
     ),

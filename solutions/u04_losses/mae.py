@@ -129,6 +129,8 @@ LESSON = Lesson(
                 probe("p (5, 1) against y (5,)", p=distinct(5, 1), y=distinct(5)),
                 probe("p (5,) against y (5, 1)", p=distinct(5), y=distinct(5, 1)),
                 probe("p (4, 3) against y (3,)", p=distinct(4, 3), y=distinct(3)),
+                probe("p (4, 3) against y (4, 1)", p=distinct(4, 3), y=distinct(4, 1)),
+                probe("p (1, 3) against y (4, 3)", p=distinct(1, 3), y=distinct(4, 3)),
             ),
         ),
     ),

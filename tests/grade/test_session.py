@@ -80,6 +80,7 @@ def gelu_tanh_backward(dout, cache):
     return dout * 0.5 * (1 + t) + C * (1 + 3 * 0.044715 * x**2) * tanh_backward(dout * 0.5 * x, cache)
 """
 
+
 @pytest.fixture(scope="module")
 def course() -> Course:
     return Course.load(ROOT)

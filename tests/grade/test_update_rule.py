@@ -114,7 +114,9 @@ def test_a_wrong_default_is_named() -> None:
 
     findings = judge(step)
     assert failed(findings) == [("value", "wrong_default")]
-    assert said(findings) == "Every run that gives alpha is right, and every run that leaves it out is wrong: look at its default."
+    assert (
+        said(findings) == "Every run that gives alpha is right, and every run that leaves it out is wrong: look at its default."
+    )
 
 
 def test_a_state_for_each_shape_instead_of_each_parameter() -> None:

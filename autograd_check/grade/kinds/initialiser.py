@@ -22,8 +22,8 @@ from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
 
-TESTS = 4
-"""Statistical tests for each size: mean, spread, law, and correlation of neighbours."""
+TESTS = 5
+"""Statistical tests for each size: mean, spread, law, tails, and correlation of neighbours."""
 
 
 @check_task.register
@@ -51,6 +51,11 @@ def _check_size(task: Initialiser, sizes: tuple[int, ...], context: Context) -> 
     again = context.candidate.call(task.name, sizes, {"generator": Seed(seed)})
     other = context.candidate.call(task.name, sizes, {"generator": Seed(seed + 1)})
     yield _generator_finding(task.name, value, again.value, other.value, probe)
+    if value.dtype is not torch.float64:
+        own = str(value.dtype).removeprefix("torch.")
+        text = f"{task.name}{sizes} is {own}, expected float64, as its docstring says: give torch.randn or torch.rand a dtype"
+        diagnosis = Diagnosis("wrong_dtype", text)
+        yield Finding("keeps float64", task.name, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
     yield from _law(task, value.to(torch.float64).reshape(-1), sizes, probe)
 
 
@@ -87,12 +92,30 @@ def _law(task: Initialiser, x: Tensor, sizes: tuple[int, ...], probe: str) -> It
         text = f"the entries of {task.name}{sizes} do not follow the {task.law} law ({apart})"
         yield Finding("law", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_distribution", text))
         return
+    if task.law == "normal" and _cut(x, std, math.log(2 * TESTS * len(task.sizes) / task.false_alarm)):
+        text = f"of {n} entries of {task.name}{sizes} far too few lie beyond 2 standard deviations: the normal law is cut off"
+        yield Finding("law", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_distribution", text))
+        return
     neighbours = float((x[1:] * x[:-1]).mean()) / std**2
     if not abs(neighbours) <= 1.2 * z / math.sqrt(n - 1):
         text = f"neighbouring entries of {task.name}{sizes} are correlated ({neighbours:.3f}); draw every entry independently"
         yield Finding("independent", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_distribution", text))
         return
     yield Finding("law", "out", probe, Status.PASSED, f"{task.law}, mean 0, standard deviation {std:.4g}", Kind.VALUE)
+
+
+def _cut(x: Tensor, std: float, bits: float) -> bool:
+    """Whether the tail beyond some 2 to 3 standard deviations holds fewer entries than chance allows.
+
+    The number beyond a bound is binomial with mean m; by Chernoff P(k or fewer) ≤ exp(−(m − k)² / 2m). Three bounds are tried,
+    and pay for it with log 3.
+    """
+    for bound in (2.0, 2.5, 3.0):
+        beyond = int((x.abs() > bound * std).sum())
+        expected = 2 * (1 - NormalDist().cdf(bound)) * x.numel()
+        if beyond < expected and (expected - beyond) ** 2 / (2 * expected) > bits + math.log(3):
+            return True
+    return False
 
 
 def _spread_says(spread: float, std: float, sizes: tuple[int, ...]) -> str:

@@ -66,6 +66,11 @@ def _judge(claim: Property, candidate: Any, seed: int, functions: tuple[str, ...
             failure = Failure("crashed", str(failure or "no value came back"))
         function = unanswered.args[1] if len(unanswered.args) > 1 else functions[0]
         return failure_finding(claim.check, claim.subject, "", function, failure, _kind(claim))
+    except (TypeError, ValueError, RuntimeError, AttributeError, LookupError) as error:
+        # a claim calculates with whatever came back, and does not foresee every form that this may have
+        says = f"{functions[0]} returned something of another form than its docstring says ({type(error).__name__}: {error})."
+        diagnosis = Diagnosis("wrong_shape", says)
+        return Finding(claim.check, claim.subject, "", Status.FAILED, says, _kind(claim), None, diagnosis)
     if answer.holds:
         return Finding(claim.check, claim.subject, "", Status.PASSED, answer.says, _kind(claim))
     diagnosis = Diagnosis(answer.cause, answer.says, dict(answer.evidence))
