@@ -151,8 +151,8 @@ def _whole_numbers(path: str, got: Tensor, want: Tensor) -> Diagnosis:
 def _single(function: str, path: str, trial: Trial) -> Finding:
     text = (
         f"{path} is right to float32 only, though the inputs are float64: look for .float(), float32 or torch.tensor(...) "
-        "without a dtype, for a bool or an int tensor divided by a number, or for a small constant that the definition does "
-        "not have"
+        "without a dtype, for a mask (a bool or an int tensor) times or divided by a python number, or for a small constant "
+        "that the definition does not have"
     )
     diagnosis = Diagnosis("wrong_dtype", text, {"subject": path})
     return Finding("keeps float64", function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)

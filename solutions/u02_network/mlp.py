@@ -130,7 +130,6 @@ LESSON = Lesson(
     title="The multi-layer perceptron",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), algorithms 6.3 and 6.4",
     requires=("linear", "relu", "bce_with_logits"),
-    forbids=("relu",),
     points=15,
     minutes=25,
     target=None,

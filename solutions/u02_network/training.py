@@ -100,9 +100,11 @@ def returns_parameters_and_history(candidate, seed):
     try:
         params, history = value
         shapes = [tuple(tuple(p.shape) for p in layer) for layer in params]
-        length = len(history)
     except (TypeError, ValueError, AttributeError):
         return Claim("train must return (params, history), with params a list of (w, b).", "wrong_shape")
+    if not isinstance(history, (list, tuple)):
+        return Claim("history must be a list with one loss, a number, for each epoch.", "wrong_shape")
+    length = len(history)
     if shapes != wanted:
         says = f"For dims {DIMS} the shapes of the (w, b) are {wanted}; yours are {shapes}."
         return Claim(says, "wrong_shape", evidence={"expected": str(wanted), "got": str(shapes)})
@@ -168,6 +170,29 @@ def steps_downhill(candidate, seed):
                 f"The step {where} is not −lr ∂L/∂params: {claim.says}", claim.cause, evidence={**claim.evidence, "error": error}
             )
     return Claim("every epoch is one exact step of gradient descent")
+
+
+def keeps_its_pace(candidate, seed):
+    """60 epochs are 60 steps with the same lr, however small the loss or its change: rate and length of a run are the caller's."""
+    for lr in (0.2, 1e-7):
+        x, y = _data(seed, 11)
+        leaves = _flat(_trained(candidate, x, y, seed, 0, lr=lr)[0])
+        for _ in range(60):
+            leaves = [
+                p - lr * g
+                for p, g in zip(leaves, _gradients(x, y, list(zip(leaves[::2], leaves[1::2], strict=True))), strict=True)
+            ]
+        params, history = _trained(candidate, x, y, seed, 60, lr=lr)
+        if len(history) != 60:
+            return Claim(f"60 epochs were asked for, and history has {len(history)} losses.", "wrong_shape")
+        error = _largest([a - b for a, b in zip(_flat(params), leaves, strict=True)])
+        if error > 1e-8 * max(1.0, _largest(leaves)):
+            return Claim(
+                f"After 60 epochs with lr={lr} the parameters are not those of 60 equal steps: keep lr as it is given, to the end.",
+                "wrong_operand",
+                evidence={"error": error},
+            )
+    return Claim("keeps lr and the number of epochs as they are given")
 
 
 def _wrong_step(taken, wanted, rows):
@@ -314,7 +339,7 @@ LESSON = Lesson(
     title="The training loop",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), sections 6.5 and 8.1; He et al. (2015) for the initialisation",
     requires=("bce_with_logits", "mlp", "initialisation", "sgd"),
-    forbids=("optim", "relu", "binary_cross_entropy_with_logits"),
+    forbids=("optim", "binary_cross_entropy_with_logits"),
     points=15,
     minutes=25,
     benchmarks=(Benchmark("training step", "455 rows, 30-4-3-2-1", _training_steps),),
@@ -329,6 +354,7 @@ LESSON = Lesson(
                 Property("inputs", leaves_its_data_alone),
                 Property("gradient step", steps_downhill),
                 Property("history", records_every_loss),
+                Property("pace", keeps_its_pace),
                 Property("learns", learns),
             ),
         ),
@@ -349,6 +375,13 @@ LESSON = Lesson(
         mistake("weights twice too large", "constant_factor", ".to(x.dtype)", ".to(x.dtype) * 2"),
         mistake("a seed of its own", "nondeterministic", "generator=generator)", "generator=torch.Generator().manual_seed(0))"),
         mistake("data centred in place", "mutates_input", "    params = []", "    x -= x.mean(0)\n    params = []"),
+        mistake("lr falls on the way", "wrong_operand", "lr=lr)", "lr=lr * (1 if len(history) < 50 else 0.5))"),
+        mistake(
+            "stops when the loss stands still",
+            "wrong_shape",
+            "        history.append(loss.item())\n",
+            "        if len(history) > 20 and abs(loss - history[-1]) < 1e-4:\n            break\n        history.append(loss.item())\n",
+        ),
         mistake("only the last loss kept", "wrong_shape", "history.append(loss.item())", "history = [loss.item()]"),
     ),
     variants=(
