@@ -9,7 +9,7 @@ LOOSE = 1e-7
 """Relative to the largest entry. A coincidence of independent random arrays at this level does not happen."""
 
 UNEXPLAINED = 0.01
-"""The share of a difference that a factor may leave unexplained."""
+"""The share of the difference of an entry that a factor may leave unexplained."""
 
 
 def close(one: Tensor, other: Tensor) -> bool:
@@ -23,13 +23,13 @@ def close(one: Tensor, other: Tensor) -> bool:
 
 
 def factor(got: Tensor, expected: Tensor) -> float | None:
-    """The number c with got = c·expected, or None. Neither may be all zero, and c explains nearly all of the difference."""
+    """The number c with got = c·expected, or None. Neither may be all zero, and c explains nearly all of every difference."""
     if got.shape != expected.shape or got.numel() == 0 or got.is_complex() or expected.is_complex():
         return None
     norm = float((expected * expected).sum())
     if norm == 0 or norm - norm != 0:
         return None
     c = float((got * expected).sum()) / norm
-    left, off = (float((got - one).abs().max()) for one in (c * expected, expected))
+    left, off = ((got - one).abs() for one in (c * expected, expected))
     rounding = 8 * torch.finfo(torch.float64).eps * float(got.abs().max())
-    return c if c != 0 and close(got, c * expected) and left <= UNEXPLAINED * off + rounding else None
+    return c if c != 0 and close(got, c * expected) and bool((left <= UNEXPLAINED * off + rounding).all()) else None

@@ -104,6 +104,16 @@ LESSON = Lesson(
                 probe("4 rows, 5 features", x=normal(4, 5)),
                 probe("batch of one", x=normal(1, 7)),
                 probe("one axis", x=normal(6, scale=3)),
+                probe(
+                    "on the way out",
+                    x=literal(
+                        [
+                            [1.0, 4.0, -4.0, 5.0, -5.0, 6.0, -6.0],
+                            [10.0, -10.0, 12.0, -12.0, 16.0, -16.0, 25.0],
+                            [-25.0, 3.5, -3.5, 9.0, -9.0, 7.0, -7.0],
+                        ]
+                    ),
+                ),
                 probe("three axes", x=normal(2, 3, 4)),
                 probe("as many rows as columns", x=normal(4, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
