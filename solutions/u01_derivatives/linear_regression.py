@@ -114,6 +114,8 @@ def starts_at_zero(candidate, seed):
         return Claim("fit must return (w, b), two 0-d tensors.", "wrong_shape")
     if bool(start.any()):
         w, b = start.tolist()
+        if _near(start, _descend(x, y, 0.1, 1)):
+            return Claim("fit takes one step too many: with epochs=0 yours returns w and b after a step.", "forward_wrong")
         return Claim(f"fit must start from w = b = 0; with no epochs yours returns w = {w:.4g}, b = {b:.4g}.", "forward_wrong")
     return Claim("starts from w = b = 0")
 
@@ -137,13 +139,19 @@ def _why(candidate, x, y, lr, epochs, got, expected):
     if first is None or not bool(torch.isfinite(first).all()):
         return Claim("fit must return (w, b), two finite 0-d tensors.", "not_finite", evidence=evidence)
     if _near(first, wanted):
-        says = f"The first step is right, but after {epochs} epochs (w, b) is not: take every gradient at the latest w and b."
+        says = (
+            f"The first step is right, but after {epochs} epochs (w, b) is not: every epoch is one step with the same lr, by the "
+            "gradient at the latest w and b."
+        )
         return Claim(says, "stale_state", evidence=evidence)
     after_w = torch.stack([wanted[0], -lr * _slopes(x, y, float(wanted[0]), 0.0)[1]])
     if _near(first, after_w):
         says = "b is stepped by a gradient at the new w: take both gradients first, then step both parameters."
         return Claim(says, "overwritten", evidence=evidence)
     if not bool(first.any()):
+        second = _fitted(candidate, x, y, lr, 2)
+        if second is not None and _near(second, wanted):
+            return Claim("fit takes one step too few: epochs=2 gives what one epoch should.", "forward_wrong", evidence=evidence)
         return Claim("After an epoch w and b are still 0.", "zero_gradient", evidence=evidence)
     factors = (first / wanted).tolist()
     if abs(factors[0] - factors[1]) > 1e-8 * abs(factors[0]):

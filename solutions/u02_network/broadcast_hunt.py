@@ -176,7 +176,16 @@ def _judge(what, got, right, planted):
     evidence = {"got": got.tolist(), "expected": right.tolist(), "with_broadcast": planted.tolist()}
     if _close(got, planted):
         return Claim(f"The {what} is an average over N × N pairs: {PAIRS}.", "silent_broadcast", evidence=evidence)
-    return Claim(f"The {what} is neither the right one nor the planted one.", "forward_wrong", evidence=evidence)
+    if got.numel() > 1:
+        for other, cause, meaning in (
+            (right, "constant_factor", "the right one"),
+            (planted, "silent_broadcast", f"an average over N × N pairs, so somewhere it still is one: {PAIRS}"),
+        ):
+            factor = float((got * other).sum() / (other * other).sum())
+            if _close(got, factor * other):
+                return Claim(f"The {what} is {factor:.6g} times {meaning}.", cause, evidence=evidence)
+    cause = "unknown" if got.numel() > 1 else "forward_wrong"
+    return Claim(f"The {what} is neither the right one nor the planted one.", cause, evidence=evidence)
 
 
 def loss_is_a_mean_over_rows(candidate, seed):
