@@ -18,8 +18,10 @@ from autograd_check.verify.tree import leaves, map_tensors, named_leaves
 TIES = "ties"
 """The cause of a convention about points where the gradient jumps."""
 
-ALPHA, BETA = 0.75, -1.5
+ALPHA, BETA = 0.75, 1.25
 """Weights of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
+FIXED = ALPHA / (1 - BETA)
+"""For d₂ = −3 d₁ the combination is d₂ itself: one call serves both, and v(−3 d₁) = −3 v(d₁) is what is checked."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,12 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     first = draw_cotangent(out, generator)
     if not full:
         return (first,)
-    second = opposed(draw_cotangent(out, generator), first)
-    return (first, second, combine(ALPHA, first, BETA, second), combine(0.0, first, 0.0, second), first)
+    if isinstance(out, Tensor) and out.numel() == 1:  # all cotangents of one number are multiples of one another
+        second = mixed = combine(FIXED, first, 0.0, first)
+    else:
+        second = opposed(draw_cotangent(out, generator), first)
+        mixed = combine(ALPHA, first, BETA, second)
+    return (first, second, mixed, combine(0.0, first, 0.0, second), first)
 
 
 def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
