@@ -32,7 +32,8 @@ def failure_of(error: BaseException, files: Collection[str], deadline: float) ->
         return Failure("wrong_arity", str(error))
     if isinstance(error, Missing):
         return Failure("missing", str(error))
-    name, says = type(error).__name__, _text(error)
+    # a class of one's own that is a ValueError refuses as well as a ValueError does
+    name, says = "ValueError" if isinstance(error, ValueError) else type(error).__name__, _text(error)
     if isinstance(error, NotImplementedError):
         return Failure("not_implemented", says, name, **_place(error.__traceback__, files))
     if isinstance(error, SystemExit):

@@ -69,3 +69,12 @@ def test_the_messages_say_what_is_expected() -> None:
     assert silent.diagnosis.cause == "silent_broadcast"
     assert "f accepts x (1, 3) and w (3,), but must raise ValueError naming the shapes of x and w" in silent.message
     assert judge(raising("no"), given(())).message == "refuses x (1, 3)"
+
+
+class ShapeError(ValueError):
+    """What a careful student raises."""
+
+
+def test_a_class_of_ones_own_may_be_the_value_error() -> None:
+    assert judge(raising("x (1, 3), w (3,)", ShapeError), given(None)).status is Status.PASSED
+    assert judge(raising("x (1, 3), w (3,)", TypeError), given(None)).status is Status.FAILED
