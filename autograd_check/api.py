@@ -15,6 +15,7 @@ from autograd_check.run.operations import SINGLE, OperationRecorder
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
+from autograd_check.verify.contract import no_tensor
 from autograd_check.verify.direct import Direct
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
@@ -204,6 +205,8 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared:
     with same_start(fn) as rewind:
         candidate = Graph(wrapped, called.body, rewind)
         findings = _check(candidate, wrapped.wrt, None, point, seed, shared=shared)
+        if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
+            return [no_tensor(candidate.returned[0])]
         if candidate.outputs > 1:
             findings += check_outputs_apart(wrapped, point, seed)
         narrowed = list(check_narrowing(wrapped, point, seed)) if low or candidate.doubted else []

@@ -99,6 +99,12 @@ def _nest_text(value: Any) -> str:
     return type_text(value)
 
 
+def no_tensor(value: Any) -> Finding:
+    """The finding about a callable that returns nothing with a derivative."""
+    text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
+    return Finding("returned", "out", "the given point", Status.FAILED, text, Kind.VALUE, None, Diagnosis("returns_none", text))
+
+
 def check_count(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """The backward returns one gradient per primal."""
     if trial.gradients or not trial.answers:

@@ -58,6 +58,11 @@ class Graph:
         """How many outputs of the last run have a gradient."""
         return sum(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves(self._last.out)) if self._last else 0
 
+    @property
+    def returned(self) -> tuple[Any] | None:
+        """What the last run gave, alone in a tuple; None where there was none."""
+        return (self._last.out,) if self._last else None
+
     def functions(self) -> tuple[str, ...]:
         """Two names that stand for the callable and for autograd's backward."""
         return ("forward", "backward")

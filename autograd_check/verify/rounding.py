@@ -21,6 +21,8 @@ from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 
 LINEAR = "linear in dout"
+JUMP = 1e-5
+"""Relative to the largest entry of a gradient."""
 SHARES = tuple(0.04 * k for k in range(-3, 4))
 """How much of the second cotangent is added to the first: seven shares, equally spaced, too small to turn a sign."""
 SAFETY = 16.0
@@ -47,7 +49,8 @@ def without_noise(candidate: PairCandidate, names: PairNames, trial: Trial, find
 def shaken(point: Point, name: str, gradient: Any, regrad: Callable[[Point], Mapping[str, Any] | None]) -> Any:
     """How far every entry of a gradient moves when all primals move by some units in their last place; None where it fails.
 
-    Of two moves the larger change: what rounding inside the function makes of the gradient, if it makes anything of it.
+    Of two moves the larger change: what rounding inside the function makes of the gradient, if it makes anything of it. A
+    change of more than `JUMP` is none of rounding: the gradient itself jumps there.
     """
     generator = Generator().manual_seed(314)
     found = [torch.zeros_like(leaf) for leaf in leaves(gradient)]
@@ -58,7 +61,8 @@ def shaken(point: Point, name: str, gradient: Any, regrad: Callable[[Point], Map
             return None
         changes = [new - old for new, old in zip(leaves(grads[name]), leaves(gradient), strict=True)]
         found = [torch.where(new.abs() > old.abs(), new, old) for new, old in zip(changes, found, strict=True)]
-    rest = iter(found)
+    limits = [JUMP * largest(leaf) for leaf in leaves(gradient)]
+    rest = iter([torch.where(change.abs() <= limit, change, 0) for change, limit in zip(found, limits, strict=True)])
     return map_leaves(lambda _: next(rest), gradient)
 
 
@@ -72,7 +76,8 @@ def _repeats(trial: Trial, subject: str) -> bool:
 def _bend(trial: Trial, subject: str) -> float:
     """The largest entry of v(αd₁ + βd₂) − αv(d₁) − βv(d₂) and of v(0)."""
     one, two, both, none = (answer[subject].value for answer in trial.unpacked[:4])
-    return max(_largest(combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))), _largest(none))
+    bend = torch.tensor([_largest(combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))), _largest(none)])
+    return float(bend.max())  # nan where one is nan
 
 
 def _noises(candidate: PairCandidate, names: PairNames, trial: Trial) -> dict[str, float]:

@@ -21,6 +21,8 @@ Rounding = Callable[[str], Any]
 
 SAFETY = 8.0
 """Error bound over error estimate."""
+PRECISION = 1e-9
+"""How far, relative to its size, a gradient may be off that is right: torch's own formulas (digamma's) are no better."""
 INCONCLUSIVE_SHARE = 0.05
 """A bound wider than this share of the signal decides nothing."""
 TIGHT = 1e-5
@@ -90,7 +92,8 @@ def _size(errors: Rounding | None, line: Line) -> float:
 
 def measured(line: Line, analytic: float, size: float, estimate: Estimate, blur: float = 0.0) -> tuple[ProbeResult, float]:
     """What an estimate says, still undecided, and the signal: the size of what is being compared."""
-    tolerance = SAFETY * (estimate.error + blur) + 8 * float(torch.finfo(real_dtype(line.u)).eps) * size
+    precision = max(PRECISION, 8 * float(torch.finfo(real_dtype(line.u)).eps))
+    tolerance = SAFETY * (estimate.error + blur) + precision * size
     result = ProbeResult(
         Status.PASSED,
         numeric=estimate.value,

@@ -189,6 +189,10 @@ def excess_of_probabilities(g: Generator) -> Case:
     return lambda x: x.softmax(-1).sum(-1) - 1, (normal(g, 4, 5),)
 
 
+def digamma(g: Generator) -> Case:
+    return torch.digamma, (normal(g, 6, scale=3.0),)
+
+
 def beyond_the_tail_of_gelu(g: Generator) -> Case:
     return F.gelu, (normal(g, 12, scale=3.0, shift=-25.0),)
 
@@ -274,6 +278,7 @@ FAMILIES: dict[str, Callable[[Generator], Case]] = {
         gradient_that_is_zero,
         rows_that_sum_to_one,
         excess_of_probabilities,
+        digamma,
         beyond_the_tail_of_gelu,
         deviations_that_cancel,
         a_function_and_its_inverse,

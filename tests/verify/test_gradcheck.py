@@ -339,6 +339,47 @@ def test_a_constant_function_with_a_gradient(size: float) -> None:
     assert report.status is ac.Status.FAILED
 
 
+@pytest.mark.parametrize(("value", "said"), [(None, "returned None"), ("text", "returned str"), ((), "returned tuple")])
+def test_a_function_that_returns_no_tensor(value: Any, said: str) -> None:
+    report = ac.gradcheck(lambda x: value, (tensor(3),), raise_exception=False)
+    (finding,) = report.findings
+    assert finding.status is ac.Status.FAILED
+    assert finding.message == f"the function {said}, expected a tensor, or several in a tuple: is a return missing?"
+
+
+def test_a_backward_that_divides_by_its_cotangent() -> None:
+    class Divides(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return 2 * grad * grad / grad
+
+    report = ac.gradcheck(Divides.apply, (tensor(3),), raise_exception=False)
+    assert [f.check for f in report.findings if f.status is ac.Status.FAILED] == ["linear in dout"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_gradient_that_jumps_where_it_is_wrong(seed: int) -> None:
+    """An entry lies right where the wrong backward changes its mind, and a nudge takes it across."""
+
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return grad * torch.where(x < -1, 3.01 * x**2, 3 * x**2)
+
+    x = torch.linspace(-2, 2, 9, dtype=torch.float64).requires_grad_()
+    assert ac.gradcheck(Cube.apply, (x,), raise_exception=False, seed=seed).status is ac.Status.FAILED
+
+
 def test_a_small_entry_beside_large_ones() -> None:
     """Seven entries hide an eighth that is wrong by a millionth of them."""
     spoilt = spoiler([7], 1e-3)
