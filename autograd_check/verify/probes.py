@@ -25,7 +25,7 @@ from autograd_check.verify.verdict import ON_A_KINK, TIGHT, ProbeResult, Roundin
 Regrad = Callable[[Point], Mapping[str, Any] | None]
 
 MOVES = 3
-CLOSE = {"uniform": 1e-8, "relative": TIGHT}
+CLOSE = {"uniform": 1e-9, "relative": TIGHT}
 """What a quick measurement must resolve, as a share of the signal: it may hide an entry that matters no more than that.
 
 The second opinion of the relative direction rests on two steps, which seldom reach further.

@@ -21,7 +21,7 @@ Rounding = Callable[[str], Any]
 
 SAFETY = 8.0
 """Error bound over error estimate."""
-PRECISION = 1e-9
+PRECISION = 3e-10
 """How far, relative to its size, a gradient may be off that is right: torch's own formulas (digamma's) are no better."""
 INCONCLUSIVE_SHARE = 0.05
 """A bound wider than this share of the signal decides nothing."""
