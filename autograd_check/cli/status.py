@@ -16,6 +16,8 @@ def status(context: typer.Context, course: CourseOption = None) -> None:
 
     Example: autograd-check check linear
     """
+    if course is not None and context.invoked_subcommand is not None:  # --course before a command is meant for the command
+        context.default_map = {context.invoked_subcommand: {"course": str(course)}}
     if context.invoked_subcommand is None:
         outline = read_outline(course_root(course))
         show(render_standing(outline, stages(outline)))

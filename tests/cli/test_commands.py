@@ -73,6 +73,17 @@ def test_list_shows_lessons_as_text_and_json(program: Program, course: Path) -> 
     assert second["requires"] == ["double"]
 
 
+def test_the_course_may_be_named_before_the_command(
+    program: Program, course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert program("list").code == 2
+    for arguments in (("--course", str(course), "list"), ("list", "--course", str(course))):
+        assert "open          double" in program(*arguments).out
+
+
 def test_hints_go_one_step_further_each_time(program: Program, course: Path) -> None:
     first = program("hint", "double").out
     assert "double · hint 1 of 2\n  How fast does 2 x grow?" in first
