@@ -136,6 +136,7 @@ LESSON = Lesson(
                 {"lr": 0.01, "betas": (0.99, 0.9)},
                 {"lr": 1.0},
             ),
+            steps=120,
         ),
     ),
     mistakes=(
@@ -146,6 +147,7 @@ LESSON = Lesson(
         mistake("always the correction of step 1", "stale_state", "(m, v, t)\n", "(m, v, 0)\n"),
         mistake("epsilon inside the root", "wrong_operand", "(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()"),
         mistake("epsilon before the correction", "wrong_operand", adam_step=_epsilon_before_correction),
+        mistake("the count stops at 100", "stale_state", "t = t + 1", "t = min(t + 1, 100)"),
         mistake("the corrected m is kept", "stale_state", "eps), (m, v, t)", "eps), (m_hat, v, t)"),
         mistake("betas exchanged", "wrong_operand", "b1, b2 = betas", "b2, b1 = betas"),
         mistake("β and 1 − β exchanged", "wrong_operand", "m.lerp(grad, 1 - b1)", "m.lerp(grad, b1)"),

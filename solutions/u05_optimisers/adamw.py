@@ -114,6 +114,7 @@ LESSON = Lesson(
                 {"lr": 0.01, "betas": (0.0, 0.9), "eps": 1e-3, "weight_decay": 0.0},
                 {"lr": 0.3, "betas": (0.95, 0.9), "weight_decay": 2.0},
             ),
+            steps=120,
         ),
     ),
     mistakes=(

@@ -120,6 +120,12 @@ WRONG = (
         "grad overwritten", "writes into grad", RIGHT, ("    t = t + 1\n", "    t = t + 1\n    grad = grad.mul_(1 + 1e-15 * t)\n")
     ),
     planted(
+        "mirrored",
+        "moves every entry by the update of the one opposite it",
+        RIGHT,
+        ("lr * m_hat / (v_hat.sqrt() + eps)", "(lr * m_hat / (v_hat.sqrt() + eps)).reshape(-1).flip(0).reshape(param.shape)"),
+    ),
+    planted(
         "a little decay",
         "shrinks every parameter by a ten-thousandth at each step",
         RIGHT,
