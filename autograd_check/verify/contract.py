@@ -152,6 +152,13 @@ def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames
             yield Finding("finite", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis("not_finite", text))
 
 
+def _form(leaf: Any) -> Any:
+    """What does not depend on the cotangent: the shape, and whether there are fractions; a number stands for a 0-d tensor."""
+    if isinstance(leaf, Tensor):
+        return tuple(leaf.shape), leaf.is_floating_point() or leaf.is_complex()
+    return ((), True) if plain_number(leaf) else type_text(leaf)
+
+
 def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """v(αd₁ + βd₂) = αv(d₁) + βv(d₂) and v(0) = 0: a backward pass is linear in its cotangent."""
     if len(trial.unpacked) < 4:
@@ -160,6 +167,11 @@ def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
     eps = torch.finfo(torch.float64).eps
     for subject, gradient in first.items():
         values = [leaves(answer[subject].value) for answer in (first, second, mixed, zero)]
+        if len({tuple(map(_form, value)) for value in values}) > 1:
+            text = f"{gradient.subject} has another shape or type for another dout; a backward is linear in its cotangent"
+            diagnosis = Diagnosis("nonlinear_in_upstream", text)
+            yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
+            continue
         if any(not is_tensor(leaf) for value in values for leaf in value) or len({len(v) for v in values}) > 1:
             continue
         for one, two, both, none in zip(*values, strict=True):

@@ -11,11 +11,11 @@ from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.probes import probe_vjp
-from autograd_check.verify.rounding import shaken
+from autograd_check.verify.rounding import alike, shaken
 from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.scale import largest
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import map_leaves, map_tensors
+from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
 from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
 from autograd_check.verify.unreferenced import Explain, Suspect, locate
 from autograd_check.verify.values import NEGLIGIBLE, number_pair
@@ -54,6 +54,8 @@ def check_differences(
         if len(trial.unpacked) < 3:
             return None
         one, two, both = (answer[f"d{name}"].value for answer in trial.unpacked[:3])
+        if not alike(two, one) or not alike(both, one):
+            return None
         return combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))
 
     def spread(name: str) -> Any:
@@ -61,7 +63,9 @@ def check_differences(
         if names.oracle is None:
             return change
         # out and the gradient agree with the definition's as far as a negligible constant in the forward lets them
-        negligible = map_tensors(lambda g: torch.full_like(g, NEGLIGIBLE * largest(g)), grads[name])
+        negligible = map_leaves(
+            lambda g: torch.full_like(g, NEGLIGIBLE * largest(g)) if is_differentiable(g) else 0.0, grads[name]
+        )
         return negligible if change is None else combine(1.0, map_tensors(torch.abs, change), 1.0, negligible)
 
     point, dout = trial.case.point, trial.douts[0]

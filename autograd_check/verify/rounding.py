@@ -6,6 +6,7 @@ nobody sees from outside. Such a rest is not linear in anything, but it is no mi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -52,18 +53,28 @@ def shaken(point: Point, name: str, gradient: Any, regrad: Callable[[Point], Map
     Of two moves the larger change: what rounding inside the function makes of the gradient, if it makes anything of it. A
     change of more than `JUMP` is none of rounding: the gradient itself jumps there.
     """
+    if not all(map(is_differentiable, leaves(gradient))):
+        return None
     generator = Generator().manual_seed(314)
     found = [torch.zeros_like(leaf) for leaf in leaves(gradient)]
     for _ in range(2):
         moved = {key: map_tensors(lambda tensor: nudged(tensor, generator), value) for key, value in point.primals.items()}
         grads = regrad(Point(moved, point.hyper))
-        if grads is None or not same_structure(grads[name], gradient):
+        if grads is None or not alike(grads.get(name), gradient):
             return None
         changes = [new - old for new, old in zip(leaves(grads[name]), leaves(gradient), strict=True)]
         found = [torch.where(new.abs() > old.abs(), new, old) for new, old in zip(changes, found, strict=True)]
     limits = [JUMP * largest(leaf) for leaf in leaves(gradient)]
     rest = iter([torch.where(change.abs() <= limit, change, 0) for change, limit in zip(found, limits, strict=True)])
     return map_leaves(lambda _: next(rest), gradient)
+
+
+def alike(value: Any, gradient: Any) -> bool:
+    """Whether two nests hold tensors of the same shapes, with fractions."""
+    return same_structure(value, gradient) and all(
+        is_differentiable(new) and is_differentiable(old) and new.shape == old.shape
+        for new, old in zip(leaves(value), leaves(gradient), strict=True)
+    )
 
 
 def _repeats(trial: Trial, subject: str) -> bool:
@@ -76,6 +87,8 @@ def _repeats(trial: Trial, subject: str) -> bool:
 def _bend(trial: Trial, subject: str) -> float:
     """The largest entry of v(αd₁ + βd₂) − αv(d₁) − βv(d₂) and of v(0)."""
     one, two, both, none = (answer[subject].value for answer in trial.unpacked[:4])
+    if not all(alike(value, one) for value in (one, two, both, none)):
+        return math.inf
     bend = torch.tensor([_largest(combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))), _largest(none)])
     return float(bend.max())  # nan where one is nan
 

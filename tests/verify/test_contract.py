@@ -429,3 +429,23 @@ def test_nan_at_a_tie_is_no_convention() -> None:
 
     assert set(found(lambda dout, x: dout * torch.where(x >= 0, 1.0, -1.0))) == {("ties", "abs_backward")}
     assert set(found(lambda dout, x: dout * x / x.abs())) == {("finite", "dx")}
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["torch.zeros(2)", "3.0", "None", "torch.zeros(3, dtype=torch.bool)", "[torch.zeros(3)]"],
+)
+def test_a_backward_that_answers_in_another_form_for_another_cotangent(second: str) -> None:
+    """Whatever comes back the second time, a finding says so and nothing crashes."""
+    other = eval(second)
+    calls = [0]
+
+    def backward(dout: Tensor, cache: Any) -> Any:
+        calls[0] += 1
+        return dout**2 * cache if calls[0] % 5 != 2 else other
+
+    names = PairNames("f", "b", ("x",), None, {})
+    case = [Case("three entries", Point({"x": tensor(3)}))]
+    with InProcess.of({"f": lambda x: (x * x / 2, x), "b": backward}) as candidate:
+        findings = check_pair(candidate, names, case)
+    assert any(f.status is Status.FAILED and f.subject == "dx" for f in findings)
