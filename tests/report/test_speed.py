@@ -1,17 +1,28 @@
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
+import pytest
 import torch
 
+from autograd_check.grade import bench
 from autograd_check.grade.bench import Timing, compare_calls, one_thread
 from autograd_check.report.speed import render_timings, timings_to_dict
 
 
-def test_ratios_are_those_of_the_calls() -> None:
-    median, ratios = compare_calls(lambda: time.sleep(0.004), lambda: time.sleep(0.002), rounds=5)
-    assert 0.004 <= median < 0.02
-    assert 1.2 < sorted(ratios)[2] < 2.8
+def test_ratios_are_those_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def lasting(seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            nonlocal now
+            now += seconds
+
+        return call
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now)
+    median, ratios = compare_calls(lasting(0.5), lasting(0.25), rounds=5)
+    assert (median, ratios) == (0.5, [2.0] * 5)
 
 
 def test_threads_are_put_back() -> None:

@@ -37,7 +37,7 @@ def test_the_committed_notebook_shows_its_results() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_the_notebook_runs_and_tells_the_story() -> None:
     notebook = jupytext.read(FOLDER / "story.py")
-    NotebookClient(notebook, timeout=110, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
     said = texts(notebook)
     assert "loss 0.6603   accuracy 62.7%" in said
     assert "569 samples: loss 0.6603, accuracy 62.7%, always the larger class: 62.7%" in said
