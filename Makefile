@@ -11,11 +11,12 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test record lint format bench clean
 help:
 	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
 	@echo 'make test    the tests          make lint    style, types, the direction of imports'
 	@echo 'make bench   speed against torch     make format  format the code'
+	@echo 'make record  whether every verdict is as it was recorded'
 
 setup: $(STAMP)
 
@@ -37,6 +38,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --ignore tests/benchmarks
+
+record: $(STAMP)
+	$(BIN)/python tests/record.py --against tests/record.json.gz
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
