@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
-from autograd_check.diagnose.relations import RELATIONS
+from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
@@ -29,15 +29,15 @@ def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = 
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    return next((answer for relation in RELATIONS if (answer := relation(evidence)) is not None), None)
+    return next((answer for relation in RELATIONS if (answer := relate(relation, evidence)) is not None), None)
 
 
 def _on_most(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The first relation that holds on more than half of several probes: the others may mix two effects."""
     for relation in RELATIONS:
-        answers = [relation([piece]) for piece in evidence]
+        answers = [relate(relation, [piece]) for piece in evidence]
         causes = {answer.cause for answer in answers if answer is not None}
         holding = [piece for piece, answer in zip(evidence, answers, strict=True) if answer is not None]
         if len(holding) >= 2 and 2 * len(holding) > len(evidence) and len(causes) == 1:
-            return relation(holding) or next(answer for answer in answers if answer is not None)
+            return relate(relation, holding) or next(answer for answer in answers if answer is not None)
     return None

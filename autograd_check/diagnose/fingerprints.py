@@ -31,7 +31,7 @@ def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Finge
         known
         for known in fingerprints
         if all(_equals(piece, known) and not _spoils_more(piece, known) for piece in evidence)
-        and any(not _harmless(piece, known) for piece in evidence)
+        and any(not piece.is_empty and not _harmless(piece, known) for piece in evidence)
     ]
     if not alike:
         return None

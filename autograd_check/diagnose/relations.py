@@ -28,6 +28,11 @@ def _same_shape(evidence: Sequence[Evidence]) -> bool:
     return all(piece.got.shape == piece.expected.shape for piece in evidence)
 
 
+def relate(relation: Relation, evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """What a relation says of some evidence; nothing where an array is empty, since every relation holds among no entries."""
+    return None if any(piece.is_empty for piece in evidence) else relation(evidence)
+
+
 def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """NaN or infinity where the right gradient is finite."""
     piece = evidence[0]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 
@@ -272,3 +273,36 @@ def test_an_array_of_sixty_axes_costs_the_grader_nothing() -> None:
     got = x[(None,) * 58]
     evidence = Evidence("dx", got, x * 2, {"x": x}, {}, x, x, lambda d: {"dx": d * 2}, {})
     assert cause_of(evidence) == "wrong_shape"
+
+
+EMPTY = [((2, 3, 0, 0), (2, 3, 4, 5)), ((0,), (4, 3)), ((4, 3), (0, 3)), ((0, 3), (3, 0)), ((0, 3), (0, 3)), ((4, 0), (4, 0, 2))]
+
+
+@pytest.mark.parametrize(("got", "expected"), EMPTY)
+def test_no_relation_holds_for_an_empty_array(got: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    arrays = tensor(*got), tensor(*expected)
+    changes = {"vjp": lambda dout: {"dx": arrays[1], "dw": arrays[0]}, "hyper": {"padding": 1}, "out": arrays[0]}
+    for own, forward_right in ((None, True), (arrays[0], False)):
+        empty = piece("dx", arrays[0], expected=arrays[1], own=own, forward_right=forward_right, **changes)
+        assert [relation.__name__ for relation in RELATIONS if relate(relation, [empty]) is not None] == []
+
+
+def test_an_empty_gradient_is_of_the_wrong_shape_and_nothing_else() -> None:
+    found = explain([piece("dx", tensor(2, 3, 0, 0), expected=tensor(2, 3, 4, 5, seed=1))])
+    assert found is not None
+    assert (found.cause, found.says) == ("wrong_shape", "dx has shape (2, 3, 0, 0) where (2, 3, 4, 5) is expected.")
+
+
+def test_an_empty_gradient_on_one_probe_leaves_the_cause_of_the_others() -> None:
+    negated = piece("dw", -(X.T @ DOUT))
+    empty = piece("dw", tensor(0, M))
+    found = explain([empty, negated, negated])
+    assert found is not None
+    assert found.cause == "sign"
+
+
+def test_an_empty_gradient_is_no_fingerprint() -> None:
+    known = Fingerprint("nothing returned", "overwritten", lambda primals, hyper, dout: {"dw": tensor(0, M)})
+    found = explain([piece("dw", tensor(0, M))], [known])
+    assert found is not None
+    assert found.cause == "wrong_shape"
