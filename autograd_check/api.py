@@ -14,19 +14,19 @@ from autograd_check.errors import GradientError
 from autograd_check.run.operations import SINGLE, OperationRecorder
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.check import check_pair
-from autograd_check.verify.contract import no_tensor
+from autograd_check.verify.check import check_pair, unseen
+from autograd_check.verify.contract import UsesSingle, no_tensor
 from autograd_check.verify.direct import Direct
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
 from autograd_check.verify.graph import Graph
-from autograd_check.verify.precision import check_narrowing, check_outputs_apart, check_single, excused, is_single
+from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
 from autograd_check.verify.report import Report, Reports
 from autograd_check.verify.restore import same_start
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.single import UsesSingle, presumed
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
 from autograd_check.verify.trial import Trial
+from autograd_check.verify.values import FLOAT64, narrowed
 
 IGNORED = {
     "eps": "steps are chosen from the function",
@@ -204,14 +204,16 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared:
     point = Point({name: _detached(value, shared) for name, value in zip(called.names, called.inputs, strict=True)})
     with same_start(fn) as rewind:
         candidate = Graph(wrapped, called.body, rewind)
-        findings = _check(candidate, wrapped.wrt, None, point, seed, shared=shared)
+        narrows = Narrows(wrapped, point, seed)
+        findings = _check(candidate, wrapped.wrt, None, point, seed, narrows, shared)
         if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
             return [no_tensor(candidate.returned[0])]
         if candidate.outputs > 1:
             findings += check_outputs_apart(wrapped, point, seed)
-        narrowed = list(check_narrowing(wrapped, point, seed)) if low or candidate.doubted else []
-        findings = [*excused(findings), *narrowed] if narrowed else findings
-        if low and not narrowed:
+        narrow = (low or candidate.doubted) and bool(narrows.to)
+        if narrow and not any(finding.check == FLOAT64 for finding in findings):
+            findings.append(narrowed("out"))
+        if low and not narrow:
             findings += check_single(given, wrapped, point, seed)
     return findings
 
@@ -222,7 +224,7 @@ def _check(
     oracle: Callable[..., Any] | None,
     point: Point,
     seed: int,
-    uses_single: UsesSingle = presumed,
+    uses_single: UsesSingle = unseen,
     shared: Shared | None = None,
 ) -> list[Finding]:
     names = PairNames("forward", "backward", wrt, oracle)

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Candidate
+from autograd_check.verify.case import PairNames
+from autograd_check.verify.contract import UsesSingle
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.shared import Shared
+from autograd_check.verify.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,12 @@ class Context:
     def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
         """The cause of one wrong gradient."""
         return explain(evidence, self.fingerprints)
+
+    def uses_single(self, names: PairNames) -> UsesSingle:
+        """Whether numbers of at most float32 take part in one forward and backward of a pair."""
+
+        def asked(trial: Trial) -> bool:
+            outcome = self.candidate.operations(names.forward, trial.case.point, names.backward, trial.douts[0])
+            return outcome.ok and SINGLE in outcome.value
+
+        return asked

@@ -7,7 +7,7 @@ own forward. A failed check skips what depends on it, and says so. Every gradien
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_check.verify.candidate import PairCandidate
@@ -21,18 +21,24 @@ from autograd_check.verify.conduct import (
     check_repeatable,
     check_unchanged,
 )
-from autograd_check.verify.contract import check_count, check_float32, check_linear, check_out_form, failure_finding
+from autograd_check.verify.contract import (
+    UsesSingle,
+    check_count,
+    check_float32,
+    check_linear,
+    check_out_form,
+    failure_finding,
+)
 from autograd_check.verify.conventions import check_convention
-from autograd_check.verify.differencing import check_differences
+from autograd_check.verify.differencing import check_differences, own_sweep
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
-from autograd_check.verify.rounding import without_noise
+from autograd_check.verify.ground import Sweep
+from autograd_check.verify.oracle import oracle_sweep
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.single import CHECK as FLOAT64
-from autograd_check.verify.single import UsesSingle, presumed, without_excuse
 from autograd_check.verify.trial import Trial, try_case
 from autograd_check.verify.unreferenced import Explain
-from autograd_check.verify.values import check_gradient, check_gradient_form, check_out, evidence
+from autograd_check.verify.values import FLOAT64, check_gradient, check_gradient_form, check_out, evidence, narrowed
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -47,6 +53,11 @@ def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return None
 
 
+def unseen(trial: Trial) -> bool:
+    """The answer of those who cannot look: float32 is not blamed."""
+    return False
+
+
 def check_pair(
     candidate: PairCandidate,
     names: PairNames,
@@ -55,7 +66,7 @@ def check_pair(
     seed: int = 0,
     explain: Explain = no_explanation,
     directions: int = 2,
-    uses_single: UsesSingle = presumed,
+    uses_single: UsesSingle = unseen,
     shared: Shared | None = None,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are condensed to one for each check and subject.
@@ -67,7 +78,7 @@ def check_pair(
         seed: of the cotangents and of the directions.
         explain: turns evidence about a wrong gradient into a diagnosis.
         directions: signed directions for each primal (2; 4 in strict mode).
-        uses_single: asked before an error is put down to float32.
+        uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         shared: what other checks of the same cases have computed already.
 
     """
@@ -77,11 +88,9 @@ def check_pair(
     kept = shared or Shared()
     ordinary = [case for case in cases if case.convention is None]
     trials = list(_trials(candidate, names, ordinary, seed, kept))
-    findings = []
-    for trial in trials:
-        found = without_noise(candidate, names, trial, _check_trial(trial, names))
-        findings += without_excuse(trial, names, found, uses_single)
-    findings = _without_float32_where_wrong(findings)
+    reference = own_sweep(candidate, names) if names.oracle is None else oracle_sweep(names.oracle)
+    single = AskedOnce(uses_single)
+    findings = [finding for trial in trials for finding in _check_trial(trial, names, reference, single)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return condense(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
@@ -89,19 +98,28 @@ def check_pair(
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
-        findings += _conventions(candidate, names, sound[0], cases, seed, wrong, kept)
-        findings += _differences(candidate, names, sound[:DIFFERENCED], findings, forward_right, seed, directions, explain, kept)
+        findings += _conventions(candidate, names, sound[0], cases, seed, wrong, single, kept)
+        wanted, skipped = _wanted(names, trials, findings, single, forward_right)
+        findings += skipped
+        for trial in sound[:DIFFERENCED] if wanted else ():
+            findings += check_differences(candidate, names, trial, wanted, seed, directions, explain, single, kept)
+    if names.oracle is None and any(single.known.values()):
+        findings.append(narrowed("out"))
     return condense(findings)
 
 
-def _without_float32_where_wrong(findings: Sequence[Finding]) -> list[Finding]:
-    """What is wrong on one probe is not called rounded to float32 on another, where it happens to be wrong by less."""
-    wrong = {root_subject(f.subject) for f in findings if f.status is Status.FAILED and f.kind is not Kind.CONVENTION}
-    return [
-        f
-        for f in findings
-        if f.check != FLOAT64 or f.diagnosis is None or root_subject(str(f.diagnosis.evidence["subject"])) not in wrong
-    ]
+@dataclass(frozen=True)
+class AskedOnce:
+    """A `UsesSingle` that is asked once for each case: the answer takes a run of the code under test."""
+
+    ask: UsesSingle
+    known: dict[str, bool] = field(default_factory=dict)
+
+    def __call__(self, trial: Trial) -> bool:
+        """Whether float32 takes part in a trial."""
+        if trial.case.name not in self.known:
+            self.known[trial.case.name] = self.ask(trial)
+        return self.known[trial.case.name]
 
 
 def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int, shared: Shared) -> Iterator[Trial]:
@@ -134,7 +152,7 @@ def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
     return []
 
 
-def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
+def _check_trial(trial: Trial, names: PairNames, reference: Sweep, uses_single: UsesSingle) -> list[Finding]:
     """Contract and values of one ordinary case."""
     where, gradients = trial.case.name, [f"d{name}" for name in names.wrt]
     if trial.forward_failure is not None:
@@ -147,7 +165,7 @@ def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
     else:
         findings = list(check_out_form(trial, names))
         if not any(finding.kind is Kind.VALUE for finding in findings):
-            findings += check_out(trial, names)
+            findings += check_out(trial, names, uses_single)
     findings += check_unchanged(trial, names)
     if trial.backward_failure is not None:
         failure = trial.backward_failure
@@ -157,8 +175,11 @@ def _check_trial(trial: Trial, names: PairNames) -> list[Finding]:
     findings += check_count(trial, names)
     findings += check_aliases(trial, names)
     for gradient in trial.gradients.values():
-        findings += (check_gradient if names.oracle else check_gradient_form)(gradient, trial, names)
-    findings += check_linear(trial, names)
+        if names.oracle is None:
+            findings += check_gradient_form(gradient, trial, names)
+        else:
+            findings += check_gradient(gradient, trial, names, uses_single)
+    findings += check_linear(trial, names, reference, uses_single)
     findings += check_repeatable(trial, names)
     return findings
 
@@ -217,6 +238,7 @@ def _conventions(
     cases: Sequence[Case],
     seed: int,
     wrong: Collection[str],
+    uses_single: UsesSingle,
     shared: Shared,
 ) -> list[Finding]:
     """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
@@ -239,7 +261,7 @@ def _conventions(
             findings += check_float32(single, names)
     for number, case in enumerate(case for case in cases if case.convention is not None):
         tried = try_case(candidate, names, case, seed=seed + 7 * number, full=False, shared=shared)
-        findings += check_convention(tried, names, wrong)
+        findings += check_convention(tried, names, uses_single, wrong)
     checked = {(finding.check, finding.subject) for finding in findings}
     passed = [
         ("unmodified", names.forward),
@@ -256,35 +278,26 @@ def _conventions(
     ]
 
 
-def _differences(
-    candidate: PairCandidate,
-    names: PairNames,
-    trials: Sequence[Trial],
-    findings: Sequence[Finding],
-    forward_right: bool,
-    seed: int,
-    directions: int,
-    explain: Explain,
-    shared: Shared,
-) -> list[Finding]:
-    """Finite differences of the code's own forward, for every gradient that is still in the running."""
+def _wanted(
+    names: PairNames, trials: Sequence[Trial], findings: Sequence[Finding], uses_single: UsesSingle, forward_right: bool
+) -> tuple[list[str], list[Finding]]:
+    """The primals whose gradients finite differences are asked about, and a skipped finding for most of the others.
+
+    What float32 made coarse leaves nothing for differences to see, and is a finding already.
+    """
     failed = {root_subject(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
-    rough = {root_subject(f.diagnosis.evidence["subject"]) for f in findings if f.check == FLOAT64 and f.diagnosis}
-    # float32 on the way is a finding already, and leaves nothing for differences to see
-    unclear = {f"d{name}" for name in names.wrt if rough & {"out", f"d{name}"}}
-    open_subjects = [name for name in names.wrt if f"d{name}" not in failed | unclear]
-    results = [
-        _skipped("finite differences", f"d{name}", "", f"d{name} already differs from autograd")
-        for name in names.wrt
-        if f"d{name}" in failed
-    ]
-    if not forward_right:
-        return results + [
-            _skipped("finite differences", f"d{name}", "", "the forward is not the one of the definition")
-            for name in open_subjects
-        ]
-    if not open_subjects:
-        return results
-    for trial in trials:
-        results += check_differences(candidate, names, trial, open_subjects, seed, directions, explain, shared)
-    return results
+    blamed = [f for f in findings if f.check == FLOAT64 and f.diagnosis is not None]
+    coarse = {trial.case.name for trial in trials if blamed and uses_single(trial)}
+    rough = {root_subject(f.diagnosis.evidence["subject"]) for f in blamed if f.probe in coarse and f.diagnosis is not None}
+    wanted, skipped = [], []
+    for name in names.wrt:
+        subject = f"d{name}"
+        if subject in failed:
+            skipped.append(_skipped("finite differences", subject, "", f"{subject} already differs from autograd"))
+        elif rough & {"out", subject}:
+            continue
+        elif forward_right:
+            wanted.append(name)
+        else:
+            skipped.append(_skipped("finite differences", subject, "", "the forward is not the one of the definition"))
+    return wanted, skipped

@@ -7,7 +7,7 @@ code that writes into `dout` or returns float64 for float32 may still have the r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,16 +16,16 @@ from torch import Tensor
 from autograd_check.verify.candidate import Failure, Opaque
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.compare import compare
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.scale import largest, natural_size
-from autograd_check.verify.tree import is_tensor, leaves, same_structure
-from autograd_check.verify.trial import ALPHA, BETA, Gradient, Trial, parts
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
+from autograd_check.verify.ground import Sweep
+from autograd_check.verify.rounding import EPS, SINGLE, of_its_function, of_its_size
+from autograd_check.verify.scale import largest
+from autograd_check.verify.tree import as_tensors, is_differentiable, is_tensor, leaves, same_structure
+from autograd_check.verify.trial import LARGE, Gradient, Trial, parts
 
-LINEARITY = 2e-5
-"""What counts as linear, relative to the largest entry: float32 temporaries pass, a forgotten dout does not."""
+UsesSingle = Callable[[Trial], bool]
+"""Whether numbers of at most float32 take part for the float64 numbers of a trial; asked before an error is put down to that."""
 
-ROUNDING = 16.0
-"""How many roundings of the output a gradient without meaning may amount to."""
 
 _SAYS = {
     "not_implemented": "not written yet",
@@ -159,12 +159,14 @@ def _form(leaf: Any) -> Any:
     return ((), True) if plain_number(leaf) else type_text(leaf)
 
 
-def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """v(αd₁ + βd₂) = αv(d₁) + βv(d₂) and v(0) = 0: a backward pass is linear in its cotangent."""
+def check_linear(trial: Trial, names: PairNames, reference: Sweep, uses_single: UsesSingle) -> Iterator[Finding]:
+    """v(αd₁ + βd₂) = αv(d₁) + βv(d₂) and v(0) = 0, to rounding: a backward pass is linear in its cotangent.
+
+    `reference` evaluates the definition, or the forward itself: where a gradient cancels, its noise says what rounding leaves.
+    """
     if len(trial.unpacked) < 4:
         return
     first, second, mixed, zero = trial.unpacked[:4]
-    eps = torch.finfo(torch.float64).eps
     for subject, gradient in first.items():
         values = [leaves(answer[subject].value) for answer in (first, second, mixed, zero)]
         if len({tuple(map(_form, value)) for value in values}) > 1:
@@ -172,37 +174,47 @@ def check_linear(trial: Trial, names: PairNames) -> Iterator[Finding]:
             diagnosis = Diagnosis("nonlinear_in_upstream", text)
             yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
             continue
-        if any(not is_tensor(leaf) for value in values for leaf in value) or len({len(v) for v in values}) > 1:
+        mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), reference, uses_single)
+        if mismatch is not None:
+            text = (
+                f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
+                "must be the sum of the two backwards"
+            )
+            diagnosis = Diagnosis("nonlinear_in_upstream", text)
+            yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, mismatch, diagnosis)
+
+
+def _nonlinear(
+    trial: Trial, primal: str, rows: list[tuple[Any, ...]], reference: Sweep, uses_single: UsesSingle
+) -> Mismatch | None:
+    """The first tensor of a gradient whose v(αd₁ + βd₂) or v(0) is off by more than rounding."""
+    alpha, beta = trial.weights
+    gain = 2 * (abs(alpha) + LARGE * abs(beta))  # of the three terms, in sizes of the first cotangent
+    count = max((leaf.numel() for leaf in leaves(trial.out) if is_tensor(leaf)), default=1)
+    noise: Mapping[int, float] | None = None
+    for place, row in enumerate(rows):
+        if not all(map(is_differentiable, row)):
             continue
-        for one, two, both, none in zip(*values, strict=True):
-            if not one.shape == two.shape == both.shape == none.shape or not (one.is_floating_point() or one.is_complex()):
-                continue
-            scale = max(largest(one), largest(two))
-            if not math.isfinite(scale):
-                continue
-            gap = torch.add(both, one, alpha=-ALPHA).add_(two, alpha=-BETA)
-            tolerance = LINEARITY * scale
-            if largest(gap) <= tolerance and largest(none) <= tolerance:
-                continue
-            tolerance += ROUNDING * eps * natural_size(trial.out, trial.douts[0], trial.case.point.primals[gradient.primal])
-            expected = combine(ALPHA, one, BETA, two)
-            mismatch = compare(both, expected, tolerance) or compare(none, torch.zeros_like(none), tolerance)
-            if mismatch:
-                text = (
-                    f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
-                    "must be the sum of the two backwards"
-                )
-                yield Finding(
-                    "linear in dout",
-                    subject,
-                    trial.case.name,
-                    Status.FAILED,
-                    text,
-                    Kind.GRADIENT,
-                    mismatch,
-                    Diagnosis("nonlinear_in_upstream", text),
-                )
-                break
+        one, two, both, none = row
+        if not math.isfinite(largest(one)):
+            continue  # said of this gradient already
+        gap = torch.add(both, one, alpha=-alpha).add_(two, alpha=-beta)
+        size = (abs(alpha) * largest(one) + abs(beta) * largest(two) + largest(both)) / gain
+        off = max(largest(gap) / gain, largest(none)) if math.isfinite(size + largest(none)) else math.inf
+        terms = max(count, one.numel())
+        tolerance = of_its_size(size, terms)
+        if off <= tolerance < math.inf:
+            continue
+        if noise is None:
+            noise = of_its_function(reference, trial.case.point, trial.douts[0], as_tensors(trial.out), primal)
+        tolerance += noise.get(place, 0.0)
+        coarse = of_its_size(size, terms, SINGLE) + SINGLE / EPS * noise.get(place, 0.0)
+        if off <= tolerance or (off <= coarse and uses_single(trial)):
+            continue
+        expected = combine(alpha, one, beta, two)
+        bound = tolerance if math.isfinite(size) else 0.0
+        return compare(both, expected, gain * bound) or compare(none, torch.zeros_like(none), bound)
+    return None
 
 
 def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import cmath
 from collections.abc import Collection, Iterator
 
 from autograd_check.verify.case import PairNames
-from autograd_check.verify.contract import failure_finding, plain_number
+from autograd_check.verify.contract import UsesSingle, failure_finding, plain_number
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, root_subject
 from autograd_check.verify.tree import is_tensor, leaves
 from autograd_check.verify.trial import Trial
@@ -16,7 +16,7 @@ OVERFLOWS = ("unstable", "not_finite", "mask_missing")
 """Conventions about values so large or small that a formula may overflow on them."""
 
 
-def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()) -> Iterator[Finding]:
+def check_convention(trial: Trial, names: PairNames, uses_single: UsesSingle, wrong: Collection[str] = ()) -> Iterator[Finding]:
     """A convention's probe: a difference here is a finding about that convention and about nothing else.
 
     Subjects in `wrong` are wrong on ordinary probes already, so they say nothing about a convention.
@@ -26,10 +26,10 @@ def check_convention(trial: Trial, names: PairNames, wrong: Collection[str] = ()
         if failure is not None:
             yield failure_finding(cause, function, trial.case.name, function, failure, Kind.CONVENTION)
             return
-    inner = list(check_out(trial, names)) if _comparable(trial) else []
+    inner = list(check_out(trial, names, uses_single)) if _comparable(trial) else []
     findings = [(names.forward, "out", finding) for finding in inner]
     for gradient in trial.gradients.values():
-        findings += [(names.backward, f.subject, f) for f in check_gradient(gradient, trial, names)]
+        findings += [(names.backward, f.subject, f) for f in check_gradient(gradient, trial, names, uses_single)]
     for function, subjects in ((names.forward, {"out"}), (names.backward, {f"d{name}" for name in names.wrt})):
         if subjects <= set(wrong):
             text = f"not checked: {', '.join(sorted(subjects))} is wrong elsewhere"

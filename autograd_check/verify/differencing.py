@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.case import PairNames, combine
+from autograd_check.verify.case import PairNames
+from autograd_check.verify.contract import UsesSingle
 from autograd_check.verify.finding import Finding, Kind, Status
+from autograd_check.verify.ground import Sweep
 from autograd_check.verify.probes import probe_vjp
-from autograd_check.verify.rounding import alike, shaken
 from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.scale import largest
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
-from autograd_check.verify.trial import ALPHA, BETA, Trial, unpack
+from autograd_check.verify.tree import as_tensors, leaves, map_tensors
+from autograd_check.verify.trial import Trial, unpack
 from autograd_check.verify.unreferenced import Explain, Suspect, locate
 from autograd_check.verify.values import NEGLIGIBLE, number_pair
 from autograd_check.verify.verdict import ProbeResult
@@ -32,45 +31,27 @@ def check_differences(
     seed: int,
     directions: int,
     explain: Explain,
+    uses_single: UsesSingle,
     shared: Shared | None = None,
 ) -> list[Finding]:
     """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
-
-    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
-        outcome = candidate.sweep(names.forward, points, signatures=signatures)
-        if outcome.value is None:
-            return [(None, None)] * len(points)
-        if isinstance(outcome.value, Batch):
-            return outcome.value
-        return [(_numbers_as_tensors(out), signature) for out, signature in outcome.value]
+    sweep = own_sweep(candidate, names)
+    point, dout = trial.case.point, trial.douts[0]
 
     def regrad(point: Point) -> Mapping[str, Any] | None:
-        outcome = candidate.vjp(names.forward, names.backward, point, [trial.douts[0]])
+        outcome = candidate.vjp(names.forward, names.backward, point, [dout])
         answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
         return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
 
-    def rounding(name: str) -> Any:
-        """What is left of v(αd₁ + βd₂) − αv(d₁) − βv(d₂): nothing but rounding, in a gradient that is linear."""
-        if len(trial.unpacked) < 3:
-            return None
-        one, two, both = (answer[f"d{name}"].value for answer in trial.unpacked[:3])
-        if not alike(two, one) or not alike(both, one):
-            return None
-        return combine(1.0, both, -1.0, combine(ALPHA, one, BETA, two))
-
     def spread(name: str) -> Any:
-        change = shaken(point, name, grads[name], regrad)
+        """What the definition's gradient does where its inputs move; nobody knows it where there is no definition."""
         if names.oracle is None:
-            return change
+            return None
+        sizes = iter([largest(leaf) for leaf in leaves(trial.reference.grads[f"d{name}"])])
         # out and the gradient agree with the definition's as far as a negligible constant in the forward lets them
-        negligible = map_leaves(
-            lambda g: torch.full_like(g, NEGLIGIBLE * largest(g)) if is_differentiable(g) else 0.0, grads[name]
-        )
-        return negligible if change is None else combine(1.0, map_tensors(torch.abs, change), 1.0, negligible)
+        return map_tensors(lambda s: s + NEGLIGIBLE * next(sizes), trial.reference.grad_spread[f"d{name}"])
 
-    point, dout = trial.case.point, trial.douts[0]
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    base = _numbers_as_tensors(trial.out)
     verdicts = probe_vjp(
         sweep,
         point,
@@ -80,9 +61,9 @@ def check_differences(
         regrad=regrad,
         seed=seed,
         directions=directions,
-        base=base,
-        rounding=rounding,
+        base=as_tensors(trial.out),
         spread=spread,
+        single=lambda: uses_single(trial),
         shared=shared,
     )
     findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
@@ -95,9 +76,18 @@ def check_differences(
     return list(findings.values())
 
 
-def _numbers_as_tensors(out: Any) -> Any:
-    """`out` with python numbers as 0-d tensors: a loss that ends in `.item()` breaks a convention, and its gradient can be right."""
-    return map_leaves(lambda leaf: torch.tensor(leaf, dtype=torch.float64) if type(leaf) in (int, float) else leaf, out)
+def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
+    """The code's own forward at many points."""
+
+    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
+        outcome = candidate.sweep(names.forward, points, signatures=signatures)
+        if outcome.value is None:
+            return [(None, None)] * len(points)
+        if isinstance(outcome.value, Batch):
+            return outcome.value
+        return [(as_tensors(out), signature) for out, signature in outcome.value]
+
+    return sweep
 
 
 def _trusted_tape(

@@ -171,10 +171,11 @@ def in_float64(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Callable[
     raised = fn
     if isinstance(fn, nn.Module):
         raised = copy.deepcopy(fn).double()
-    return raised, [map_leaves(_raised, value) for value in inputs]
+    return raised, [map_leaves(in_double, value) for value in inputs]
 
 
-def _raised(leaf: Any) -> Any:
+def in_double(leaf: Any) -> Any:
+    """A tensor with fractions in float64 or complex128; any other leaf as it is."""
     if not is_differentiable(leaf):
         return leaf
     dtype = torch.complex128 if leaf.is_complex() else torch.float64

@@ -17,6 +17,7 @@ from autograd_check.verify.differences import RATIO, Estimate, brief, climb, con
 from autograd_check.verify.lines import Line, Walk
 from autograd_check.verify.pairing import Pairing, fits
 from autograd_check.verify.rows import Row
+from autograd_check.verify.scale import largest
 from autograd_check.verify.signature import SMOOTH
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
@@ -30,6 +31,10 @@ TICKS = (-3, -2, -1, 1, 2, 3)
 """Where the noise is measured, in units of four smallest steps; with the point itself seven values."""
 SIGNIFICANT_BEND = 8.0
 """A bend below this many times its noise says nothing."""
+HUM = 32.0
+"""An output below this many times its own noise may be nothing but noise."""
+QUIET = 1e-10
+"""A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
 COARSE_TICKS = (2.0**12, 2.0**20)
 """How much wider apart they are for a function that rounds more coarsely than its inputs (a hidden float32, a large offset)."""
 
@@ -83,7 +88,7 @@ class Ground:
         """Slopes of settled lines with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
         if not lines:
             return []
-        noises = self._noises(lines)
+        noises = self.noises(lines)
         ladders: list[list[float]] = [[] for _ in lines]
         bends: list[list[float]] = [[] for _ in lines]
         waiting = list(range(len(lines)))
@@ -107,7 +112,7 @@ class Ground:
             for line, ladder, bend, noise, steps in zip(lines, ladders, bends, noises, climbed, strict=True)
         ]
 
-    def _noises(self, lines: Sequence[Line]) -> list[float]:
+    def noises(self, lines: Sequence[Line]) -> list[float]:
         """The noise of a difference along each line, measured; on coarser scales as well while the values stand still."""
         found = [self.model] * len(lines)
         places = list(range(len(lines)))
@@ -119,6 +124,10 @@ class Ground:
                 found[k] = max(found[k], self._noise(row))
             places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
         return found
+
+    def is_noise(self, line: Line, noise: float) -> bool:
+        """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""
+        return self.pairing.size() <= min(HUM * noise, QUIET * max(1.0, largest(line.u)) * self.pairing.unit())
 
     def _noise(self, row: Sequence[Any]) -> float:
         values = self.pairing.differences([(out, self.base) for out in row])

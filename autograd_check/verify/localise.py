@@ -52,7 +52,7 @@ def corrected(ground: Ground, name: str, gradient: Tensor, generator: Generator,
     None where the errors are too many to follow, or where the corrected gradient still fails.
     """
     right = gradient.detach().clone(memory_format=torch.contiguous_format)
-    blur = torch.zeros_like(right.abs())
+    slack = torch.zeros_like(right.abs())
     for attempt in range(ATTEMPTS):
         found = _wrong_entries(ground, name, right, generator, most, careful=attempt > 0)
         if found is None:
@@ -60,8 +60,8 @@ def corrected(ground: Ground, name: str, gradient: Tensor, generator: Generator,
         values = _entries(ground, name, found)
         for place, value in values.items():
             right.view(-1)[place] = torch.tensor(value, dtype=right.dtype)
-            blur.view(-1)[place] = PRECISE * abs(value)
-        if _passes(ground, name, right, blur, generator):
+            slack.view(-1)[place] = PRECISE * abs(value)
+        if _passes(ground, name, right, slack, generator):
             return right
     return None
 
@@ -139,7 +139,7 @@ def _axis(name: str, x: Tensor, place: int, axis: complex, width: float) -> Line
     return Line(name, 0, "entry", u, 2.0**-6, width)
 
 
-def _passes(ground: Ground, name: str, gradient: Tensor, blur: Tensor, generator: Generator) -> bool:
+def _passes(ground: Ground, name: str, gradient: Tensor, slack: Tensor, generator: Generator) -> bool:
     seed = int(torch.randint(0, 2**31, (), generator=generator))
     found = probe_vjp(
         ground.sweep,
@@ -150,6 +150,6 @@ def _passes(ground: Ground, name: str, gradient: Tensor, blur: Tensor, generator
         regrad=lambda _: None,
         seed=seed,
         base=ground.base,
-        rounding=lambda _: blur,
+        spread=lambda _: slack,
     )
     return found[name].status is not Status.FAILED

@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
+from autograd_check.verify.ground import Sweep
+from autograd_check.verify.rows import Row
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 
 SPREAD_DRAWS = 2
@@ -35,6 +37,17 @@ def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[st
     filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
     nested = {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
     return map_tensors(lambda tensor: tensor.detach(), out), nested
+
+
+def oracle_sweep(oracle: Callable[..., Any]) -> Sweep:
+    """The oracle's value at many points; it decides nothing that is asked for."""
+
+    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
+        with torch.no_grad():
+            copies = [[map_tensors(_plain, value) for value in point.primals.values()] for point in points]
+            return [(oracle(*given, **point.hyper), None) for given, point in zip(copies, points, strict=True)]
+
+    return sweep
 
 
 def _leaf(tensor: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,25 +14,21 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.compare import compare
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.function import Callee, Wrapped, wrap
+from autograd_check.verify.function import Callee, Wrapped, in_double, wrap
 from autograd_check.verify.scale import largest, natural_size
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, named_leaves
+from autograd_check.verify.trial import Trial
 from autograd_check.verify.values import mismatch_text
 
 LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 ULPS = 4
 SAFETY = 16.0
-"""Over the measured movement of a low-precision gradient when its inputs move by a few ulps, plus as many roundings."""
+"""Over the movement of the float64 gradient when the inputs move by a few ulps of their own precision, plus as many roundings."""
 
 
 def is_single(leaf: Any) -> bool:
     """Whether a leaf is a floating-point tensor below float64."""
     return isinstance(leaf, Tensor) and leaf.dtype in LOW
-
-
-SINGLE = 4e-6
-"""Relative error that a few float32 temporaries explain."""
-ROUGHLY = "matches finite differences of your own forward to float32"
 
 
 class Narrowing(TorchDispatchMode):
@@ -81,44 +77,42 @@ def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[F
     yield Finding("undefined gradients", "out", "", Status.PASSED, "one output at a time", Kind.GRADIENT)
 
 
-def check_narrowing(wrapped: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
-    """A conversion below float64 while all inputs are float64 is a finding of its own: it hides errors."""
-    with Narrowing() as narrowing, torch.enable_grad():
-        try:
-            out, cache = wrapped.forward(*point.primals.values())
-            wrapped.backward(draw_cotangent(out, Generator().manual_seed(seed)), cache)
-        except Exception:  # reported by the check itself
-            return
-    if narrowing.seen:
-        text = f"converts to {narrowing.seen[0]} on the way, whatever the dtype of its inputs"
-        yield Finding("keeps float64", "out", "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_dtype", text))
+class Narrows:
+    """Whether a callable turns float64 into less while all its inputs are float64; looked at once, when it is asked.
 
+    A `UsesSingle`: where it does, errors of that size are no wrong gradient, but a finding of their own.
+    """
 
-def excused(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings of a callable that converts to less than float64, where an error of that size is no wrong gradient."""
-    return [
-        replace(finding, status=Status.PASSED, message=ROUGHLY, mismatch=None, diagnosis=None) if _small(finding) else finding
-        for finding in findings
-    ]
+    def __init__(self, wrapped: Wrapped, point: Point, seed: int) -> None:
+        self._wrapped, self._point, self._seed = wrapped, point, seed
 
+    def __call__(self, trial: Trial) -> bool:
+        """Whether float32 or less takes part."""
+        return bool(self.to)
 
-def _small(finding: Finding) -> bool:
-    mismatch = finding.mismatch
-    failed = finding.status is Status.FAILED and finding.kind is Kind.GRADIENT
-    return failed and mismatch is not None and mismatch.relative_error <= SINGLE
+    @cached_property
+    def to(self) -> str:
+        """The first lower precision that was seen, "" where there is none or the callable does not run."""
+        with Narrowing() as narrowing, torch.enable_grad():
+            try:
+                out, cache = self._wrapped.forward(*self._point.primals.values())
+                self._wrapped.backward(draw_cotangent(out, Generator().manual_seed(self._seed)), cache)
+            except Exception:  # reported by the check itself
+                return ""
+        return narrowing.seen[0] if narrowing.seen else ""
 
 
 def check_single(called: Callee, exact: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
-    """The gradients in the inputs' own low precision against those in float64, to the measured accuracy of the former."""
+    """The gradients in the inputs' own low precision against those in float64, to how far the latter move with the inputs' last places."""
     with torch.enable_grad():
         out, cache = exact.forward(*point.primals.values())
     dout = draw_cotangent(out, Generator().manual_seed(seed))
     right = exact.backward(dout, cache)
-    wrapped, inputs = wrap(called), called.inputs
-    first = _gradients(wrapped, inputs, dout)
+    first = _gradients(wrap(called), called.inputs, dout)
     generator = Generator().manual_seed(seed)
-    moved = [_gradients(wrapped, [_nudged(value, generator) for value in inputs], dout) for _ in range(3)]
-    for position, name in enumerate(wrapped.wrt):
+    nudged = [[map_leaves(in_double, _nudged(value, generator)) for value in called.inputs] for _ in range(3)]
+    moved = [_gradients(exact, values, dout) for values in nudged]
+    for position, name in enumerate(exact.wrt):
         rows = zip(
             named_leaves(first[position], f"d{name}"), leaves(right[position]), *(leaves(m[position]) for m in moved), strict=True
         )
@@ -147,7 +141,7 @@ def _nudged(value: Any, generator: Generator) -> Any:
 def _single_finding(path: str, got: Tensor, want: Tensor, others: Sequence[Tensor], floor: float) -> Finding:
     wide = got.detach().to(want.dtype)
     eps = torch.finfo(got.dtype).eps
-    spread = max((float((other.detach().to(want.dtype) - wide).abs().max()) for other in others if other.numel()), default=0.0)
+    spread = max((largest(other - want) for other in others), default=0.0)
     scale = max(largest(want), floor)
     mismatch = compare(wide, want, SAFETY * (spread + eps * scale))
     if mismatch is None or not is_differentiable(got):

@@ -20,7 +20,7 @@ from autograd_check.verify.ground import Sweep, make_ground
 from autograd_check.verify.lines import Line, draw_lines
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import is_differentiable, map_tensors
-from autograd_check.verify.verdict import ON_A_KINK, TIGHT, ProbeResult, Rounding, UnderTest, combined, measured, verdict_on
+from autograd_check.verify.verdict import ON_A_KINK, TIGHT, ProbeResult, Spread, UnderTest, combined, measured, verdict_on
 
 Regrad = Callable[[Point], Mapping[str, Any] | None]
 
@@ -43,8 +43,8 @@ def probe_vjp(
     seed: int,
     directions: int = 2,
     base: Any = None,
-    rounding: Rounding | None = None,
-    spread: Rounding | None = None,
+    spread: Spread | None = None,
+    single: Callable[[], bool] = lambda: False,
     shared: Shared | None = None,
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
@@ -59,8 +59,8 @@ def probe_vjp(
         seed: of the directions.
         directions: how many for each tensor, alternating between uniform and relative sizes.
         base: the output at the point, where it is known already.
-        rounding: an estimate of the rounding error in every entry of a primal's gradient, asked for only where it matters.
-        spread: how far every entry moves with the last places of the primals, asked for only where the gradient disagrees.
+        spread: how far every entry of the reference's gradient moves with the last places of the primals, and
+        single: whether float32 takes part; asked for only where the gradient disagrees.
         shared: what other checks at this point have drawn already.
 
     """
@@ -73,7 +73,7 @@ def probe_vjp(
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
     kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
-    test = UnderTest(ground, grads, rounding, spread)
+    test = UnderTest(ground, grads, spread, single)
     lines = draw_lines(point.primals, wrt, kinds, Generator().manual_seed(seed), draw)
     results = _on(test, wrt, lines, generator)
     for _ in range(MOVES):
@@ -87,7 +87,7 @@ def probe_vjp(
             break
         moved.counts.update(ground.counts)
         lines = draw_lines(elsewhere.primals, kinked, kinds, generator)
-        found = _on(UnderTest(moved, slopes, rounding), kinked, lines, generator)
+        found = _on(UnderTest(moved, slopes, single=single), kinked, lines, generator)
         results |= {name: replace(result, moved=True) for name, result in found.items()}
     return results
 

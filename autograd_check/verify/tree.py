@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -76,3 +77,8 @@ def same_structure(one: Any, other: Any) -> bool:
             and all(same_structure(a, b) for a, b in zip(one, other, strict=True))
         )
     return True
+
+
+def as_tensors(value: Any) -> Any:
+    """The same nest with python numbers as 0-d tensors: a loss may end in `.item()`, which breaks a convention and no gradient."""
+    return map_leaves(lambda leaf: torch.tensor(leaf, dtype=torch.float64) if type(leaf) in (int, float) else leaf, value)

@@ -18,10 +18,12 @@ from autograd_check.verify.tree import leaves, map_tensors, named_leaves
 TIES = "ties"
 """The cause of a convention about points where the gradient jumps."""
 
-ALPHA, BETA = 0.75, 1.25
-"""Weights of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
-FIXED = ALPHA / (1 - BETA)
-"""For d₂ = −3 d₁ the combination is d₂ itself: one call serves both, and v(−3 d₁) = −3 v(d₁) is what is checked."""
+LARGE = 2.0**10
+"""How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
+WEIGHTS = 0.75, 1.25 / LARGE
+"""Of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
+MULTIPLE = -3.0 * LARGE
+"""All cotangents of one number are multiples of one another: v(c d₁) = c v(d₁) is what is checked, with one call less."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Trial:
     """A case, its reference, and the answers of the code under test.
 
     `answers[k]` are the raw results of the backward for `douts[k]`: first the plain cotangent, then (where the case asks
-    for the linearity check) a second one, their combination, zero, and the first again.
+    for the linearity check) a second one, their combination with `weights`, zero, and the first again.
     """
 
     case: Case
@@ -66,6 +68,11 @@ class Trial:
     spoilt: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     unpacked: tuple[Mapping[str, Gradient], ...] = field(default=())
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """α and β of the third cotangent αd₁ + βd₂."""
+        return (MULTIPLE, 0.0) if self.douts[2] is self.douts[1] else WEIGHTS
 
     @property
     def gradients(self) -> Mapping[str, Gradient]:
@@ -146,11 +153,11 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     first = draw_cotangent(out, generator)
     if not full:
         return (first,)
-    if isinstance(out, Tensor) and out.numel() == 1:  # all cotangents of one number are multiples of one another
-        second = mixed = combine(FIXED, first, 0.0, first)
+    if isinstance(out, Tensor) and out.numel() == 1:
+        second = mixed = combine(MULTIPLE, first, 0.0, first)
     else:
-        second = opposed(draw_cotangent(out, generator), first)
-        mixed = combine(ALPHA, first, BETA, second)
+        second = combine(LARGE, opposed(draw_cotangent(out, generator), first), 0.0, first)
+        mixed = combine(WEIGHTS[0], first, WEIGHTS[1], second)
     return (first, second, mixed, combine(0.0, first, 0.0, second), first)
 
 

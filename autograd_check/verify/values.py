@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,15 @@ from torch import Tensor
 
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.compare import compare, gradient_tolerance
-from autograd_check.verify.contract import check_form, plain_number, shape_text
+from autograd_check.verify.contract import UsesSingle, check_form, plain_number, shape_text
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 from autograd_check.verify.oracle import oracle_vjp
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors
 from autograd_check.verify.trial import Gradient, Trial, parts
+
+FLOAT64 = "keeps float64"
+"""The check about values and gradients that are right to float32 only."""
 
 SINGLE = 4e-6
 """Largest error, relative to the largest entry, that a few float32 temporaries explain (2⁻²⁴ times a few dozen roundings)."""
@@ -25,6 +28,8 @@ SINGLE = 4e-6
 HALF_UNIT = 2.0**-24
 """Half a unit in the last place of float32: how far a constant moves that is made without a dtype."""
 
+UNSEEN = 4 * HALF_UNIT
+"""Error, relative to the largest entry, that is put down to float32 without a witness."""
 
 NEGLIGIBLE = 1e-11
 """An error relative to the largest entry that is no mistake: what a 1e-12 does that keeps a quotient or a logarithm finite."""
@@ -43,7 +48,7 @@ def _differs(got: Tensor, want: Tensor, spread: Any) -> Mismatch | None:
     return compare(got, want, tolerance.maximum(torch.minimum(SIX_DIGITS * size, NEGLIGIBLE * size.max())))
 
 
-def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
+def check_out(trial: Trial, names: PairNames, uses_single: UsesSingle) -> Iterator[Finding]:
     """The forward's value against the oracle's."""
     triples = zip(leaves(trial.out), leaves(trial.reference.out), leaves(trial.reference.out_spread), strict=True)
     for got, want, spread in triples:
@@ -54,7 +59,7 @@ def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
             mismatch = _differs(got, want, spread)
         if mismatch is None:
             continue
-        if rounds_to_single(got, want):
+        if rounds_to_single(got, want, lambda: uses_single(trial)):
             yield _single(names.forward, "out", trial)
             continue
         text = f"out is wrong: {mismatch_text(mismatch)}"
@@ -63,7 +68,7 @@ def check_out(trial: Trial, names: PairNames) -> Iterator[Finding]:
     yield Finding("value", "out", trial.case.name, Status.PASSED, "matches the definition", Kind.VALUE)
 
 
-def check_gradient(gradient: Gradient, trial: Trial, names: PairNames) -> Iterator[Finding]:
+def check_gradient(gradient: Gradient, trial: Trial, names: PairNames, uses_single: UsesSingle) -> Iterator[Finding]:
     """One gradient against autograd of the oracle, leaf by leaf: form, shape, then every entry."""
     expected = trial.reference.grads[gradient.subject]
     problems = list(check_form(gradient, expected, trial, names))
@@ -76,7 +81,7 @@ def check_gradient(gradient: Gradient, trial: Trial, names: PairNames) -> Iterat
     spreads = leaves(trial.reference.grad_spread[gradient.subject])
     named = parts(gradient.value, gradient.subject, names)
     found = [
-        _check_leaf(path, got, want, spread, trial, names)
+        _check_leaf(path, got, want, spread, trial, names, uses_single)
         for (path, got), want, spread in zip(named, leaves(expected), spreads, strict=True)
     ]
     yield from (finding for findings in found for finding in findings)
@@ -98,7 +103,9 @@ def check_gradient_form(gradient: Gradient, trial: Trial, names: PairNames) -> I
             yield Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
-def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, trial: Trial, names: PairNames) -> list[Finding]:
+def _check_leaf(
+    path: str, got: Any, want: Tensor, spread: Any, trial: Trial, names: PairNames, uses_single: UsesSingle
+) -> list[Finding]:
     """The findings about one tensor of a gradient, the verdict first."""
     got = _as_tensor(got, want)
     where = trial.case.name
@@ -107,7 +114,7 @@ def _check_leaf(path: str, got: Any, want: Tensor, spread: Any, trial: Trial, na
     mismatch = _differs(got, want, spread)
     if mismatch is None:
         return [Finding("autograd", path, where, Status.PASSED, "matches autograd", Kind.GRADIENT)]
-    if rounds_to_single(got, want):
+    if rounds_to_single(got, want, lambda: uses_single(trial)):
         passed = Finding("autograd", path, where, Status.PASSED, "matches autograd to float32", Kind.GRADIENT)
         return [passed, _single(names.backward, path, trial)]
     diagnosis = None if got.is_floating_point() or got.is_complex() else _whole_numbers(path, got, want)
@@ -155,10 +162,26 @@ def _single(function: str, path: str, trial: Trial) -> Finding:
         "that the definition does not have"
     )
     diagnosis = Diagnosis("wrong_dtype", text, {"subject": path})
-    return Finding("keeps float64", function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+    return Finding(FLOAT64, function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
 
 
-def rounds_to_single(got: Tensor, want: Tensor) -> bool:
+def rounds_to_single(got: Tensor, want: Tensor, seen: Callable[[], bool]) -> bool:
+    """Whether `got` differs from `want` as float32 on the way makes it differ, and float32 was on the way.
+
+    `seen` says whether it took part. An error of `UNSEEN` at most needs no witness: numpy and math show no dtype to torch.
+    """
+    if not looks_single(got, want):
+        return False
+    return float((got.to(want.dtype) - want).abs().max()) <= UNSEEN * float(want.abs().max()) or seen()
+
+
+def narrowed(function: str) -> Finding:
+    """The finding about code whose float64 numbers become float32 on the way, where nobody has a definition to hold it against."""
+    text = "converts to float32 or less on the way, whatever the dtype of its inputs"
+    return Finding(FLOAT64, function, "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_dtype", text))
+
+
+def looks_single(got: Tensor, want: Tensor) -> bool:
     """Whether `got` differs from `want` as float32 on the way would make it differ.
 
     Either temporaries (every entry a little, at random) or constants (many entries by less than half a unit of float32).

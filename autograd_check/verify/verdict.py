@@ -12,25 +12,22 @@ import torch
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.directions import real_dtype
 from autograd_check.verify.finding import Status
-from autograd_check.verify.ground import Careful, Ground
+from autograd_check.verify.ground import QUIET, Careful, Ground
 from autograd_check.verify.lines import Line
-from autograd_check.verify.scale import largest
 
-Rounding = Callable[[str], Any]
-"""An error in every entry of a primal's gradient, or None."""
+Spread = Callable[[str], Any]
+"""How far every entry of a primal's gradient may move, in its nest; None where that is not known."""
 
 SAFETY = 8.0
 """Error bound over error estimate."""
 PRECISION = 3e-10
 """How far, relative to its size, a gradient may be off that is right: torch's own formulas (digamma's) are no better."""
+SINGLE = 4e-6
+"""The same where float32 takes part: 2⁻²⁴ times a few dozen roundings."""
 INCONCLUSIVE_SHARE = 0.05
 """A bound wider than this share of the signal decides nothing."""
 TIGHT = 1e-5
 """Agreement to this share of the signal is no coincidence, however the ladder looked."""
-QUIET = 1e-10
-"""A slope below the rounding error, and that below this share of the output, is zero as far as floating point can tell."""
-HUM = 32.0
-"""An output below this many times its own noise may be nothing but noise."""
 FAINT = 2.0**-52
 """A slope of this share of an output of ones, beside an output that is zero, is a tail that the output has rounded off."""
 ROUGH = 1e-4
@@ -64,36 +61,34 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class UnderTest:
-    """Gradients under test on some ground, their rounding errors, and how far they move with the last places of the primals."""
+    """Gradients under test on some ground, and what may be said for them where they disagree with it.
+
+    `spread` is how far the reference's gradient moves with the last places of the primals, `single` whether float32 takes
+    part; both are asked for only where a gradient disagrees, and before anything is said of it.
+    """
 
     ground: Ground
     grads: Mapping[str, Any]
-    rounding: Rounding | None
-    spread: Rounding | None = None
+    spread: Spread | None = None
+    single: Callable[[], bool] = lambda: False
 
     def slope(self, line: Line) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂."""
         return line.slope(self.grads[line.primal])
 
-    def blur(self, line: Line) -> float:
-        """‖δg·u‖₂ for the gradient's own rounding error δg."""
-        return _size(self.rounding, line)
-
     def shake(self, line: Line) -> float:
-        """‖δg·u‖₂ for the change δg of the gradient with the last places of the primals."""
-        return _size(self.spread, line)
+        """‖δg·u‖₂ for the change δg of the reference's gradient with the last places of the primals."""
+        change = self.spread(line.primal) if self.spread is not None else None
+        size = line.slope(change)[1] if change is not None else 0.0
+        return size if math.isfinite(size) else 0.0
 
 
-def _size(errors: Rounding | None, line: Line) -> float:
-    error = errors(line.primal) if errors is not None else None
-    size = line.slope(error)[1] if error is not None else 0.0
-    return size if math.isfinite(size) else 0.0
-
-
-def measured(line: Line, analytic: float, size: float, estimate: Estimate, blur: float = 0.0) -> tuple[ProbeResult, float]:
+def measured(
+    line: Line, analytic: float, size: float, estimate: Estimate, shake: float = 0.0, precision: float = PRECISION
+) -> tuple[ProbeResult, float]:
     """What an estimate says, still undecided, and the signal: the size of what is being compared."""
-    precision = max(PRECISION, 8 * float(torch.finfo(real_dtype(line.u)).eps))
-    tolerance = SAFETY * (estimate.error + blur) + precision * size
+    precision = max(precision, 8 * float(torch.finfo(real_dtype(line.u)).eps))
+    tolerance = SAFETY * (estimate.error + shake) + precision * size
     result = ProbeResult(
         Status.PASSED,
         numeric=estimate.value,
@@ -111,20 +106,22 @@ def measured(line: Line, analytic: float, size: float, estimate: Estimate, blur:
 def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
     """What a careful measurement says of the gradient along a line."""
     analytic, size = test.slope(line)
-    result, signal = measured(line, analytic, size, careful.estimate, test.blur(line))
+    result, signal = measured(line, analytic, size, careful.estimate)
     gap = abs(result.numeric - result.analytic)
-    if max(signal, gap) <= FAINT * test.ground.pairing.unit() and _hums(test, line, careful):
+    if max(signal, gap) <= FAINT * test.ground.pairing.unit() and _is_noise(test, line, careful):
         return replace(result, reason="no larger than rounding")
     if result.tolerance < gap < math.inf:
-        result, signal = measured(line, analytic, size, careful.against(analytic), test.blur(line) + test.shake(line))
+        result, signal = measured(line, analytic, size, careful.against(analytic), test.shake(line))
         gap = abs(result.numeric - result.analytic)
+    if result.tolerance < gap <= result.tolerance + SINGLE * size and test.single():
+        result, signal = measured(line, analytic, size, careful.against(analytic), test.shake(line), SINGLE)
     if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
         return replace(result, status=Status.FAILED, reason="the gradient is not finite")
     if gap != gap or gap == float("inf"):
         return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
     if gap > result.tolerance:
         rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.ground.pairing.size()
-        if rough and not _hums(test, line, careful):
+        if rough and not _is_noise(test, line, careful):
             return replace(result, status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
         if careful.kinked(gap):
             return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
@@ -133,7 +130,7 @@ def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
-    quiet = result.tolerance <= QUIET * test.ground.pairing.size() or _hums(test, line, careful)
+    quiet = result.tolerance <= QUIET * test.ground.pairing.size() or _is_noise(test, line, careful)
     if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
         return replace(result, reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
@@ -143,10 +140,8 @@ def verdict_on(test: UnderTest, line: Line, careful: Careful) -> ProbeResult:
     return result
 
 
-def _hums(test: UnderTest, line: Line, careful: Careful) -> bool:
-    """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""
-    output, noise = test.ground.pairing.size(), careful.estimate.roundoff * careful.estimate.step
-    return output <= min(HUM * noise, QUIET * max(1.0, largest(line.u)) * test.ground.pairing.unit())
+def _is_noise(test: UnderTest, line: Line, careful: Careful) -> bool:
+    return test.ground.is_noise(line, careful.estimate.roundoff * careful.estimate.step)
 
 
 def combined(verdicts: Sequence[tuple[Line, ProbeResult]], count: int) -> ProbeResult:

@@ -11,7 +11,7 @@ from torch import Tensor
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.run.plain import evaluate
 from autograd_check.verify.candidate import Outcome
-from autograd_check.verify.values import rounds_to_single
+from autograd_check.verify.values import looks_single
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Differenced:
         """Whether the code's numbers at a step are float32 numbers, and right as such."""
         numeric = self.numeric[h]
         single = numeric.float()
-        return torch.equal(single.to(numeric.dtype), numeric) and rounds_to_single(single, self.right)
+        return torch.equal(single.to(numeric.dtype), numeric) and looks_single(single, self.right)
 
     def lets_through(self, claimed: Tensor) -> bool:
         """Whether a claimed gradient passes, if one believes the code's numbers at the task's fine step."""

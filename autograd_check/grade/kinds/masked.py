@@ -120,10 +120,11 @@ def _shown_by_gradient(trial: Trial, everything: PairNames, dout: Tensor) -> Ten
     return nearer
 
 
-def judge_draw(one: Draw) -> list[Finding]:
+def judge_draw(one: Draw, context: Context) -> list[Finding]:
     """Value and gradients under the draw's own mask, and what the call did besides."""
     trial, names = one.trial, one.names
-    findings = [*check_out(trial, names), *check_unchanged(trial, names)]
+    uses_single = context.uses_single(names)
+    findings = [*check_out(trial, names, uses_single), *check_unchanged(trial, names)]
     if trial.backward_failure is not None:
         return findings + [
             failure_finding("runs", f"d{name}", trial.case.name, names.backward, trial.backward_failure, Kind.GRADIENT)
@@ -131,7 +132,7 @@ def judge_draw(one: Draw) -> list[Finding]:
         ]
     findings += [*check_count(trial, names), *check_aliases(trial, names)]
     for gradient in trial.gradients.values():
-        findings += check_gradient(gradient, trial, names)
+        findings += check_gradient(gradient, trial, names, uses_single)
     return findings
 
 

@@ -12,14 +12,13 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
-from autograd_check.run.operations import AUTOGRAD, NUMERIC, SINGLE
+from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.trial import Trial
 
 _BROKEN = {
     AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",
@@ -44,7 +43,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
         seed=context.seed,
         explain=context.explain,
         directions=context.directions,
-        uses_single=lambda trial: _uses_single(names, trial, context),
+        uses_single=context.uses_single(names),
         shared=context.shared,
     )
     if stopped(findings):
@@ -53,11 +52,6 @@ def check(task: Pair, context: Context) -> list[Finding]:
     failed = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     timed = [] if failed else check_speed(task, context)  # what is wrong need not be fast
     return used + findings + timed + refusals(task.forward, task.refuses, context)
-
-
-def _uses_single(names: PairNames, trial: Trial, context: Context) -> bool:
-    outcome = context.candidate.operations(names.forward, trial.case.point, names.backward, trial.douts[0])
-    return not outcome.ok or SINGLE in outcome.value
 
 
 def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any]:

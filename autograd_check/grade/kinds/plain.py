@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from autograd_check.course.spec import Plain
+from autograd_check.course.spec import Plain, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, failed_call, float64, unchanged, unusable
 from autograd_check.grade.kinds.refusals import refusals
@@ -16,7 +15,6 @@ from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import plain_number, shape_text, type_text
 from autograd_check.verify.conventions import within_reach
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.single import UNPROVEN
 from autograd_check.verify.tree import is_tensor, leaves, map_tensors, named_leaves, same_structure
 from autograd_check.verify.values import mismatch_text, rounds_to_single
 
@@ -37,43 +35,39 @@ def check(task: Plain, context: Context) -> list[Finding]:
             continue
         copies = tuple(map_tensors(lambda tensor: tensor.clone(), value) for value in arguments)
         expected = task.oracle(*copies, **point.hyper)
-        found = compare_value(task.name, outcome.value, expected, probe.name, task.tolerance, task.absolute)
-        if found.mismatch is not None and _right_to_float32(outcome.value, expected, task, point, context):
-            findings.append(_single(task.name, probe.name))
-            found = replace(
-                found, status=Status.PASSED, message="matches the definition to float32", mismatch=None, diagnosis=None
-            )
-        if (
-            probe.convention is not None
-            and found.status is Status.FAILED
-            and within_reach(found.mismatch, probe.convention.reach, probe.convention.cause)
-        ):
-            found = Finding(
-                probe.convention.cause,
-                task.name,
-                probe.name,
-                Status.FAILED,
-                f"{found.message}: {probe.convention.says}",
-                Kind.CONVENTION,
-                found.mismatch,
-                Diagnosis(probe.convention.cause, probe.convention.says),
-            )
-        findings += [found, *unchanged(task.name, outcome, probe.name)]
+        findings += _judged(outcome.value, expected, probe, task, point, context)
+        findings += unchanged(task.name, outcome, probe.name)
     if not any(finding.status is Status.TODO for finding in findings):
         findings += refusals(task.name, task.refuses, context)
     return condense(findings)
 
 
+def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, context: Context) -> list[Finding]:
+    """The value on one probe: right, right to float32, another convention, or wrong."""
+    found = compare_value(task.name, got, expected, probe.name, task.tolerance, task.absolute)
+    if found.status is Status.PASSED:
+        return [found]
+    if found.mismatch is not None and _right_to_float32(got, expected, task, point, context):
+        right = Finding("value", found.subject, probe.name, Status.PASSED, "matches the definition to float32", Kind.VALUE)
+        return [_single(task.name, probe.name), right]
+    convention = probe.convention
+    if convention is None or not within_reach(found.mismatch, convention.reach, convention.cause):
+        return [found]
+    text = f"{found.message}: {convention.says}"
+    diagnosis = Diagnosis(convention.cause, convention.says)
+    return [Finding(convention.cause, task.name, probe.name, Status.FAILED, text, Kind.CONVENTION, found.mismatch, diagnosis)]
+
+
 def _right_to_float32(got: Any, expected: Any, task: Plain, point: Point, context: Context) -> bool:
-    """Whether every leaf is right, or as wrong as float32 somewhere inside makes it; more than a little takes a proof."""
+    """Whether every leaf is right, or as wrong as float32 makes it that takes part inside."""
+
+    def seen() -> bool:
+        outcome = context.candidate.operations(task.name, point, returns_cache=False)
+        return outcome.ok and SINGLE in outcome.value
+
     pairs = [(float64(mine), float64(right)) for mine, right in zip(leaves(got), leaves(expected), strict=True)]
     wrong = [pair for pair in pairs if compare(*pair, task.tolerance * pair[1].abs() + task.absolute) is not None]
-    if not all(rounds_to_single(mine, right) for mine, right in wrong):
-        return False
-    if all(float((mine - right).abs().max()) <= UNPROVEN * float(right.abs().max()) for mine, right in wrong):
-        return True
-    outcome = context.candidate.operations(task.name, point, returns_cache=False)
-    return not outcome.ok or SINGLE in outcome.value
+    return all(rounds_to_single(mine, right, seen) for mine, right in wrong)
 
 
 def _single(function: str, probe: str) -> Finding:

@@ -74,7 +74,15 @@ def _told_apart(findings: list[Finding]) -> list[Finding]:
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
     names = _names(task, oracle)
-    return check_pair(context.candidate, names, cases, seed=context.seed, explain=context.explain, directions=context.directions)
+    return check_pair(
+        context.candidate,
+        names,
+        cases,
+        seed=context.seed,
+        explain=context.explain,
+        directions=context.directions,
+        uses_single=context.uses_single(names),
+    )
 
 
 def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:

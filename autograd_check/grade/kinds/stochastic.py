@@ -38,6 +38,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
         seed=context.seed,
         explain=context.explain,
         directions=context.directions,
+        uses_single=context.uses_single(_quiet(task)),
     )
     if stopped(findings):
         return findings
@@ -50,7 +51,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
             draws.append(found)
         else:
             findings += found
-    findings += [finding for one in draws for finding in judge_draw(one)]
+    findings += [finding for one in draws for finding in judge_draw(one, context)]
     findings = explained(task, draws, findings, context)
     findings += _quality(task, cases[-1], context)
     findings += forbidden_operations(_quiet(task), cases[-1], context)

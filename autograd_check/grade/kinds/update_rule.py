@@ -22,9 +22,8 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.condense import condense
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.single import UNPROVEN
 from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import rounds_to_single
+from autograd_check.verify.values import UNSEEN, looks_single
 
 SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
@@ -186,15 +185,15 @@ def _outward(one: Run) -> Tensor | None:
     error = updates(one.own, one.starts) - right
     largest = float(right.abs().max())
     seen = (error.abs() > NOISE * largest) & (right != 0)
-    small = float(error.abs().max()) <= SMALL * largest or rounds_to_single(got, expected)
+    small = float(error.abs().max()) <= SMALL * largest or looks_single(got, expected)
     often = not largest or float(seen.to(torch.float64).mean()) > OFTEN
     return (error * right > 0)[seen].to(torch.float64) if small and often else None
 
 
 def _large(runs: Sequence[Run]) -> bool:
-    """Whether an error is larger than what is put down to float32 without a proof."""
+    """Whether an error is larger than what is put down to float32 without a witness."""
     pairs = [(updates(one.own, one.starts), updates(one.twin, one.starts)) for one in runs]
-    return any(float((own - right).abs().max()) > UNPROVEN * float(right.abs().max()) for own, right in pairs)
+    return any(float((own - right).abs().max()) > UNSEEN * float(right.abs().max()) for own, right in pairs)
 
 
 def _uses_single(task: UpdateRule, one: Run, context: Context) -> bool:
@@ -204,7 +203,7 @@ def _uses_single(task: UpdateRule, one: Run, context: Context) -> bool:
     together: dict[str, Any] = {"params": list(one.starts), "grads": list(grads)}
     point = Point(together if task.together else first, one.hyper)
     outcome = context.candidate.operations(task.functions[0], point, returns_cache=False)
-    return not outcome.ok or SINGLE in outcome.value
+    return outcome.ok and SINGLE in outcome.value
 
 
 def _keeps_float64(task: UpdateRule, rounded: bool) -> Finding:
