@@ -19,6 +19,7 @@ from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.strides import non_contiguous_cases
 
 _BROKEN = {
     AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",
@@ -33,7 +34,7 @@ _ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 @check_task.register
 def check(task: Pair, context: Context) -> list[Finding]:
     """Contract, autograd of the oracle and finite differences on every probe; refusals last."""
-    cases = context.shared.once("cases", [task], lambda: [_case(p, context.seed + n) for n, p in enumerate(task.probes)])
+    cases = context.shared.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
     findings = check_pair(
@@ -92,6 +93,12 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
             ]
             break
     return findings
+
+
+def _cases(task: Pair, seed: int) -> list[Case]:
+    """Every probe, then every rank once more in other memory: last, so that finite differences are not spent on those."""
+    cases = [_case(probe, seed + number) for number, probe in enumerate(task.probes)]
+    return [*cases, *non_contiguous_cases(cases)]
 
 
 def _case(probe: Probe, seed: int) -> Case:

@@ -19,6 +19,7 @@ from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.strides import non_contiguous_cases
 from autograd_check.verify.tree import map_tensors
 
 IN_TURN = "two layers in turn"
@@ -48,7 +49,7 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
             cases.append(Case(f"{run.name}: {probe.name}", after, convention))
             calls.append(point)
-    return [*cases, *_in_turn(cases)]
+    return [*cases, *_in_turn(cases), *non_contiguous_cases(cases)]
 
 
 def _in_turn(cases: list[Case]) -> list[Case]:

@@ -25,16 +25,20 @@ from autograd_check.verify.condense import condense
 from autograd_check.verify.conduct import alike, check_cache_reusable
 from autograd_check.verify.contract import check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.strides import non_contiguous_cases
 from autograd_check.verify.trial import Reference
 
 
 @check_task.register
 def check(task: Stochastic, context: Context) -> list[Finding]:
     """First without noise; then value and gradient of every probe at every rate; then the statistics."""
+    quiet = [
+        _case(task, probe, 0.5 + 0.4 * (number % 2), False, context.seed + number) for number, probe in enumerate(task.probes)
+    ]
     findings = check_pair(
         context.candidate,
         _quiet(task),
-        [_case(task, probe, 0.5 + 0.4 * (number % 2), False, context.seed + number) for number, probe in enumerate(task.probes)],
+        [*quiet, *non_contiguous_cases(quiet)],
         seed=context.seed,
         explain=context.explain,
         directions=context.directions,
@@ -45,7 +49,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     numbered = [(probe, p) for p in task.rates for probe in task.probes]
     cases = [_case(task, probe, p, True, context.seed * 997 + number) for number, (probe, p) in enumerate(numbered)]
     draws: list[Draw] = []
-    for case in cases:
+    for case in [*cases, *non_contiguous_cases(cases)]:
         found = try_draw(task, case, context)
         if isinstance(found, Draw):
             draws.append(found)

@@ -1,0 +1,81 @@
+"""The same entries in other memory, once for every combination of ranks that has no such case yet."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograd_check.verify.candidate import Point, StateAfter
+from autograd_check.verify.case import Case
+from autograd_check.verify.strides import non_contiguous, non_contiguous_cases
+
+SHAPES = [(2,), (5,), (4, 3), (1, 5), (5, 1), (3, 3), (2, 3, 4), (1, 1, 6), (2, 1, 3, 1), (2, 3, 2, 4), (0, 3)]
+
+
+def numbered(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.arange(torch.Size(shape).numel()).reshape(shape).to(dtype)
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if 0 not in shape])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.complex128])
+def test_entries_stay_and_memory_changes(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    plain = numbered(*shape, dtype=dtype)
+    other = non_contiguous(plain)
+    assert torch.equal(other, plain)
+    assert other.dtype is dtype
+    assert not other.is_contiguous()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4), (2, 3, 2, 4), (2, 1, 3, 1)])
+def test_a_flat_view_of_several_axes_is_refused_by_torch(shape: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        non_contiguous(numbered(*shape)).view(-1)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (0,), (0, 3)])
+def test_what_has_one_layout_only_stays(shape: tuple[int, ...]) -> None:
+    plain = numbered(*shape)
+    assert non_contiguous(plain) is plain
+
+
+def case(name: str, convention: tuple[str, str] | None = None, reach: float = float("inf"), **primals: object) -> Case:
+    return Case(name, Point(primals, {"eps": 0.1}), convention, reach)
+
+
+def test_every_combination_of_ranks_is_made_once_from_its_first_case_that_has_another_layout() -> None:
+    cases = [
+        case("a number", x=numbered()),
+        case("batch of one", x=numbered(1, 1)),
+        case("4 rows", x=numbered(4, 3)),
+        case("5 rows", x=numbered(5, 3)),
+        case("one axis", x=numbered(6)),
+        case("at an edge", ("tie", "says"), x=numbered(2, 2, 2)),
+    ]
+    made = list(non_contiguous_cases(cases))
+    assert [made_case.name for made_case in made] == ["4 rows, non-contiguous", "one axis, non-contiguous"]
+    assert torch.equal(made[0].point.primals["x"], numbered(4, 3))
+    assert made[0].point.hyper == {"eps": 0.1}
+    assert made[0].convention is None
+
+
+def test_ranks_that_have_such_a_case_are_left_alone() -> None:
+    cases = [case("4 rows", x=numbered(4, 3)), case("one axis", x=numbered(4)), case("turned", x=numbered(3, 4).T)]
+    assert [made.name for made in non_contiguous_cases(cases)] == ["one axis, non-contiguous"]
+
+
+def test_all_tensors_of_a_nest_are_changed_and_what_is_no_tensor_stays() -> None:
+    state = StateAfter()
+    cases = [case("a network", x=numbered(4, 3), params=[(numbered(3, 2), numbered(2))], step=3, state=state)]
+    (made,) = non_contiguous_cases(cases)
+    (w, b), x = made.point.primals["params"][0], made.point.primals["x"]
+    assert not any(tensor.is_contiguous() for tensor in (w, b, x))
+    assert made.point.primals["step"] == 3
+    assert made.point.primals["state"] is state
+
+
+def test_a_difference_means_what_it_means_where_a_lesson_says_so() -> None:
+    layout = ("layout", "x may be any view")
+    cases = [case("4 rows", x=numbered(4, 3)), case("turned", layout, 0.5, x=numbered(2, 3, 4).mT)]
+    (made,) = non_contiguous_cases(cases)
+    assert (made.name, made.convention, made.reach) == ("4 rows, non-contiguous", layout, 0.5)
