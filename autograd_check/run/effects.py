@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from autograd_check.run.memory import same_bits, share_memory
 from autograd_check.run.plain import tensors_in
+from autograd_check.verify.tensors import equal_bits, share_memory
 from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
 
 MOST_COMPARED = 200
@@ -25,14 +25,12 @@ def argument_names(function: Callable[..., Any], count: int, keywords: Collectio
 
 def changed_paths(name: str, original: Any, given: Any) -> list[str]:
     """Paths under an argument's name whose contents differ from the original; the name itself where items are gone."""
+    if isinstance(original, Tensor):
+        return [] if equal_bits(original, given) else [name]
     before, after = dict(named_leaves(original, name)), dict(named_leaves(given, name))
     if before.keys() != after.keys():
         return [name]
-    return [
-        path
-        for path, leaf in before.items()
-        if isinstance(leaf, Tensor) and not (isinstance(after[path], Tensor) and same_bits(leaf, after[path].detach()))
-    ]
+    return [path for path, leaf in before.items() if isinstance(leaf, Tensor) and not equal_bits(leaf, after[path])]
 
 
 def gradient_overlaps(grads: Any, primals: Mapping[str, Any]) -> list[str]:

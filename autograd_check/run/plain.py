@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograd_check.run.memory import faithful_clone
 from autograd_check.verify.candidate import Code, Opaque, Seed
+from autograd_check.verify.tensors import faithful_clone
 from autograd_check.verify.tree import map_leaves
 
 MAX_DEPTH = 24

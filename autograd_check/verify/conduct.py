@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tree import is_tensor, leaves
+from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.trial import Trial, unpack
 
 
@@ -53,9 +49,7 @@ def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
     if len(trial.unpacked) < 5:
         return
     for subject, gradient in trial.unpacked[0].items():
-        again = trial.unpacked[4][subject]
-        pairs = zip(leaves(gradient.value), leaves(again.value), strict=False)
-        if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in pairs):
+        if not equal_bits(gradient.value, trial.unpacked[4][subject].value):
             text = (
                 f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
             )
@@ -72,16 +66,9 @@ def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
             return
 
 
-def _same_bits(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return torch.equal(a, b) or torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
-
-
 def check_forward_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """Two forward calls on the same inputs, with the same seed, give the same bits."""
-    pairs = zip(leaves(trial.out), leaves(trial.reference.out), strict=False)
-    if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in pairs):
+    if not equal_bits(trial.out, trial.reference.out):
         text = "out differs between two calls with the same inputs and the same seed: nothing can be compared with it"
         diagnosis = Diagnosis("nondeterministic", text)
         yield Finding("repeatable", "out", trial.case.name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
@@ -97,10 +84,8 @@ def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iter
     text = ""
     if outcome.value is not None and outcome.failure is not None and outcome.value[1]:
         text = f"a second {names.backward} with the same cache raised {outcome.failure.exception}: {outcome.failure.says}"
-    elif outcome.ok and outcome.value is not None:
-        first, second = (leaves(outcome.value[1][place]) for place in (0, -1))
-        if any(is_tensor(a) and is_tensor(b) and not _same_bits(a, b) for a, b in zip(first, second, strict=False)):
-            text = f"a second {names.backward} with the same cache gives another result: the backward changes its cache"
+    elif outcome.ok and outcome.value is not None and not equal_bits(outcome.value[1][0], outcome.value[1][-1]):
+        text = f"a second {names.backward} with the same cache gives another result: the backward changes its cache"
     if text:
         yield Finding(
             "cache reusable",
@@ -126,7 +111,7 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
         again = answered[subject].value if answered is not None else None
         if answered is None and outcome.failure is None:
             return
-        if not alike(gradient.value, trial.unpacked[4][subject].value) or alike(gradient.value, again):
+        if not equal_bits(gradient.value, trial.unpacked[4][subject].value) or equal_bits(gradient.value, again):
             continue
         text = (
             f"{subject} is another one as soon as {names.forward} runs on other data before {names.backward}: what the backward "
@@ -134,11 +119,3 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
         )
         diagnosis = Diagnosis("stale_state", text)
         yield Finding("own cache", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Whether two nests of tensors are equal bit for bit."""
-    pairs = list(zip(leaves(one), leaves(other), strict=False))
-    return len(leaves(one)) == len(leaves(other)) and all(
-        _same_bits(a, b) if is_tensor(a) and is_tensor(b) else is_tensor(a) == is_tensor(b) for a, b in pairs
-    )

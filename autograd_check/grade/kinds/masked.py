@@ -20,7 +20,7 @@ from autograd_check.verify.contract import check_count, check_out_form, failure_
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.oracle import oracle_spread, oracle_vjp
-from autograd_check.verify.tree import is_tensor, leaves
+from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.trial import Reference, Trial, unpack
 from autograd_check.verify.values import check_gradient, check_out, evidence
 
@@ -159,7 +159,7 @@ def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context
     if not gradient or (found is not None and found.cause != "unknown"):
         return found
     again = context.candidate.vjp(task.forward, task.backward, one.trial.case.point, [one.trial.douts[0]] * 2, share_cache=True)
-    if again.ok and any(not torch.equal(a, b) for a, b in zip(*map(_tensors, again.value[1]), strict=False)):
+    if again.ok and not equal_bits(*again.value[1]):
         says = (
             f"{pieces[0].subject} belongs to another mask than the forward's: the backward draws a new one. Draw it once, in the "
             "forward, and keep it in the cache."
@@ -181,7 +181,3 @@ def _nothing_dropped(task: Stochastic, piece: Evidence) -> bool:
     _, grads = oracle_vjp(names.oracle, Point(piece.primals, piece.hyper), names.wrt, piece.dout)
     full: Tensor = grads[piece.subject[1:]]
     return close(piece.got, full) or close(piece.got, full / (1 - piece.hyper["p"]))
-
-
-def _tensors(answer: Any) -> list[Tensor]:
-    return [leaf for leaf in leaves(answer) if is_tensor(leaf)]

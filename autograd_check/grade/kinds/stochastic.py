@@ -22,10 +22,11 @@ from autograd_check.verify.candidate import Code, Point, Seed
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.condense import condense
-from autograd_check.verify.conduct import alike, check_cache_reusable
+from autograd_check.verify.conduct import check_cache_reusable
 from autograd_check.verify.contract import check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.strides import non_contiguous_cases
+from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.trial import Reference
 
 
@@ -122,7 +123,7 @@ def _own_cache(task: Stochastic, case: Case, dout: Tensor, context: Context) -> 
     if not alone.ok or alone.value is None or mixed.value is None:
         return []
     first, again = alone.value[1]
-    if not alike(first, again) or (mixed.ok and alike(first, mixed.value[1][0])):
+    if not equal_bits(first, again) or (mixed.ok and equal_bits(first, mixed.value[1][0])):
         return []
     subject = f"d{task.wrt[0]}"
     text = (

@@ -22,6 +22,7 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.condense import condense
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.tree import is_tensor
 from autograd_check.verify.values import UNSEEN, looks_single
 
@@ -118,7 +119,7 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
 
 
 def _moves_later(one: Run, position: int) -> bool:
-    return len(one.own) > 1 and not torch.equal(one.own[1][position], one.starts[position])
+    return len(one.own) > 1 and not equal_bits(one.own[1][position], one.starts[position])
 
 
 def _default(runs: Sequence[Run], apart: Sequence[Run]) -> Diagnosis | None:

@@ -1,0 +1,141 @@
+"""Copies that are faithful, comparison to the bit, and overlap that is exact."""
+
+import math
+from itertools import product
+from operator import mul
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_check.verify.tensors import copied, equal_bits, faithful_clone, share_memory
+
+BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [BASE, BASE.mT, BASE[1:, ::2, 3:], BASE[:, :1].expand(3, 7, 5), BASE[0, 0, 0], BASE[:0], BASE.permute(2, 0, 1)[::3]],
+)
+def test_a_faithful_clone(view):
+    copy = faithful_clone(view)
+    assert torch.equal(copy, view)
+    assert copy.stride() == view.stride()
+    assert copy.untyped_storage().data_ptr() != BASE.untyped_storage().data_ptr() or not view.numel()
+
+
+def test_a_clone_leaves_the_tape():
+    root = torch.ones(2, requires_grad=True)
+    assert not faithful_clone(root * 2).requires_grad
+
+
+def test_a_nest_is_copied_and_what_is_no_tensor_stays():
+    name = object()
+    nest = [(BASE.mT, name), {"x": BASE[0]}]
+    copy = copied(nest)
+    assert equal_bits(copy, nest)
+    assert copy[0][0].stride() == BASE.mT.stride()
+    assert copy[0][1] is name
+    assert not share_memory(copy[1]["x"], BASE)
+
+
+def test_a_sparse_tensor_is_copied_and_compared():
+    sparse = torch.eye(4).to_sparse()
+    assert equal_bits(faithful_clone(sparse), sparse)
+    assert not equal_bits(sparse, 2 * sparse)
+    assert not equal_bits(sparse, torch.eye(4))
+
+
+def complex_tensor(*parts):
+    return torch.view_as_complex(torch.tensor(parts, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (torch.tensor([1.0, math.nan]), torch.tensor([1.0, math.nan]), True),
+        (torch.tensor([1.0, math.nan]), torch.tensor([2.0, math.nan]), False),
+        (torch.tensor([1.0, math.nan]), torch.tensor([math.nan, 1.0]), False),
+        (torch.tensor([math.nan]), torch.tensor([0.0]), False),
+        (torch.tensor([0.0]), torch.tensor([-0.0]), True),
+        (torch.tensor([math.inf, math.nan]), torch.tensor([torch.finfo(torch.float32).max, math.nan]), False),
+        (torch.tensor([math.inf, math.nan]), torch.tensor([-math.inf, math.nan]), False),
+        (torch.tensor([1.0]), torch.tensor([[1.0]]), False),
+        (torch.tensor([1]), torch.tensor([1.0]), False),
+        (torch.tensor([1.0]), torch.tensor([1.0], dtype=torch.float64), False),
+        (torch.tensor([1]), torch.tensor([2]), False),
+        (complex_tensor((math.nan, 1.0)), complex_tensor((math.nan, 1.0)), True),
+        (complex_tensor((math.nan, 1.0)), complex_tensor((math.nan, 2.0)), False),
+        (complex_tensor((math.nan, 0.0)), complex_tensor((0.0, math.nan)), False),
+        (complex_tensor((math.nan, 1.0)).conj(), complex_tensor((math.nan, -1.0)), True),
+        ([torch.ones(2), 3], (torch.ones(2), 3), True),
+        ([torch.ones(2)], [torch.ones(2), torch.ones(2)], False),
+        ({"x": torch.ones(2)}, {"x": torch.zeros(2)}, False),
+        (torch.ones(()), 1.0, False),
+        (None, torch.ones(2), False),
+        ((1.5, math.nan, None), (1.5, math.nan, None), True),
+        (1.5, 2.5, False),
+        (1, True, False),
+        (complex(math.nan, 1.0), complex(math.nan, 1.0), True),
+        (complex(math.nan, 1.0), complex(math.nan, 2.0), False),
+    ],
+)
+def test_equal_bits(one, other, same):
+    assert equal_bits(one, other) is same
+    assert equal_bits(other, one) is same
+    assert equal_bits(copied(one), one)
+
+
+@pytest.mark.parametrize("name", ["equal", "eq", "ne", "isin", "arange"])
+def test_a_later_patch_of_torch_does_not_reach_the_comparison(monkeypatch, name):
+    one = torch.tensor([math.nan, 1.0])
+    changed, other = torch.tensor([0.0, 1.0]), torch.zeros(5)[::2]
+    monkeypatch.setattr(torch, name, lambda *_, **__: torch.ones(9, dtype=torch.bool))
+    assert not equal_bits(one, changed)
+    assert equal_bits(one, one.clone())
+    assert not share_memory(other, other[1:].clone())
+    assert share_memory(other, other[1:])
+
+
+indices = st.tuples(st.integers(0, 5), st.integers(0, 6), st.integers(1, 3))
+
+
+@settings(max_examples=150, deadline=None)
+@given(indices, indices, indices, indices)
+def test_overlap_is_exact(rows, columns, other_rows, other_columns):
+    """Against the definition: writing into one view shows in the other."""
+    base = torch.zeros(6, 6)
+    one = base[slice(*rows), slice(*columns)]
+    other = base[slice(*other_rows), slice(*other_columns)]
+    one.fill_(1.0)
+    assert share_memory(one, other) is bool(other.any())
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "start"),
+    [((7, 2), (0, 3), 0), ((5, 5), (2, 2), 0), ((3, 1), (4, 9), 1), ((4,), (0,), 2), ((2, 3), (5, 1), 0), ((), (), 3)],
+)
+def test_overlap_of_a_view_with_gaps_is_exact(shape, strides, start):
+    """Expanded and overlapping views have more entries than places: each place is looked at by itself."""
+    base = torch.zeros(24)
+    view = base.as_strided(shape, strides, start)
+    reached = {start + sum(map(mul, index, strides)) for index in product(*map(range, shape))}
+    assert {place for place in range(24) if share_memory(view, base[place : place + 1])} == reached
+
+
+def test_overlap_is_seen_through_another_storage():
+    """A numpy array that looks into a tensor has a storage of its own when it becomes a tensor again."""
+    base = torch.zeros(6)
+    again = torch.from_numpy(base.numpy()[2:])
+    assert share_memory(base, again)
+    assert share_memory(base[3:4], again)
+    assert not share_memory(base[:2], again)
+
+
+def test_other_storages_and_types_do_not_overlap():
+    base = torch.zeros(4, dtype=torch.complex128)
+    assert share_memory(base, torch.view_as_real(base)[..., 1])
+    assert not share_memory(base, base.clone())
+    assert not share_memory(torch.view_as_real(base)[..., 0], torch.view_as_real(base)[..., 1])
+    assert not share_memory(base, torch.eye(4).to_sparse())
