@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -11,21 +12,20 @@ from torch import Tensor
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
-from autograd_check.run.operations import SINGLE, OperationRecorder
+from autograd_check.run.callable import TorchCallable
+from autograd_check.run.in_process import Trusted
+from autograd_check.run.operations import uses_single
+from autograd_check.run.restore import same_start
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.check import check_pair, unseen
+from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import UsesSingle, no_tensor
-from autograd_check.verify.direct import Direct
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, wrap
-from autograd_check.verify.graph import Graph
 from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
 from autograd_check.verify.report import Report, Reports
-from autograd_check.verify.restore import same_start
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
-from autograd_check.verify.trial import Trial
 from autograd_check.verify.values import FLOAT64, narrowed
 
 IGNORED = {
@@ -84,8 +84,9 @@ def check_vjp(
         raise ValueError(f"wrt must name differentiable primals out of {', '.join(called)}; got {', '.join(unknown) or 'none'}.")
     title = getattr(forward, "__name__", "forward").removesuffix("_forward")
     with same_start(forward, backward) as rewind:
-        candidate = Direct(forward, backward, rewind=rewind)
-        return Report(title, tuple(_check(candidate, checked, oracle, point, seed, _looks(forward, backward))))
+        candidate = Trusted(forward, backward, rewind=rewind)
+        single = partial(uses_single, candidate, "forward", "backward")
+        return Report(title, tuple(_check(candidate, checked, oracle, point, seed, single)))
 
 
 def gradcheck(
@@ -203,7 +204,7 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared:
     wrapped = wrap(called)
     point = Point({name: _detached(value, shared) for name, value in zip(called.names, called.inputs, strict=True)})
     with same_start(fn) as rewind:
-        candidate = Graph(wrapped, called.body, rewind)
+        candidate = TorchCallable(wrapped, called.body, rewind)
         narrows = Narrows(wrapped, point, seed)
         findings = _check(candidate, wrapped.wrt, None, point, seed, narrows, shared)
         if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
@@ -224,29 +225,12 @@ def _check(
     oracle: Callable[..., Any] | None,
     point: Point,
     seed: int,
-    uses_single: UsesSingle = unseen,
+    single: UsesSingle,
     shared: Shared | None = None,
 ) -> list[Finding]:
     names = PairNames("forward", "backward", wrt, oracle)
     case = Case("the given point", point)
-    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=uses_single, shared=shared)
-
-
-def _looks(forward: Callable[..., Any], backward: Callable[..., Any]) -> UsesSingle:
-    """Whether float32 numbers take part in one forward and backward: both have run before, so they run."""
-
-    def uses_single(trial: Trial) -> bool:
-        primals = [map_leaves(_copied, value) for value in trial.case.point.primals.values()]
-        with torch.no_grad(), OperationRecorder() as recorder:
-            _, cache = forward(*primals, **trial.case.point.hyper)
-            backward(map_leaves(_copied, trial.douts[0]), cache)
-        return SINGLE in recorder.names()
-
-    return uses_single
-
-
-def _copied(leaf: Any) -> Any:
-    return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf
+    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, shared=shared)
 
 
 def _root(value: Any) -> Any:

@@ -20,7 +20,7 @@ from autograd_check.grade.grade import grade_candidate
 from autograd_check.grade.pictures import pictures
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.terminal import render
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Status
 
 COLOURS = {"green": "#1a7f37", "red": "#cf222e", "magenta": "#8250df", "yellow": "#9a6700", "cyan": "#0969da", "dim": "#59636e"}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
-from autograd_check.run.operations import SINGLE
+from autograd_check.run.operations import uses_single
 from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.contract import UsesSingle
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,4 @@ class Context:
 
     def uses_single(self, names: PairNames) -> UsesSingle:
         """Whether numbers of at most float32 take part in one forward and backward of a pair."""
-
-        def asked(trial: Trial) -> bool:
-            outcome = self.candidate.operations(names.forward, trial.case.point, names.backward, trial.douts[0])
-            return outcome.ok and SINGLE in outcome.value
-
-        return asked
+        return partial(uses_single, self.candidate, names.forward, names.backward)

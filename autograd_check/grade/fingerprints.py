@@ -12,7 +12,7 @@ from autograd_check.course.mistakes import mistake_functions
 from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.trajectory import flat
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.run.stateful import bind_state
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import map_tensors, named_leaves

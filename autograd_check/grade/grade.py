@@ -15,7 +15,7 @@ from autograd_check.grade.fingerprints import LessonFingerprints
 from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.record import LessonRecord
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Candidate

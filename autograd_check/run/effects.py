@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
 from torch import Tensor
 
 from autograd_check.run.plain import tensors_in
-from autograd_check.verify.tensors import equal_bits, share_memory
+from autograd_check.verify.tensors import byte_range, equal_bits, share_memory
 from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
+from autograd_check.verify.trial import unpack
 
 MOST_COMPARED = 200
 """So many results are looked at for shared memory; a network has fewer parameters."""
@@ -33,21 +34,31 @@ def changed_paths(name: str, original: Any, given: Any) -> list[str]:
     return [path for path, leaf in before.items() if isinstance(leaf, Tensor) and not equal_bits(leaf, after[path])]
 
 
-def gradient_overlaps(grads: Any, primals: Mapping[str, Any]) -> list[str]:
-    """Gradients that share memory with one another or with a primal. One that is `dout` itself is allowed."""
-    differentiable = [name for name, value in primals.items() if any(map(is_differentiable, leaves(value)))]
+def gradient_overlaps(grads: Any, primals: Mapping[str, Any], wrt: Sequence[str] = ()) -> list[str]:
+    """Gradients that share memory with one another or with a primal. One that is `dout` itself is allowed.
+
+    They are named after the primals in `wrt`, by default the differentiable ones; by number where they do not fit.
+    """
     items = list(grads) if isinstance(grads, (tuple, list)) else [grads]
-    fits = len(items) <= len(differentiable)
-    names = [f"d{differentiable[i]}" if fits else f"gradient {i}" for i in range(len(items))]
-    results = [pair for name, item in zip(names, items, strict=True) for pair in tensors_in(item, name)]
+    if not wrt:
+        wrt = [name for name, value in primals.items() if any(map(is_differentiable, leaves(value)))][: len(items)]
+    unpacked = unpack(grads, tuple(wrt))
+    if unpacked is None:
+        named = [(f"gradient {place}", item) for place, item in enumerate(items)]
+    else:
+        named = [(subject, gradient.value) for subject, gradient in unpacked.items()]
+    results = [pair for name, item in named for pair in tensors_in(item, name)]
     return overlaps(results, [pair for name, value in primals.items() for pair in tensors_in(value, name)])
 
 
 def overlaps(results: list[tuple[str, Tensor]], arguments: list[tuple[str, Tensor]]) -> list[str]:
     """Sentences about results that share memory with arguments or with one another."""
     found = []
-    for position, (name, result) in enumerate(results[:MOST_COMPARED]):
-        for other, tensor in arguments + results[:position]:
-            if share_memory(result, tensor):
+    known = [(name, tensor, *byte_range(tensor)) for name, tensor in arguments]
+    for name, result in results[:MOST_COMPARED]:
+        start, stop = byte_range(result)
+        for other, tensor, first, last in known:
+            if start < last and first < stop and share_memory(result, tensor):
                 found.append(f"{name} shares memory with {other}")
+        known.append((name, result, start, stop))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Collection
 from types import TracebackType
@@ -24,7 +25,7 @@ class Missing(Exception):
     """The file defines no function of this name."""
 
 
-def failure_of(error: BaseException, files: Collection[str], deadline: float) -> Failure:
+def failure_of(error: BaseException, files: Collection[str] = (), deadline: float = math.inf) -> Failure:
     """What an exception means. `files` are the student's own file names; frames of all others are left out."""
     if isinstance(error, DeadlineReached):
         return Failure("timed_out", timed_out_text(deadline), **_place(error.__traceback__, files))

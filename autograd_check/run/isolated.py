@@ -84,11 +84,19 @@ class Isolated:
         *,
         share_cache: bool = False,
         between: Point | None = None,
+        wrt: Sequence[str] = (),
     ) -> Outcome:
         """See `Candidate.vjp`."""
         started = time.monotonic()
         outcome = self._ask(
-            "vjp", forward=forward, backward=backward, point=point, douts=list(douts), share_cache=share_cache, between=between
+            "vjp",
+            forward=forward,
+            backward=backward,
+            point=point,
+            douts=list(douts),
+            share_cache=share_cache,
+            between=between,
+            wrt=list(wrt),
         )
         runs = 1 if share_cache else max(len(douts), 1)
         self._pace[forward] = (time.monotonic() - started) / runs

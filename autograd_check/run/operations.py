@@ -12,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograd_check.run.steps import Steps
+from autograd_check.verify.candidate import Candidate
+from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"
 """Stands among the operations where something ran with the tape switched on."""
@@ -99,3 +101,9 @@ class OperationRecorder:
     def names(self) -> tuple[str, ...]:
         """Distinct names in the order of first use."""
         return (*self._seen, NUMERIC) if self._steps.found else tuple(self._seen)
+
+
+def uses_single(candidate: Candidate, forward: str, backward: str, trial: Trial) -> bool:
+    """Whether numbers of at most float32 were seen to take part in one forward and one backward at a trial's point."""
+    outcome = candidate.operations(forward, trial.case.point, backward, trial.douts[0])
+    return outcome.ok and SINGLE in outcome.value

@@ -25,7 +25,7 @@ class TooMuch(Exception):
 
 def fresh(argument: Any) -> Any:
     """A copy of an argument for one call: tensors cloned with their strides, `Seed` and `Code` made anew."""
-    return map_leaves(_fresh_leaf, argument)
+    return faithful_clone(argument) if isinstance(argument, Tensor) else map_leaves(_fresh_leaf, argument)
 
 
 def _fresh_leaf(leaf: Any) -> Any:
@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
     Raises:
         TooMuch: more than 20,000 values.
     """
-    return _plain(value, 0, iter(range(MAX_VALUES)))
+    return _plain_tensor(value) if isinstance(value, Tensor) else _plain(value, 0, iter(range(MAX_VALUES)))
 
 
 def _plain(value: Any, depth: int, budget: Iterator[int]) -> Any:
@@ -80,12 +80,14 @@ def _plain(value: Any, depth: int, budget: Iterator[int]) -> Any:
 
 
 def _plain_tensor(tensor: Tensor) -> Any:
-    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+    if tensor.layout is not torch.strided or not tensor.is_cpu:
         return Opaque(f"torch.Tensor on {tensor.device.type} with layout {tensor.layout}")
     if tensor.is_quantized:
         return Opaque("a quantized torch.Tensor")
-    flat = tensor.detach().resolve_conj().resolve_neg().as_subclass(Tensor)
-    return flat.clone(memory_format=torch.contiguous_format)
+    flat = tensor.detach() if tensor.requires_grad else tensor
+    if type(flat) is not Tensor or flat.is_conj() or flat.is_neg():
+        flat = flat.resolve_conj().resolve_neg().as_subclass(Tensor)
+    return flat.clone() if flat.is_contiguous() else flat.contiguous()
 
 
 def type_name(value: Any) -> str:

@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 
+from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
 from autograd_check.run.effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.failures import Missing, WrongArity, failure_of
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.plain import fresh, plain, tensors_in, type_name
 from autograd_check.run.printed import Printed, quietly
+from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.source import run_source
 from autograd_check.run.stateful import bind_state
 from autograd_check.run.tape import differentiate, follow, rooted
 from autograd_check.run.trajectory import Trajectory
 from autograd_check.verify.candidate import Failure, Outcome, Point
-from autograd_check.verify.sweep import sweep as sweep_points
+from autograd_check.verify.rows import Row
 from autograd_check.verify.tree import leaves, map_leaves
-
-SWEEP_SEED = 20_110
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Request:
     changed: list[str] = field(default_factory=list)
     spoilt: list[str] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
-    printed: Printed = field(default_factory=Printed)
+    printed: Printed | None = None
 
     def note_changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Add the names of arguments whose contents differ from the originals."""
@@ -56,15 +57,19 @@ class Request:
     def outcome(self) -> Outcome:
         """The finished record."""
         noted = (tuple(self.changed), tuple(self.spoilt), tuple(self.aliases))
-        return Outcome(self.value, self.failure, *noted, self.printed.text)
+        return Outcome(self.value, self.failure, *noted, "" if self.printed is None else self.printed.text)
 
 
 class Session:
     """Some functions under test, and the calls that may be made to them.
 
     `files` are the names of the student's own files (for tracebacks), `deadline` the seconds that one call may take.
-    `capture` keeps what the functions print out of the terminal; switch it off for a debugger.
+    `capture` keeps what the functions print out of the terminal; switch it off for a debugger. `rewind`, where there is one,
+    is called before every forward; without it random numbers go on, and only a sweep starts them anew at every point.
     """
+
+    _caught: tuple[type[BaseException], ...] = (BaseException,)
+    """What a call may raise without ending the checks."""
 
     def __init__(
         self,
@@ -74,12 +79,15 @@ class Session:
         deadline: Deadline,
         *,
         capture: bool = True,
+        rewind: Rewind | None = None,
     ) -> None:
         self._functions = dict(functions)
         self._loading = loading
         self._files = files
         self._deadline = deadline
         self._capture = capture
+        self._rewind = rewind
+        self._raised: list[Exception] = []
 
     def functions(self) -> tuple[str, ...]:
         """Names of the functions that the code defines."""
@@ -113,14 +121,15 @@ class Session:
         *,
         share_cache: bool = False,
         between: Point | None = None,
-        partial: Callable[[Any], None] | None = None,
+        wrt: Sequence[str] = (),
+        told: Callable[[Any], None] | None = None,
     ) -> Outcome:
-        """See `Candidate.vjp`. `partial` is told the forward's output before the first backward runs."""
-        with self._request() as request, torch.no_grad():
+        """See `Candidate.vjp`. `told` is given the forward's output before the first backward runs."""
+        with self._request() as request, self._surroundings():
             primals, out, cache = self._forward(request, forward, point)
             request.value = (plain(out), [])
-            if partial is not None:
-                partial(request.value[0])
+            if told is not None:
+                told(request.value[0])
             if between is not None:
                 with suppress(Exception):  # only what it leaves behind matters
                     self._forward(Request(), forward, between)
@@ -131,30 +140,33 @@ class Session:
                 grads = self._run(backward, cotangent, cache)
                 request.value[1].append(plain(grads))
                 request.note_spoilt({"dout": dout, **point.primals}, {"dout": cotangent, **primals})
-                if number == 0:
-                    request.aliases += gradient_overlaps(grads, primals)
+                if number == 0 and not share_cache:
+                    request.aliases += gradient_overlaps(grads, primals, wrt)
         return request.outcome()
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
-        """See `Candidate.sweep`; where the forward raises at every point the outcome holds the first failure as well."""
-        errors: list[Exception] = []
-
-        def evaluate(*primals: Any, **hyper: Any) -> Any:
-            torch.default_generator.manual_seed(SWEEP_SEED)  # torch.manual_seed would import the compiler, a second
-            try:
-                result = self._run(forward, *map(fresh, primals), **{name: fresh(v) for name, v in hyper.items()})
-                return self._out(forward, result, returns_cache)
-            except Exception as error:
-                errors.append(error)
-                raise
-
+        """See `Candidate.sweep`; where the forward raises at every point the outcome holds a failure as well."""
         with self._request() as request, torch.no_grad():
             self._function(forward)
-            results = sweep_points(evaluate, points, signatures=signatures)
-            request.value = [(plain(out), signature) for out, signature in results]
-            if errors and all(out is None for out, _ in results):
-                raise errors[0]
+            self._raised.clear()
+            rows = self._rows(forward, points, signatures, returns_cache)
+            request.value = rows
+            if self._raised and all(out is None for out, _ in rows):
+                raise self._raised[-1]
         return request.outcome()
+
+    def _rows(self, forward: str, points: Sequence[Point], signatures: bool, returns_cache: bool) -> Sequence[Row]:
+        rows = sweep_points(partial(self._value, forward, returns_cache), points, signatures=signatures)
+        return [(plain(out), signature) for out, signature in rows]
+
+    def _value(self, name: str, returns_cache: bool, /, *primals: Any, **hyper: Any) -> Any:
+        """`out` alone; what the forward raises is kept."""
+        try:
+            result = self._run_forward(name, self._lent(primals), fresh(hyper), self._rewind or reseed)
+            return self._out(name, result, returns_cache)
+        except Exception as error:
+            self._raised.append(error)
+            raise
 
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """See `Candidate.taped`."""
@@ -162,8 +174,7 @@ class Session:
             roots = {name: map_leaves(rooted, fresh(value)) for name, value in point.primals.items()}
             # The function gets copies that the tape follows: writing into a root itself would be an error.
             primals = [map_leaves(follow, value) for value in roots.values()]
-            hyper = {name: fresh(value) for name, value in point.hyper.items()}
-            out = self._out(forward, self._run(forward, *primals, **hyper), returns_cache)
+            out = self._out(forward, self._run_forward(forward, primals, fresh(dict(point.hyper)), self._rewind), returns_cache)
             grads = differentiate(out, dout, [root for name in wrt for root in leaves(roots[name])])
             given = iter(grads)
             request.value = [plain(map_leaves(lambda _: next(given), roots[name])) for name in wrt]
@@ -173,13 +184,13 @@ class Session:
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:
         """See `Candidate.operations`."""
-        with self._request() as request, torch.no_grad():
+        with self._request() as request, self._surroundings():
             primals = [fresh(value) for value in point.primals.values()]
-            hyper = {name: fresh(value) for name, value in point.hyper.items()}
+            hyper = fresh(dict(point.hyper))
             cotangent = fresh(dout)
             watched = [leaf for value in point.primals.values() for leaf in leaves(value) if isinstance(leaf, torch.Tensor)]
             with OperationRecorder(watched if backward is not None else ()) as recorder:
-                result = self._run(forward, *primals, **hyper)
+                result = self._run_forward(forward, primals, hyper, self._rewind)
                 if backward is not None:
                     self._pair(forward, result)
                     self._run(backward, cotangent, result[1])
@@ -214,12 +225,20 @@ class Session:
     def _request(self) -> Iterator[Request]:
         """A request in hand: whatever is raised inside becomes its failure."""
         request = Request(failure=self._loading.failure)
-        streams: AbstractContextManager[Printed] = quietly() if self._capture else nullcontext(request.printed)
+        streams: AbstractContextManager[Printed | None] = quietly() if self._capture else nullcontext()
         try:
             with streams as request.printed:
                 yield request
-        except BaseException as error:
+        except self._caught as error:
             request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
+
+    def _surroundings(self) -> AbstractContextManager[Any]:
+        """What a forward and its backward run in: autograd is off, unless they switch it on."""
+        return torch.no_grad()
+
+    def _lent(self, primals: tuple[Any, ...]) -> Sequence[Any]:
+        """What a forward is given at a point of a sweep: copies."""
+        return [fresh(value) for value in primals]
 
     def _function(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] | None = self._functions.get(name)
@@ -227,9 +246,14 @@ class Session:
             raise Missing(f"{name} is not defined" if function is None else f"{name} is {type_name(function)}, no function")
         return function
 
-    def _run(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _run(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         function = bind_state(name, self._function(name), args)
         return self._deadline.run(lambda: function(*args, **kwargs))
+
+    def _run_forward(self, name: str, primals: Sequence[Any], hyper: Mapping[str, Any], rewind: Rewind | None) -> Any:
+        if rewind is not None:
+            rewind()
+        return self._run(name, *primals, **hyper)
 
     def _step(self, name: str) -> Callable[..., Any]:
         self._function(name)
@@ -237,8 +261,8 @@ class Session:
 
     def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
         primals = {primal: fresh(value) for primal, value in point.primals.items()}
-        hyper = {key: fresh(value) for key, value in point.hyper.items()}
-        out, cache = self._pair(name, self._run(name, *primals.values(), **hyper))
+        hyper = fresh(dict(point.hyper))
+        out, cache = self._pair(name, self._run_forward(name, list(primals.values()), hyper, self._rewind))
         request.note_changes(point.primals, primals)
         return primals, out, cache
 
@@ -261,7 +285,7 @@ def load(
     """Run a student's file: the callables it defines (none where it fails), and what came of it."""
     request = Request()
     namespace: dict[str, Any] = {}
-    streams: AbstractContextManager[Printed] = quietly() if capture else nullcontext(request.printed)
+    streams: AbstractContextManager[Printed | None] = quietly() if capture else nullcontext()
     try:
         with streams as request.printed:
             namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies)))

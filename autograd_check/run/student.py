@@ -55,7 +55,7 @@ def serve(channel: socket.socket) -> None:
             request = ask(channel, REQUEST)
             given = dict(request["with"])
             if request["ask"] == "vjp":
-                given["partial"] = _partial_sender(channel, answer, request["id"])
+                given["told"] = _partial_sender(channel, answer, request["id"])
             _reply(channel, answer, {"id": request["id"]}, requests[request["ask"]](**given))
     except (EOFError, OSError):
         return

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from autograd_check.errors import AutogradCheckError
 from autograd_check.run import forkserver, limits
-from autograd_check.run.executor import DEADLINE, NOTHING
+from autograd_check.run.in_process import DEADLINE, NOTHING
 from autograd_check.run.isolated import Isolated
 
 PATIENCE = 60.0

@@ -120,12 +120,13 @@ class PairCandidate(Protocol):
         *,
         share_cache: bool = False,
         between: Point | None = None,
+        wrt: Sequence[str] = (),
     ) -> Outcome:
         """Run the forward, then the backward for every cotangent; the value is `(out, [grads, ...])`.
 
         Each backward gets a cache of its own from a forward of its own, unless `share_cache`. With `between` another forward
-        runs there before the first backward, whatever comes of it. A failure of the backward still carries
-        `value=(out, [])`.
+        runs there before the first backward, whatever comes of it. `wrt` are the primals that get a gradient, in order: the
+        names in `aliases` are made of them; nobody looks for aliases where the cache is shared. A failure of the backward still carries `value=(out, [])`.
         """
         ...
 

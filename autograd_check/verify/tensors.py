@@ -33,7 +33,7 @@ def faithful_clone(tensor: Tensor) -> Tensor:
     `Tensor.clone` makes sliced and expanded views contiguous, and a probe that is non-contiguous on purpose would lose
     its point.
     """
-    source = tensor.detach()
+    source = tensor.detach() if tensor.requires_grad else tensor
     if source.layout is not torch.strided or source.is_contiguous() or source.numel() == 0:
         return source.clone()
     source = source.resolve_conj().resolve_neg()
@@ -69,13 +69,13 @@ def _equal_leaves(one: Any, other: Any) -> bool:
 
 
 def _equal_tensors(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape or one.dtype != other.dtype or one.layout != other.layout:
+    if one.dtype is not other.dtype or one.layout is not other.layout:
         return False
     if one.layout is not torch.strided:
         one, other = one.to_dense(), other.to_dense()
     if _equal(one, other):
         return True
-    if not (one.is_floating_point() or one.is_complex()):
+    if one.shape != other.shape or not (one.is_floating_point() or one.is_complex()):
         return False
     if one.is_complex():
         one, other = _view_as_real(one.resolve_conj()), _view_as_real(other.resolve_conj())
@@ -84,19 +84,19 @@ def _equal_tensors(one: Tensor, other: Tensor) -> bool:
 
 def share_memory(one: Tensor, other: Tensor) -> bool:
     """Whether some byte belongs to both tensors: exact, so that neighbouring columns of one array do not count."""
-    if one.layout is not torch.strided or other.layout is not torch.strided or one.device != other.device:
-        return False
-    start, stop = _byte_range(one)
-    other_start, other_stop = _byte_range(other)
-    if stop <= other_start or other_stop <= start:
+    (start, stop), (other_start, other_stop) = byte_range(one), byte_range(other)
+    if stop <= other_start or other_stop <= start or one.device != other.device:
         return False
     return (_is_dense(one) and _is_dense(other)) or bool(_isin(_bytes_of(one), _bytes_of(other)).any())
 
 
-def _byte_range(tensor: Tensor) -> tuple[int, int]:
-    """Addresses of the first byte and of the one after the last; the same for an empty tensor."""
+def byte_range(tensor: Tensor) -> tuple[int, int]:
+    """Addresses of a tensor's first byte and of the one after its last; the same where it is empty or has no strides."""
+    if tensor.layout is not torch.strided:
+        return 0, 0
     start = int(tensor.data_ptr())
-    return start, start + extent(tensor) * tensor.element_size()
+    count = tensor.numel() if tensor.is_contiguous() else extent(tensor)
+    return start, start + count * tensor.element_size()
 
 
 def _is_dense(tensor: Tensor) -> bool:

@@ -42,11 +42,16 @@ def leaves(value: Any) -> list[Any]:
     """All leaves, in order."""
     if isinstance(value, Tensor):
         return [value]
-    return [leaf for _, leaf in named_leaves(value, "")]
+    if not isinstance(value, (dict, list, tuple)):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value
+    return [leaf for item in items for leaf in leaves(item)]
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """The same nest with `function` applied to every leaf."""
+    if isinstance(value, Tensor):
+        return function(value)
     if isinstance(value, dict):
         return {key: map_leaves(function, item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

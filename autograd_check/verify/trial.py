@@ -106,7 +106,8 @@ def try_case(
     reference, douts = kept.once(
         ("reference", names.wrt, seed, full), [names.oracle, case.point], lambda: _judged(names, case, seed, full)
     )
-    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, reference, douts)
+    outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
+    return _answered(outcome, names, case, reference, douts)
 
 
 def _judged(names: PairNames, case: Case, seed: int, full: bool) -> tuple[Reference, tuple[Any, ...]]:
@@ -146,7 +147,8 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
     kept = shared if isinstance(out, Tensor) else Shared()
     form = (out.shape, out.dtype) if isinstance(out, Tensor) else None
     douts = kept.once(("cotangents", form, seed, full), [], lambda: _cotangents(out, Generator().manual_seed(seed), full))
-    return _answered(candidate.vjp(names.forward, names.backward, case.point, douts), names, case, nothing, douts)
+    outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
+    return _answered(outcome, names, case, nothing, douts)
 
 
 def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:

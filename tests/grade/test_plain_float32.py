@@ -10,7 +10,7 @@ from autograd_check.course.samples import constant, normal
 from autograd_check.course.spec import Plain, probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Status
 
 THIRD = Plain("third", lambda x: x / 3, (probe("vector", x=normal(5)), probe("a python number", x=constant(0.1))), absolute=1e-15)

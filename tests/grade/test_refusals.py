@@ -12,7 +12,7 @@ from autograd_check.course.samples import normal
 from autograd_check.course.spec import Convention, Probe, probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.refusals import refusals
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 
 LONE = Convention("not_refused", "a mean of one is no mean.")

@@ -10,7 +10,7 @@ import pytest
 from autograd_check.course.load import Course
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task, speed
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 
 LESSON = Course.load(Path(__file__).parents[2]).lesson("conv2d_fast")

@@ -15,7 +15,7 @@ from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.trajectory import draw, flat, run
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 
 

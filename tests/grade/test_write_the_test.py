@@ -13,7 +13,7 @@ from autograd_check.errors import CourseError
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.record import LessonRecord
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Finding, Status
 

@@ -11,7 +11,7 @@ from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.course.outline import read_outline
 from autograd_check.course.spec import Mistake, Variant
 from autograd_check.grade.grade import grade_candidate, grade_lesson
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 
 ROOT = Path(__file__).resolve().parents[2]

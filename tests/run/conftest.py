@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess, Trusted
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Point
 
@@ -35,6 +35,27 @@ def open_candidate(request):
             opened.append(InProcess(source, filename, **options))
         else:
             opened.append(request.getfixturevalue("zygote").candidate(source, filename, **options))
+        return opened[-1]
+
+    yield open_one
+    for candidate in opened:
+        candidate.close()
+
+
+@pytest.fixture(params=["in process", "isolated", "trusted"])
+def open_pair(request):
+    """A function that opens a candidate of a source with `forward` and `backward`, in every executor of a pair."""
+    opened = []
+
+    def open_one(source):
+        if request.param == "trusted":
+            scope = {}
+            exec(compile(source, "student.py", "exec"), scope)
+            return Trusted(scope["forward"], scope["backward"])
+        if request.param == "isolated":
+            opened.append(request.getfixturevalue("zygote").candidate(source, "student.py"))
+        else:
+            opened.append(InProcess(source, "student.py"))
         return opened[-1]
 
     yield open_one

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.diagnose.explain import explain
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair

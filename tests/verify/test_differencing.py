@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair

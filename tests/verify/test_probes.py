@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import autograd_check as ac
+from autograd_check.run.batch import sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Status
 from autograd_check.verify.probes import probe_vjp
-from autograd_check.verify.sweep import sweep
 from autograd_check.verify.verdict import ProbeResult
 
 

@@ -45,7 +45,7 @@ def try_draw(task: Stochastic, case: Case, context: Context) -> Draw | list[Find
     """One forward and one backward; findings where there is nothing to judge."""
     base = task.oracle(*case.point.primals.values())
     dout = draw_cotangent(base, Generator().manual_seed(context.seed + 1))
-    outcome = context.candidate.vjp(task.forward, task.backward, case.point, [dout])
+    outcome = context.candidate.vjp(task.forward, task.backward, case.point, [dout], wrt=task.wrt)
     if outcome.value is None and outcome.failure is not None:
         return [failure_finding("runs", "out", case.name, task.forward, outcome.failure, Kind.VALUE)]
     names = noisy_names(task, lambda base: base)

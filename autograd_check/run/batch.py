@@ -16,7 +16,7 @@ from autograd_check.verify.lines import Walk
 from autograd_check.verify.rows import Batch, Row, batchable
 from autograd_check.verify.scale import largest
 from autograd_check.verify.signature import BranchRecorder
-from autograd_check.verify.tensors import equal_bits
+from autograd_check.verify.tensors import copied, equal_bits
 from autograd_check.verify.tree import is_differentiable, leaves
 
 WORTHWHILE = 4
@@ -31,20 +31,38 @@ ROUNDING = 2**10
 
 
 def sweep(forward: Callable[..., Any], points: Sequence[Point], *, signatures: bool = False) -> list[Row]:
-    """`(out, signature)` at every point; `out` None where the forward raises, `signature` None if not asked for."""
+    """`(out, signature)` at every point; `out` None where the forward raises, `signature` None if not asked for.
+
+    Every `out` has memory of its own: a forward that fills one buffer again and again is seen by its addresses, and then
+    evaluated once more with copies. Of few points copies are made at once, since those may be kept for long.
+    """
+    few = len(points) < WORTHWHILE
     with torch.no_grad():
-        return [_evaluate(forward, point, signatures) for point in points]
+        rows = [_evaluate(forward, point, signatures, few) for point in points]
+        return rows if few or _apart(rows) else [_evaluate(forward, point, signatures, True) for point in points]
 
 
-def _evaluate(forward: Callable[..., Any], point: Point, signature: bool) -> Row:
+def _evaluate(forward: Callable[..., Any], point: Point, signature: bool, copying: bool) -> Row:
     try:
         if not signature:
-            return forward(*point.primals.values(), **point.hyper), None
+            out = forward(*point.primals.values(), **point.hyper)
+            return copied(out) if copying else out, None
         with BranchRecorder() as recorder:
             out = forward(*point.primals.values(), **point.hyper)
-        return out, recorder.digest()
+        return copied(out) if copying else out, recorder.digest()
     except Exception:  # whatever the code raises, there is no value here
         return None, None
+
+
+def _apart(rows: Sequence[Row]) -> bool:
+    """Whether no tensor of one row begins where one of another row does; all of them are alive, so their memory is not reused."""
+    owners: dict[int, int] = {}
+    return all(
+        owners.setdefault(leaf.data_ptr(), number) == number
+        for number, (out, _) in enumerate(rows)
+        for leaf in leaves(out)
+        if isinstance(leaf, Tensor) and leaf.layout is torch.strided and leaf.numel()
+    )
 
 
 @dataclass(frozen=True)
@@ -89,10 +107,11 @@ class BatchedSweep:
 
     def _first(self, points: Sequence[Point]) -> Sequence[Row]:
         self.batched = False
-        known = self._value_at(points.origin) if isinstance(points, Walk) else None
+        possible = isinstance(points, Walk) and points.entries() <= MOST
+        known = self._value_at(points.origin, possible) if isinstance(points, Walk) else None
         if known is not None and isinstance(points, Walk):
             seconds = known.seconds * len(points)
-            if len(points) >= MANY or seconds > LONG:
+            if possible and (len(points) >= MANY or seconds > LONG):
                 start = perf_counter()
                 rows = self._at_once(points.from_origin())
                 if rows is not None and perf_counter() - start < seconds and _close(rows[0][0], known.out):
@@ -102,10 +121,12 @@ class BatchedSweep:
                 self._forward = self._form
         return sweep(self._forward, points)
 
-    def _value_at(self, point: Point) -> Known | None:
+    def _value_at(self, point: Point, wanted: bool) -> Known | None:
         known = self._known()
         if known is not None and known.point is point:
             return known
+        if not wanted:
+            return None
         start = perf_counter()
         out = sweep(self._forward, [point])[0][0]
         return None if out is None else Known(point, out, perf_counter() - start)

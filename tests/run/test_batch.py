@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.verify import sweep as sweeping
+from autograd_check.run import batch as sweeping
+from autograd_check.run.batch import BatchedSweep, Known, sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.lines import Walk, draw_lines
 from autograd_check.verify.pairing import Pairing
 from autograd_check.verify.rows import Batch
-from autograd_check.verify.sweep import BatchedSweep, Known, sweep
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import autograd_check as ac
-from autograd_check.verify.restore import reached, same_start
+from autograd_check.run.restore import reached, same_start
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
 

@@ -1,4 +1,4 @@
-"""The candidate that is a torch callable: its backward is autograd's, and one graph serves many cotangents."""
+"""Any torch callable as a candidate: its backward is autograd's, and one graph serves many cotangents."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.run.batch import BatchedSweep, Known
+from autograd_check.run.effects import changed_paths
+from autograd_check.run.failures import failure_of
+from autograd_check.run.restore import Rewind
 from autograd_check.verify.candidate import Failure, Outcome, Point
-from autograd_check.verify.direct import changes, copied, detached, failure_of
 from autograd_check.verify.function import Wrapped
 from autograd_check.verify.oracle import oracle_vjp
-from autograd_check.verify.restore import Rewind
 from autograd_check.verify.rows import Batch
-from autograd_check.verify.sweep import BatchedSweep, Known
-from autograd_check.verify.tree import leaves
+from autograd_check.verify.tensors import copied
+from autograd_check.verify.tree import leaves, map_tensors
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Run:
     asked: list[tuple[Any, Any]] = field(default_factory=list)
 
 
-class Graph:
+class TorchCallable:
     """A `PairCandidate` of a torch callable.
 
     All cotangents of a request share a graph, so that a backward that spoils what it saved is seen; where the first is
@@ -80,6 +82,7 @@ class Graph:
         *,
         share_cache: bool = False,
         between: Point | None = None,
+        wrt: Sequence[str] = (),
     ) -> Outcome:
         """See `PairCandidate.vjp`. Where the first cotangent is repeated, `out` is that of a second run.
 
@@ -102,9 +105,9 @@ class Graph:
                 cotangent = copied(dout)
                 answers.append(self._wrapped.backward(cotangent, run.cache))
                 run.asked.append((dout, answers[-1]))
-                spoilt |= dict.fromkeys(changes("dout", dout, cotangent))
+                spoilt |= dict.fromkeys(changed_paths("dout", dout, cotangent))
             for name, value in point.primals.items():
-                changed |= dict.fromkeys(changes(name, value, run.primals[name]))
+                changed |= dict.fromkeys(changed_paths(name, value, run.primals[name]))
             again = run.out
             if len(douts) > 1 and douts[0] is douts[-1]:
                 again = self._forward(point)[1]
@@ -157,12 +160,12 @@ class Graph:
         if not self._taping:
             return self._wrapped.forward(*given)[0]
         with torch.enable_grad():
-            return detached(self._wrapped.forward(*given)[0])
+            return map_tensors(Tensor.detach, self._wrapped.forward(*given)[0])
 
     def _plainly(self, *primals: Any) -> Any:
         """`out` alone, by the form without a backward of its own."""
         self._rewind()
-        given = primals if self._tidy else tuple(v.clone() if isinstance(v, Tensor) else v for v in primals)
+        given = primals if self._tidy else tuple(map_tensors(Tensor.clone, value) for value in primals)
         return self._body(*given) if self._body is not None else None
 
 
