@@ -1,6 +1,6 @@
 """The student's side of a `Candidate`: the one place that calls their functions.
 
-The same code serves both executors. Everything it says about a call beside the value (changed, aliases, printed) is said
+The same code serves the executors in this process and in one of its own. Everything it says about a call beside the value (changed, aliases, printed) is said
 on the student's side of the boundary, and so is advice for the student, never a verdict.
 """
 

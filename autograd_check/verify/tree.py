@@ -49,13 +49,15 @@ def leaves(value: Any) -> list[Any]:
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
-    """The same nest with `function` applied to every leaf."""
+    """The same nest with `function` applied to every leaf; a named tuple keeps its names."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, dict):
         return {key: map_leaves(function, item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         items = [map_leaves(function, item) for item in value]
+        if hasattr(value, "_fields"):
+            return type(value)(*items)
         return tuple(items) if isinstance(value, tuple) else items
     return function(value)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -72,6 +73,80 @@ def spoilt_backward(dout: Tensor, caches: Any) -> Any:
 
 
 PARAMS = [(normal(1, 4, 5), normal(2, 5)), (normal(3, 5, 3), normal(4, 3)), (normal(5, 3, 2), normal(6, 2))]
+
+
+class Settings(NamedTuple):
+    """Hyperparameters with names."""
+
+    scale: float
+
+
+def test_a_named_tuple_among_the_hyperparameters_keeps_its_names() -> None:
+    def forward(x: Tensor, *, settings: Settings) -> Any:
+        return settings.scale * x, settings
+
+    def backward(dout: Tensor, settings: Settings) -> Tensor:
+        return settings.scale * dout
+
+    assert ac.check_vjp(forward, backward, [X], hyper={"settings": Settings(2.0)})
+
+
+def findings_of(report: ac.Report, check: str) -> list[tuple[str, str, str]]:
+    return [(f.subject, str(f.status), f.message) for f in report.findings if f.check == check]
+
+
+def test_a_gradient_that_shares_memory_is_called_by_its_primal() -> None:
+    def forward(x: Tensor, w: Tensor) -> Any:
+        return x + w * w, w
+
+    def backward(dout: Tensor, w: Tensor) -> Tensor:
+        w.mul_(2 * dout)
+        return w
+
+    report = ac.check_vjp(forward, backward, [X, X + 1], wrt=["w"])
+    says = "dw shares memory with w: changing one later would change the other; return a copy"
+    assert findings_of(report, "aliasing") == [("backward", "failed", says)]
+    assert findings_of(report, "unmodified")[0][:2] == ("backward", "failed")
+
+
+def test_a_forward_without_a_cache_is_told_so() -> None:
+    report = ac.check_vjp(lambda x: x * x, lambda dout, x: 2 * dout * x, [X], names=("x",))
+    ((subject, status, message),) = [row for row in findings_of(report, "runs") if row[1] == "failed"]
+    assert (subject, status) == ("out", "failed")
+    assert message == "forward gave no value: forward must return (out, cache); it returned one Tensor"
+
+
+def test_a_crash_is_shown_with_its_line() -> None:
+    def backward(dout: Tensor, x: Tensor) -> Tensor:
+        return dout / 0 + torch.ones(7)
+
+    report = ac.check_vjp(square_forward, backward, [X])
+    ((subject, status, message),) = findings_of(report, "runs")
+    assert (subject, status) == ("dx", "failed")
+    assert message.startswith("backward raised RuntimeError: The size of tensor a (3) must match")
+    assert re.search(r"\(.*test_check_vjp\.py:\d+\)$", message)
+
+
+def test_random_numbers_and_running_statistics_start_alike_and_are_put_back() -> None:
+    layer = torch.nn.BatchNorm1d(3).double()
+
+    def forward(x: Tensor) -> Any:
+        with torch.no_grad():
+            layer(x)
+        mask = torch.rand(x.shape) < 0.5
+        scale = 1 + layer.running_var
+        return x * mask * scale, (mask, scale)
+
+    def backward(dout: Tensor, cache: Any) -> Tensor:
+        mask, scale = cache
+        return dout * mask * scale
+
+    torch.default_generator.manual_seed(5)
+    expected = torch.rand(3, generator=torch.Generator().manual_seed(5))
+    report = ac.check_vjp(forward, backward, [X], oracle=None)
+    assert [f.check for f in report.findings if f.status == "failed" and f.kind == "convention"] == []
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(layer.running_var, torch.ones(3, dtype=torch.float64))
 
 
 def test_the_parameters_of_a_network_are_checked_one_by_one() -> None:
