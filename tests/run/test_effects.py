@@ -1,13 +1,19 @@
 """What a call did besides its value: all executors say the same about it."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
 from autograd_check.run.effects import changed_paths, gradient_overlaps
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.tensors import equal_bits
+
+Open = Callable[[str], PairCandidate]
 
 PAIR = """
 import torch
@@ -38,14 +44,14 @@ BIAS_AS_A_WEIGHT = "stacked = torch.cat([x, ones], 1).T @ dout\n    dw, db = sta
         ("import numpy\n    dx = torch.from_numpy(dw.numpy()[1:])", ("dw shares memory with dx",)),
     ],
 )
-def test_gradients_that_share_memory(open_pair, point, dout, code, aliases):
+def test_gradients_that_share_memory(open_pair: Open, point: Point, dout: Tensor, code: str, aliases: tuple[str, ...]) -> None:
     """Two views of one array that have no byte in common are two gradients; one that is dout itself is nobody else's."""
     outcome = open_pair(PAIR.format(code)).vjp("forward", "backward", point, [dout, dout], wrt=("x", "w", "b"))
     assert outcome.ok
     assert outcome.aliases == aliases
 
 
-def test_gradients_are_named_after_the_primals_that_have_one(open_pair):
+def test_gradients_are_named_after_the_primals_that_have_one(open_pair: Open) -> None:
     source = "def forward(x, y, w, b): return x * w + b - y, (x, w)\ndef backward(dout, cache): return cache[1], (dout * cache[0]).sum()\n"
     numbers = torch.ones(3, dtype=torch.float64)
     point = Point({"x": 1 * numbers, "y": 2 * numbers, "w": 3 * numbers, "b": numbers[0]})
@@ -53,7 +59,7 @@ def test_gradients_are_named_after_the_primals_that_have_one(open_pair):
     assert outcome.aliases == ("dw shares memory with w",)
 
 
-def test_gradients_that_do_not_fit_are_numbered():
+def test_gradients_that_do_not_fit_are_numbered() -> None:
     x = torch.ones(2)
     assert gradient_overlaps((x, x, x), {"x": x}, ("x",)) == [
         "gradient 0 shares memory with x",
@@ -65,7 +71,7 @@ def test_gradients_that_do_not_fit_are_numbered():
     ]
 
 
-def test_a_gradient_in_a_nest_has_its_path():
+def test_a_gradient_in_a_nest_has_its_path() -> None:
     w, params = torch.ones(2), [(torch.ones(2), torch.ones(2))] * 2
     grads = [(torch.ones(2), w), (torch.ones(2), w)]
     assert gradient_overlaps(grads, {"params": params}, ("params",)) == ["dparams[1][1] shares memory with dparams[0][1]"]
@@ -87,7 +93,9 @@ def test_a_gradient_in_a_nest_has_its_path():
         ("x[1] += 1", "cache[1] -= 1", ("x",), ()),
     ],
 )
-def test_what_was_changed_in_place(open_pair, forward, backward, changed, spoilt):
+def test_what_was_changed_in_place(
+    open_pair: Open, forward: str, backward: str, changed: tuple[str, ...], spoilt: tuple[str, ...]
+) -> None:
     """A nan that is overwritten is a change, and one that stays is none."""
     source = (
         f"def forward(x):\n    {forward}\n    return x * 2, x\ndef backward(dout, cache):\n    {backward}\n    return 2 * dout\n"
@@ -100,7 +108,7 @@ def test_what_was_changed_in_place(open_pair, forward, backward, changed, spoilt
     assert equal_bits(x, torch.tensor([math.nan, 1.0, 2.0], dtype=torch.float64))
 
 
-def test_an_input_may_be_the_output(open_pair):
+def test_an_input_may_be_the_output(open_pair: Open) -> None:
     source = "def forward(x): return x, x\ndef backward(dout, cache):\n    cache.zero_()\n    return dout\n"
     x = torch.tensor([1.0, 2.0], dtype=torch.float64)
     outcome = open_pair(source).vjp("forward", "backward", Point({"x": x}), [x, x])
@@ -108,7 +116,7 @@ def test_an_input_may_be_the_output(open_pair):
     assert (outcome.changed, outcome.spoilt, outcome.aliases) == ((), ("x",), ())
 
 
-def test_a_cache_that_a_backward_changes_is_its_own_unless_shared(open_pair):
+def test_a_cache_that_a_backward_changes_is_its_own_unless_shared(open_pair: Open) -> None:
     source = (
         "def forward(x): return 2 * x, [2.0]\ndef backward(dout, cache):\n    cache[0] *= 3\n    return dout * cache[0] / 3\n"
     )
@@ -120,7 +128,7 @@ def test_a_cache_that_a_backward_changes_is_its_own_unless_shared(open_pair):
     assert [float(gradient) for gradient in shared.value[1]] == [2.0, 6.0]
 
 
-def test_a_buffer_that_is_filled_again_does_not_change_what_it_held(open_pair):
+def test_a_buffer_that_is_filled_again_does_not_change_what_it_held(open_pair: Open) -> None:
     source = (
         "import torch\nout, dx = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)\n"
         "def forward(x): return torch.mul(x, 2, out=out), None\ndef backward(dout, cache): return torch.mul(dout, 2, out=dx)\n"
@@ -134,7 +142,7 @@ def test_a_buffer_that_is_filled_again_does_not_change_what_it_held(open_pair):
         assert [out.tolist() for out, _ in rows] == [[2.0 * k, 4.0 * k] for k in range(count)]
 
 
-def test_arguments_keep_their_strides(open_pair):
+def test_arguments_keep_their_strides(open_pair: Open) -> None:
     source = (
         "import torch\ndef forward(x): return x + 0, x\ndef backward(dout, x): return torch.tensor([x.stride(), dout.stride()])\n"
     )
@@ -143,7 +151,7 @@ def test_arguments_keep_their_strides(open_pair):
     assert outcome.value[1][0].tolist() == [[6, 2], [3, 6]]
 
 
-def test_items_that_are_gone_are_a_change():
+def test_items_that_are_gone_are_a_change() -> None:
     x = torch.ones(1)
     assert changed_paths("x", [x, x], [x, x]) == []
     assert changed_paths("x", [x, x], [x]) == ["x"]
