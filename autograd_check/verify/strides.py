@@ -31,12 +31,12 @@ def non_contiguous_cases(cases: Sequence[Case]) -> Iterator[Case]:
     Nothing for ranks of which some case has them already, and nothing where no tensor has another layout. A difference means
     what it means in the first of the cases that have them: an error, or a breach of that case's convention.
     """
-    given = [case for case in cases if not _contiguous(case)]
+    given = [case for case in cases if not is_contiguous(case)]
     meaning = given[0] if given else cases[0]
     seen = {_ranks(case) for case in given}
     for case in (case for case in cases if case.convention is None):
         point = replace(case.point, primals={name: map_tensors(non_contiguous, v) for name, v in case.point.primals.items()})
-        if _ranks(case) not in seen and not _contiguous(other := replace(case, point=point)):
+        if _ranks(case) not in seen and not is_contiguous(other := replace(case, point=point)):
             seen.add(_ranks(case))
             name = f"{case.name}, non-contiguous"
             yield replace(other, name=name, convention=meaning.convention, reach=meaning.reach)
@@ -50,5 +50,6 @@ def _ranks(case: Case) -> tuple[int, ...]:
     return tuple(tensor.dim() for tensor in _tensors(case))
 
 
-def _contiguous(case: Case) -> bool:
+def is_contiguous(case: Case) -> bool:
+    """Whether all tensors of a case are."""
     return all(tensor.is_contiguous() for tensor in _tensors(case))

@@ -13,6 +13,7 @@ from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
 from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent, opposed
 from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
+from autograd_check.verify.strides import is_contiguous, non_contiguous
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves
 
 TIES = "ties"
@@ -117,6 +118,9 @@ def _judged(names: PairNames, case: Case, seed: int, full: bool) -> tuple[Refere
     with torch.no_grad():
         shape_of_out = names.oracle(*_copies(case), **case.point.hyper)
     douts = _cotangents(shape_of_out, Generator().manual_seed(seed), full)
+    if not is_contiguous(case):
+        laid = {id(dout): map_tensors(non_contiguous, dout) for dout in douts}
+        douts = tuple(laid[id(dout)] for dout in douts)
     return _reference(names, case, douts[0]), douts
 
 
