@@ -34,7 +34,7 @@ from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Finding, Status
 from tests.attacks.test_attacks import DOUT, PATCHES, WRECKS, ZEROS, point

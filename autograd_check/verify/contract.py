@@ -38,8 +38,13 @@ _SAYS = {
 }
 
 
-def failure_finding(check: str, subject: str, probe: str, function: str, failure: Failure, kind: Kind) -> Finding:
-    """The finding for a call that gave no value; an unwritten function is `todo`, all else `failed`."""
+def failure_finding(
+    check: str, subject: str, probe: str, function: str, failure: Failure, kind: Kind, means: Diagnosis | None = None
+) -> Finding:
+    """The finding for a call that gave no value; an unwritten function is `todo`, all else `failed`.
+
+    `means` is the cause where the call can have failed for one reason only.
+    """
     status = Status.TODO if failure.cause == "not_implemented" else Status.FAILED
     what = _SAYS.get(failure.cause, "gave no value")
     message = f"{function} {what}"
@@ -51,7 +56,7 @@ def failure_finding(check: str, subject: str, probe: str, function: str, failure
         message = f"{message} ({failure.where})"
     evidence = {"exception": failure.exception, "where": failure.where, "trace": failure.trace}
     says = failure.says or message
-    return Finding(check, subject, probe, status, message, kind, None, Diagnosis(failure.cause, says, evidence))
+    return Finding(check, subject, probe, status, message, kind, None, means or Diagnosis(failure.cause, says, evidence))
 
 
 def shape_text(shape: Any) -> str:

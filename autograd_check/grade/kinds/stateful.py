@@ -6,30 +6,31 @@ use everywhere (a rival) has right values and gradients, and breaks a convention
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, stopped
+from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair
+from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.strides import non_contiguous_cases
 from autograd_check.verify.tree import map_tensors
-
-IN_TURN = "two layers in turn"
+from autograd_check.verify.trial import try_case
+from autograd_check.verify.values import check_gradient, check_out
 
 
 @check_task.register
 def check(task: Stateful, context: Context) -> list[Finding]:
     """Value and gradients of every call, under the definition or else a rival; refusals last."""
     cases = _cases(task, context.seed)
-    findings = _told_apart(_judged(task, task.oracle, cases, context))
+    findings = _judged(task, task.oracle, cases, context)
     if stopped(findings):
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
@@ -49,7 +50,7 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
             cases.append(Case(f"{run.name}: {probe.name}", after, convention))
             calls.append(point)
-    return [*cases, *_in_turn(cases), *non_contiguous_cases(cases)]
+    return cases
 
 
 def _in_turn(cases: list[Case]) -> list[Case]:
@@ -61,29 +62,40 @@ def _in_turn(cases: list[Case]) -> list[Case]:
         return []
     last, other = first.point.primals["state"], others[0].point.primals["state"]
     state = StateAfter(last.calls, other.calls)
-    return [Case(IN_TURN, Point({**first.point.primals, "state": state}, first.point.hyper))]
+    return [Case("two layers in turn", Point({**first.point.primals, "state": state}, first.point.hyper))]
 
 
-def _told_apart(findings: list[Finding]) -> list[Finding]:
-    """Where nothing is wrong but two layers in turn, their states are mixed up: no formula is to blame."""
-    wrong = [finding for finding in findings if finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION]
-    if not wrong or any(finding.probe != IN_TURN for finding in wrong):
-        return findings
+def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> Iterator[Finding]:
+    """Two layers in turn, for code that is right for one layer alone: where it is wrong now, it mixes up their states."""
     says = "It is right for one layer alone. With two in turn each must have a state of its own: what you return, not a variable outside."
-    return [f.with_diagnosis(Diagnosis("stale_state", says)) if f in wrong else f for f in findings]
+    means, names = Diagnosis("stale_state", says), _names(task, oracle)
+    for case in _in_turn(cases):
+        trial = try_case(context.candidate, names, case, seed=context.seed, full=False)
+        failure = trial.forward_failure or trial.backward_failure
+        if failure is not None:
+            function, subjects = (names.backward, []) if trial.forward_failure is None else (names.forward, ["out"])
+            for subject in [*subjects, *(f"d{name}" for name in task.wrt)]:
+                yield failure_finding("runs", subject, case.name, function, failure, kind_of(subject), means)
+            continue
+        found = list(check_out_form(trial, names)) or list(check_out(trial, names, context.uses_single(names)))
+        for gradient in trial.gradients.values():
+            found += check_gradient(gradient, trial, names, context.uses_single(names))
+        yield from (f if f.diagnosis else f.with_diagnosis(means) for f in found if f.status is Status.FAILED)
 
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
     names = _names(task, oracle)
-    return check_pair(
+    findings = check_pair(
         context.candidate,
         names,
-        cases,
+        [*cases, *non_contiguous_cases(cases)],
         seed=context.seed,
         explain=context.explain,
         directions=context.directions,
         uses_single=context.uses_single(names),
     )
+    wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
+    return findings if wrong or stopped(findings) else [*findings, *_mixed_up(task, oracle, cases, context)]
 
 
 def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:
