@@ -75,17 +75,6 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
     return map_leaves(draw, out)
 
 
-def opposed(one: Any, other: Any) -> Any:
-    """The sizes of one cotangent with the signs that another does not have, so that every entry is seen with both."""
-    if isinstance(one, (list, tuple)):
-        return type(one)(opposed(x, y) for x, y in zip(one, other, strict=True))
-    if not is_differentiable(one):
-        return one
-    if one.is_complex():
-        return torch.view_as_complex(opposed(torch.view_as_real(one), torch.view_as_real(other)))
-    return torch.copysign(one, other).neg_()
-
-
 def combine(a: float, one: Any, b: float, other: Any) -> Any:
     """a·one + b·other for two cotangents of the same nest."""
     if isinstance(one, (list, tuple)):

@@ -10,19 +10,20 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
-from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent, opposed
+from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
 from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.strides import is_contiguous, non_contiguous
-from autograd_check.verify.tree import leaves, map_tensors, named_leaves
+from autograd_check.verify.tree import is_differentiable, leaves, map_leaves, map_tensors, named_leaves
 
 TIES = "ties"
 """The cause of a convention about points where the gradient jumps."""
 
 LARGE = 2.0**10
 """How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
-WEIGHTS = 0.75, 1.25 / LARGE
-"""Of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂); exact in binary."""
+WEIGHTS = 4.0, 1 / LARGE
+"""Of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂). The combination is all ones, the cotangent of a plain sum, so that
+d₂ = (1 − 4 d₁)/β has the signs that d₁ (at least ½ in size) has not: every entry is seen with both."""
 MULTIPLE = -3.0 * LARGE
 """All cotangents of one number are multiples of one another: v(c d₁) = c v(d₁) is what is checked, with one call less."""
 
@@ -162,9 +163,15 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     if isinstance(out, Tensor) and out.numel() == 1:
         second = mixed = combine(MULTIPLE, first, 0.0, first)
     else:
-        second = combine(LARGE, opposed(draw_cotangent(out, generator), first), 0.0, first)
-        mixed = combine(WEIGHTS[0], first, WEIGHTS[1], second)
+        mixed = map_leaves(_ones, first)
+        second = combine(1 / WEIGHTS[1], mixed, -WEIGHTS[0] / WEIGHTS[1], first)
     return (first, second, mixed, combine(0.0, first, 0.0, second), first)
+
+
+def _ones(leaf: Any) -> Any:
+    if not is_differentiable(leaf):
+        return leaf
+    return torch.full_like(leaf, 1 + 1j) if leaf.is_complex() else torch.ones_like(leaf)
 
 
 def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 import autograd_check as ac
 from autograd_check.course.load import Course
 from autograd_check.grade.grade import grade_candidate
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Kind, Status, worst
 
 COUNTS = (10, 1000)
@@ -140,13 +140,15 @@ def test_a_right_gradient_passes_the_same_way() -> None:
         assert ac.check_vjp(lambda x, f=forward: (f(x), x), lambda dout, x, b=backward: b(x, dout), [x.detach()]), layer
 
 
-def test_what_is_clipped_only_at_a_large_size_or_lost_only_at_a_small_one() -> None:
+def test_what_is_wrong_only_for_large_small_or_plain_cotangents() -> None:
     forward, backward = LAYERS["square"]
     for wrong in (
         lambda x, d: backward(x, d).clamp(-100, 100),
         lambda x, d: backward(x, d) + 1e-9,
         lambda x, d: torch.where(d.abs() > 30, 1.01, 1.0) * backward(x, d),
         lambda x, d: torch.where(d.abs().max() > 5, torch.nan, 1.0) * backward(x, d),
+        lambda x, d: torch.where((d == 1).all(), 1.01, 1.0) * backward(x, d),
+        lambda x, d: torch.where((d > 0).all(), 1.01, 1.0) * backward(x, d),
     ):
         report = ac.gradcheck(as_function(forward, wrong), rows(50).requires_grad_(), raise_exception=False)
         assert [f.check for f in report.findings if f.status is Status.FAILED][:1] == ["linear in dout"]
