@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import UsesSingle, no_tensor
 from autograd_check.verify.finding import Finding
-from autograd_check.verify.function import callee, in_float64, wrap
+from autograd_check.verify.function import callee, in_float64, input_names, wrap
 from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
 from autograd_check.verify.report import Report, Reports
 from autograd_check.verify.shared import Shared
@@ -74,7 +73,7 @@ def check_vjp(
     Raises `ValueError` where names and primals do not match.
 
     """
-    called = tuple(names) if names is not None else _parameter_names(forward, len(primals))
+    called = tuple(names) if names is not None else input_names(forward, primals)
     if len(called) != len(primals):
         raise ValueError(f"names has {len(called)} names for {len(primals)} primals: {', '.join(called)}.")
     point = Point(dict(zip(called, primals, strict=True)), dict(hyper or {}))
@@ -242,13 +241,6 @@ def _root(value: Any) -> Any:
 
 def _detached(value: Any, shared: Shared) -> Any:
     return map_leaves(lambda leaf: shared.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
-
-
-def _parameter_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
-    try:
-        return tuple(signature(forward).parameters)[:count]
-    except (TypeError, ValueError):
-        return tuple(f"input{number}" for number in range(count))
 
 
 def _name(fn: Callable[..., Any]) -> str:
