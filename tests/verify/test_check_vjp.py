@@ -175,3 +175,16 @@ def test_a_cause_inside_a_nest_is_named() -> None:
     assert found.diagnosis is not None
     assert found.diagnosis.cause == "extra_batch_mean"
     assert "Every entry of dparams[0][1] is exactly 1/6 of the right value" in found.diagnosis.says
+
+
+def test_primals_without_names_are_numbered() -> None:
+    report = ac.check_vjp(lambda *xs: (xs[0] * xs[1], xs), lambda dout, xs: (dout * xs[1], dout * xs[0]), [X, X + 1])
+    assert {f.subject for f in report.findings if f.kind == "gradient"} == {"dinput0", "dinput1"}
+    assert report
+
+
+def test_names_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"names has 1 names for 2 primals: x\."):
+        ac.check_vjp(square_forward, square_forward, [X, X], names=["x"])
+    with pytest.raises(ValueError, match=r"wrt must name differentiable primals out of x; got y\."):
+        ac.check_vjp(square_forward, square_forward, [X], wrt=["y"])
