@@ -9,7 +9,7 @@ import pytest
 from autograd_check.course.load import Course
 from autograd_check.course.mistakes import functions_of
 from autograd_check.grade.grade import grade_candidate, grade_lesson
-from autograd_check.run.executor import InProcess
+from autograd_check.run.in_process import InProcess
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Finding, Kind, Status
 
