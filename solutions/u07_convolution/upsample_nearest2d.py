@@ -24,15 +24,16 @@ def upsample_nearest2d_forward(x, *, scale):
     rows, columns = pair(scale)
     N, C, H, W = x.shape
     out = x[:, :, :, None, :, None].expand(N, C, H, rows, W, columns)
-    return out.reshape(N, C, H * rows, W * columns), (x.shape, rows, columns)
+    return out.reshape(N, C, H * rows, W * columns), (rows, columns)
     ### END SOLUTION
 
 
 def upsample_nearest2d_backward(dout, cache):
     """dout (N, C, sH, sW) → dx (N, C, H, W)."""
     ### BEGIN SOLUTION
-    (N, C, H, W), rows, columns = cache
-    return dout.reshape(N, C, H, rows, W, columns).sum((3, 5))
+    # dx[n, c, h, w] = Σ over i, j of dout[n, c, s h + i, s w + j]
+    rows, columns = cache
+    return sum(dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns))
     ### END SOLUTION
 
 
@@ -79,6 +80,11 @@ def _kron_backward(dout, cache):
     return (blocks * block).sum((-1, -2)).reshape(shape)
 
 
+def _reshaped_backward(dout, cache):
+    rows, columns = cache
+    return dout.unflatten(3, (-1, columns)).unflatten(2, (-1, rows)).sum((3, 5))
+
+
 LESSON = Lesson(
     name="upsample_nearest2d",
     title="Nearest-neighbour upsampling",
@@ -120,13 +126,18 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("mean of the block", "mean_for_sum", ".sum((3, 5))", ".mean((3, 5))"),
-        mistake("one copy only", "missing_term", ".sum((3, 5))", "[:, :, :, 0, :, 0]"),
+        mistake("mean of the block", "mean_for_sum", "sum(dout", "1 / (rows * columns) * sum(dout"),
+        mistake(
+            "one copy only",
+            "missing_term",
+            "sum(dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns))",
+            "dout[:, :, ::rows, ::columns]",
+        ),
         mistake(
             "blocks taken apart wrongly",
             "wrong_axis",
-            "dout.reshape(N, C, H, rows, W, columns).sum((3, 5))",
-            "dout.reshape(N, C, rows, H, columns, W).sum((2, 4))",
+            "dout[:, :, i::rows, j::columns]",
+            "dout.chunk(rows, 2)[i].chunk(columns, 3)[j]",
         ),
         mistake(
             "tiled instead",
@@ -134,8 +145,13 @@ LESSON = Lesson(
             "x[:, :, :, None, :, None].expand(N, C, H, rows, W, columns)",
             "x[:, :, None, :, None, :].expand(N, C, rows, H, columns, W)",
         ),
-        mistake("sum over rows only", "crashed", ".sum((3, 5))", ".sum(3)[..., 0, 0] * columns"),
-        mistake("upstream ignored", "ignores_upstream", "dout.reshape(N", "torch.ones_like(dout).reshape(N"),
+        mistake(
+            "sum over rows only",
+            "crashed",
+            "dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)",
+            "dout[:, :, i::rows] for i in range(rows)",
+        ),
+        mistake("upstream ignored", "ignores_upstream", "sum(dout[", "sum(torch.ones_like(dout)["),
     ),
     variants=(
         variant(
@@ -144,12 +160,13 @@ LESSON = Lesson(
             upsample_nearest2d_backward=_interleave_backward,
         ),
         variant("index and index_add", upsample_nearest2d_forward=_index_forward, upsample_nearest2d_backward=_index_backward),
+        variant("a sum over two axes", upsample_nearest2d_backward=_reshaped_backward),
         variant("Kronecker product", upsample_nearest2d_forward=_kron_forward, upsample_nearest2d_backward=_kron_backward),
     ),
     hints=(
         "How many entries of out does one pixel of x reach, and with which slope?",
         "A value that is used s² times collects the gradients of all its uses.",
-        "Give dout one axis for the block and one for the place in the block, in rows and in columns; then sum over the places.",
+        "The copies at one place (i, j) of their blocks lie s apart: dout[:, :, i::s, j::s] has one for every pixel. Sum over the places.",
     ),
 )
 ### END SPEC
