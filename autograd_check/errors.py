@@ -2,7 +2,8 @@
 
     AutogradCheckError
     ├── CourseError            a course folder, lesson file or specification is not usable
-    │   └── MarkerError        a BEGIN/END marker stands without its partner
+    │   ├── MarkerError        a BEGIN/END marker stands without its partner
+    │   └── UnknownCauseError  a mistake or convention of a lesson has a cause that is not in the vocabulary
     ├── SubmissionError        a submission cannot be read at all
     ├── WireError              a process that runs student code sent something that is not a message
     └── GradientError          a gradient is wrong (an AssertionError as well, so that any test runner shows it as a failure)
@@ -24,6 +25,10 @@ class CourseError(AutogradCheckError):
 
 class MarkerError(CourseError):
     """A BEGIN/END marker stands without its partner."""
+
+
+class UnknownCauseError(CourseError):
+    """A cause is not in the vocabulary of `autograd_check.causes`."""
 
 
 class SubmissionError(AutogradCheckError):

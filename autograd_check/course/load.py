@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,6 +100,10 @@ class Course:
             sys.modules[name] = module
             try:
                 module_spec.loader.exec_module(module)
+            except CourseError as error:  # what the author wrote cannot be used: say where it stands
+                del sys.modules[name]
+                own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+                raise type(error)(f"{path.relative_to(self.root)}:{own[-1] if own else 1}: {error}") from error
             except Exception as error:
                 del sys.modules[name]
                 raise CourseError(f"{path.relative_to(self.root)} could not be run: {type(error).__name__}: {error}") from error

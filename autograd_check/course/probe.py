@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.course.samples import Sample
 
 
@@ -17,9 +18,13 @@ class Convention:
     of more than `reach`, relative to the worst entry, is no other convention but an error.
     """
 
-    cause: str
+    cause: Cause
     says: str
     reach: float = float("inf")
+
+    def __post_init__(self) -> None:
+        """Take the word for the cause, as lessons write it. Raises `UnknownCauseError`."""
+        object.__setattr__(self, "cause", Cause.named(self.cause))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.course.checkers import Checker, Scalar, Specimen, WriteTheTest, planted
 from autograd_check.course.claims import Claim, Properties, Property, Unanswered
 from autograd_check.course.functions import Initialiser, Plain, UpdateRule
@@ -69,14 +70,14 @@ class Mistake:
     """
 
     name: str
-    cause: str
+    cause: Cause
     edit: tuple[str, str] | None = None
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 def mistake(name: str, cause: str, old: str | None = None, new: str | None = None, **functions: Callable[..., Any]) -> Mistake:
-    """A `Mistake` from an edit (`old`, `new`) or from functions given as keywords."""
-    return Mistake(name, cause, None if old is None or new is None else (old, new), functions)
+    """A `Mistake` from an edit (`old`, `new`) or from functions given as keywords. Raises `UnknownCauseError`."""
+    return Mistake(name, Cause.named(cause), None if old is None or new is None else (old, new), functions)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tree import is_tensor, leaves
@@ -49,7 +50,7 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
     """The diagnosis for got = c·expected with the given c on each probe."""
     piece, c, subject = evidence[0], factors[0], evidence[0].subject
     if all(_near(value, -1.0) for value in factors):
-        return Diagnosis("sign", f"Every entry of {subject} has the opposite sign of the right value.", {"factor": -1})
+        return Diagnosis(Cause.SIGN, f"Every entry of {subject} has the opposite sign of the right value.", {"factor": -1})
     tables = [dict(_counts(one)) for one in evidence]
     for name in tables[0]:
         for inverse in (False, True):
@@ -61,7 +62,7 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
     rows = [batch_size(one) for one in evidence]
     if all(n > 1 and _near(v, n / (n - 1)) for v, n in zip(factors, rows, strict=True)) and len(set(rows)) > 1:
         says = f"{subject} is divided by N - 1, where N is the number of rows; the mean divides by N."
-        return Diagnosis("constant_factor", says, {"factors": list(factors), "rows": rows})
+        return Diagnosis(Cause.CONSTANT_FACTOR, says, {"factors": list(factors), "rows": rows})
     varies = any(not _near(value, c) for value in factors)
     if all(one.expected.numel() == 1 for one in evidence) and (varies or len(evidence) == 1):
         return None  # any number is a multiple of any other
@@ -71,8 +72,8 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
         listed = ", ".join(different[:MOST_LISTED]) + (", ..." if len(different) > MOST_LISTED else "")
         what = "the data, their sizes or a hyperparameter" if any(one.hyper for one in evidence) else "the data or their sizes"
         says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on {what}."
-        return Diagnosis("constant_factor", says, {"factors": list(factors)})
-    return Diagnosis("constant_factor", f"Every entry of {subject} is exactly {c:.10g} times the right value.", {"factor": c})
+        return Diagnosis(Cause.CONSTANT_FACTOR, says, {"factors": list(factors)})
+    return Diagnosis(Cause.CONSTANT_FACTOR, f"Every entry of {subject} is exactly {c:.10g} times the right value.", {"factor": c})
 
 
 def _named(subject: str, name: str, size: float, inverse: bool, c: float, piece: Evidence) -> Diagnosis:
@@ -82,22 +83,24 @@ def _named(subject: str, name: str, size: float, inverse: bool, c: float, piece:
     loss = not (isinstance(piece.dout, Tensor) and piece.dout.dim())
     if name == "the number of rows":
         if inverse and loss:
-            return Diagnosis("extra_batch_mean", f"{says}, and this batch has {size:g} rows: the mean was taken twice.", evidence)
+            return Diagnosis(
+                Cause.EXTRA_BATCH_MEAN, f"{says}, and this batch has {size:g} rows: the mean was taken twice.", evidence
+            )
         if inverse and subject == "out":
             return Diagnosis(
-                "extra_batch_mean", f"{says}, and this batch has {size:g} rows: a mean over them too many.", evidence
+                Cause.EXTRA_BATCH_MEAN, f"{says}, and this batch has {size:g} rows: a mean over them too many.", evidence
             )
         if inverse:
             reason = (
                 f"{says}, and this batch has {size:g} rows: you took a mean over the batch where the chain rule sums. The loss "
                 "already divides by N."
             )
-            return Diagnosis("extra_batch_mean", reason, evidence)
+            return Diagnosis(Cause.EXTRA_BATCH_MEAN, reason, evidence)
         reason = f"{says}, and this batch has {size:g} rows: the division by N of the mean is missing."
-        return Diagnosis("missing_batch_mean", reason, evidence)
+        return Diagnosis(Cause.MISSING_BATCH_MEAN, reason, evidence)
     if name in ("the number of entries", "the number of input entries") and not inverse and loss:
         reason = f"{says}, and there are {size:g} entries: the division of the mean by their number is missing."
-        return Diagnosis("missing_batch_mean", reason, evidence)
+        return Diagnosis(Cause.MISSING_BATCH_MEAN, reason, evidence)
     if name == "2":
-        return Diagnosis("constant_factor", f"{says}: a factor 2 too {'few' if inverse else 'many'}.", evidence)
-    return Diagnosis("constant_factor", f"{says}, and {size:g} is {name}.", evidence)
+        return Diagnosis(Cause.CONSTANT_FACTOR, f"{says}: a factor 2 too {'few' if inverse else 'many'}.", evidence)
+    return Diagnosis(Cause.CONSTANT_FACTOR, f"{says}, and {size:g} is {name}.", evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
 from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.diagnose.where import where_wrong
@@ -20,7 +21,7 @@ def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = 
     if not evidence:
         return None
     found = _on_all(evidence)
-    if found is not None and found.cause == "consistent_with_wrong_forward":
+    if found is not None and found.cause == Cause.CONSISTENT_WITH_WRONG_FORWARD:
         return found
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):

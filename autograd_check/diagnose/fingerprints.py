@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
@@ -18,7 +19,7 @@ class Fingerprint:
     """A known mistake and the gradients it yields: `gradients(primals, hyper, dout)` by subject, empty where it fails."""
 
     name: str
-    cause: str
+    cause: Cause
     gradients: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
@@ -22,7 +23,7 @@ def rows_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:
         f"{evidence[0].subject} is right but for {named}, where it is 0: does a loop leave them out, or a return stand inside "
         "the loop?"
     )
-    return Diagnosis("rows_missing", says, {"rows": rows})
+    return Diagnosis(Cause.ROWS_MISSING, says, {"rows": rows})
 
 
 def _missing(got: Tensor, expected: Tensor) -> list[int] | None:

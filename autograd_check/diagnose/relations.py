@@ -11,6 +11,7 @@ from itertools import combinations, permutations
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close, factor
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
@@ -43,14 +44,14 @@ def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:
         f"{bad} of {piece.got.numel()} entries of {piece.subject} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
         "exp overflows."
     )
-    return Diagnosis("not_finite", says, {"not_finite": bad})
+    return Diagnosis(Cause.NOT_FINITE, says, {"not_finite": bad})
 
 
 def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """All zeros."""
     if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
         return None
-    return Diagnosis("zero_gradient", f"{evidence[0].subject} is zero in every entry: nothing is learnt from it.", {})
+    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].subject} is zero in every entry: nothing is learnt from it.", {})
 
 
 def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -62,7 +63,7 @@ def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | N
         f"{subject} is the right gradient of the forward that you wrote, but that forward is not the one of the definition. "
         "Mend the forward first."
     )
-    return Diagnosis("consistent_with_wrong_forward", says, {})
+    return Diagnosis(Cause.CONSISTENT_WITH_WRONG_FORWARD, says, {})
 
 
 def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -77,7 +78,7 @@ def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
         f"{evidence[0].subject} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
         "multiplies by it."
     )
-    return Diagnosis("ignores_upstream", says, {})
+    return Diagnosis(Cause.IGNORES_UPSTREAM, says, {})
 
 
 def constant_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -99,12 +100,12 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
             named = ", ".join(map(str, axes))
             if all(_fits(_dout(piece).mean(axes), piece.got) for piece in evidence):
                 says = f"{subject} is the mean of dout over axis {named}; every use adds up, so it must be the sum."
-                return Diagnosis("mean_for_sum", says, {"axes": list(axes)})
+                return Diagnosis(Cause.MEAN_FOR_SUM, says, {"axes": list(axes)})
             for other in _subsets(min(_dout(piece).dim() for piece in evidence)):
                 if other != axes and all(_spread(_dout(piece).sum(other), piece.got) for piece in evidence):
                     wrong = ", ".join(map(str, other))
                     says = f"{subject} sums dout over axis {wrong}; it belongs over axis {named}."
-                    return Diagnosis("wrong_axis", says, {"axes": list(other), "expected_axes": list(axes)})
+                    return Diagnosis(Cause.WRONG_AXIS, says, {"axes": list(other), "expected_axes": list(axes)})
     return None
 
 
@@ -138,7 +139,7 @@ def summed_over_everything(evidence: Sequence[Evidence]) -> Diagnosis | None:
     ):
         return None
     says = f"Every entry of {evidence[0].subject} is the sum over all axes; sum only over those that the gradient does not have."
-    return Diagnosis("wrong_axis", says, {})
+    return Diagnosis(Cause.WRONG_AXIS, says, {})
 
 
 def missing_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -155,7 +156,7 @@ def missing_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
         f"{piece.subject} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
         "for each entry along that axis, and the gradients of all uses add up."
     )
-    return Diagnosis("missing_reduction", says, {"axes": list(axes)})
+    return Diagnosis(Cause.MISSING_REDUCTION, says, {"axes": list(axes)})
 
 
 def silent_broadcast(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -167,7 +168,7 @@ def silent_broadcast(evidence: Sequence[Evidence]) -> Diagnosis | None:
     piece = evidence[0]
     shape = tuple(piece.got.shape)
     says = f"{piece.subject} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
-    return Diagnosis("silent_broadcast", says, {"shape": list(shape)})
+    return Diagnosis(Cause.SILENT_BROADCAST, says, {"shape": list(shape)})
 
 
 def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -183,7 +184,7 @@ def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
     says = f"{subject} is the right gradient with its axes swapped; it must have the shape {shape} of its input."
     if subject == "out":
         says = f"out has the right numbers with its axes swapped; its shape must be {shape}."
-    return Diagnosis("transposed", says, {"expected_shape": list(shape)})
+    return Diagnosis(Cause.TRANSPOSED, says, {"expected_shape": list(shape)})
 
 
 def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -194,7 +195,7 @@ def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
         if all(close(piece.got, piece.expected.flip(axes)) for piece in evidence):
             named = ", ".join(map(str, axes))
             says = f"{evidence[0].subject} is the right gradient in reverse order along axis {named}."
-            return Diagnosis("flipped", says, {"axes": list(axes)})
+            return Diagnosis(Cause.FLIPPED, says, {"axes": list(axes)})
     return None
 
 
@@ -204,7 +205,7 @@ def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for name in sorted(names - {evidence[0].subject}):
         if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
             says = f"What you return as {evidence[0].subject} is {name}: gradients come back in the order of the inputs."
-            return Diagnosis("swapped", says, {"is": name})
+            return Diagnosis(Cause.SWAPPED, says, {"is": name})
     return None
 
 
@@ -217,14 +218,14 @@ def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
     wrong = [wrong_entries(piece) for piece in evidence]
     if all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
         says = f"{subject} is right where it should be nonzero and wrong only where it should be 0: the mask is missing there."
-        return Diagnosis("mask_missing", says, {"entries": int(wrong[0].sum())})
+        return Diagnosis(Cause.MASK_MISSING, says, {"entries": int(wrong[0].sum())})
     inverted = all(
         bool((piece.got[b] != 0).any()) and not bool((piece.got[~b] != 0).any()) and bool((~b).any())
         for piece, b in zip(evidence, blocked, strict=True)
     )
     if inverted:
         says = f"{subject} is 0 where it should pass dout on, and passes it where it should be 0: the mask is inverted."
-        return Diagnosis("mask_inverted", says, {})
+        return Diagnosis(Cause.MASK_INVERTED, says, {})
     return None
 
 
@@ -241,7 +242,7 @@ def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 f"In {evidence[0].subject} the {'output' if first == 'out' else 'input'} stands where the "
                 f"{'input' if second == 'in' else 'output'} belongs."
             )
-            return Diagnosis("wrong_operand", says, {})
+            return Diagnosis(Cause.WRONG_OPERAND, says, {})
     return None
 
 
@@ -268,7 +269,7 @@ def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
     subject = evidence[0].subject
     why = "x stands in a frame of zeros" if subject == "out" else "the padding is not undone there as it was applied"
     says = f"{subject} is wrong only at the border: {why}."
-    return Diagnosis("border", says, {})
+    return Diagnosis(Cause.BORDER, says, {})
 
 
 def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -284,7 +285,7 @@ def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 f"The error of {evidence[0].subject} is the same for all entries along axis {axis}: the term that comes through "
                 "the sum or mean over that axis is missing or wrong."
             )
-            return Diagnosis("missing_term", says, {"axis": axis})
+            return Diagnosis(Cause.MISSING_TERM, says, {"axis": axis})
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
@@ -25,10 +26,10 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     """A diagnosis `unknown` (or `forward_wrong`) that says which entries are wrong and which are right."""
     piece = evidence[0]
     if piece.subject == "out":
-        return Diagnosis("forward_wrong", "The forward does not compute what the definition says.", {})
+        return Diagnosis(Cause.FORWARD_WRONG, "The forward does not compute what the definition says.", {})
     if piece.got.shape != piece.expected.shape:
         says = f"{piece.subject} has shape {tuple(piece.got.shape)} where {tuple(piece.expected.shape)} is expected."
-        return Diagnosis("wrong_shape", says, {})
+        return Diagnosis(Cause.WRONG_SHAPE, says, {})
     bad = wrong_entries(piece)
     total, wrong = bad.numel(), int(bad.sum())
     where = _lines(bad)
@@ -37,14 +38,14 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
         says = (
             f"{piece.subject} is off by {off:.1g} of its largest entry: a small number too much in the formula, or lost digits."
         )
-        return Diagnosis("unknown", says, {"wrong": 0, "total": total})
+        return Diagnosis(Cause.UNKNOWN, says, {"wrong": 0, "total": total})
     share = "every entry" if wrong == total else f"{wrong} of {total} entries"
     says = f"{piece.subject} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
     if not piece.forward_right:
         says += " The forward is wrong as well: mend it first."
     elif piece.own is not None:
         says += " The forward is right, so look at the backward alone."
-    return Diagnosis("unknown", says, {"wrong": wrong, "total": total, "norm_ratio": _ratio(piece)})
+    return Diagnosis(Cause.UNKNOWN, says, {"wrong": wrong, "total": total, "norm_ratio": _ratio(piece)})
 
 
 def _ratio(piece: Evidence) -> float:

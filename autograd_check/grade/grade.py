@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
 from autograd_check.grade.context import Context
@@ -118,4 +119,4 @@ def _same_code(one: str, other: str) -> bool:
 
 def _untouched(lesson: CourseLesson) -> Finding:
     text = f"{lesson.spec.name} is as it was handed out: find what is wrong in it, and mend it"
-    return Finding("changed", "out", "", Status.TODO, text, Kind.VALUE, None, Diagnosis("not_implemented", text))
+    return Finding("changed", "out", "", Status.TODO, text, Kind.VALUE, None, Diagnosis(Cause.NOT_IMPLEMENTED, text))

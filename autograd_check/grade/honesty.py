@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Lesson, Pair, Stateful, Stochastic, Task
 from autograd_check.grade.kinds.base import kind_of
 from autograd_check.run.operations import NUMERIC
@@ -17,7 +18,7 @@ def rejected(lesson: Lesson, banned: Sequence[Violation]) -> list[Finding]:
     for violation in banned:
         who = violation.function or "the file, while it is loaded,"
         text = f"{who} uses {violation.name} (line {violation.line}): {violation.reason}"
-        cause = NUMERIC if violation.name == NUMERIC else "forbidden_operation"
+        cause = Cause.NUMERIC_DIFFERENTIATION if violation.name == NUMERIC else Cause.FORBIDDEN_OPERATION
         diagnosis = Diagnosis(cause, text, {"line": violation.line, "name": violation.name})
         for subject in _subjects(lesson, violation.function):
             made = Finding("allowed operations", subject, "", Status.FAILED, text, kind_of(subject), None, diagnosis)

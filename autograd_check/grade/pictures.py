@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Lesson, Pair
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.kinds.base import draw
@@ -70,7 +71,7 @@ def _on(candidate: Candidate, task: Pair, point: Point, probe: str, seed: int) -
     _, expected = oracle_vjp(task.oracle, point, task.wrt, dout)
     outcome = candidate.vjp(task.forward, task.backward, point, [dout])
     answer = unpack(outcome.value[1][0], task.wrt) if outcome.ok and outcome.value is not None else None
-    if outcome.failure is not None and outcome.failure.cause == "not_implemented":
+    if outcome.failure is not None and outcome.failure.cause == Cause.NOT_IMPLEMENTED:
         raise SubmissionError(f"{task.forward} and {task.backward} are not both written yet, so there is nothing to draw.")
     if answer is None:
         said = f" ({outcome.failure.says})" if outcome.failure is not None and outcome.failure.says else ""

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograd_check.causes import Cause
 from autograd_check.course.load import COURSE_PACKAGES, Course, CourseLesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
@@ -47,7 +48,7 @@ class Session:
             return self._grade(lesson, submission, submission.source, shown)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
             text = f"the checker itself failed on this file ({type(error).__name__}: {error}); please report it"
-            finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis("crashed", text))
+            finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
             return LessonRecord(name, shown, (finding,), lesson.spec.points)
 
     def picture_file(self, name: str, path: Path, probe: str | None = None) -> list[Picture]:

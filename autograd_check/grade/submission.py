@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograd_check.causes import Cause
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 
 MOST_BYTES = 2**20
@@ -46,5 +47,5 @@ def read_submission(path: Path) -> Submission:
 
 def _problem(path: Path, text: str) -> Submission:
     return Submission(
-        path, None, Finding("readable", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("unreadable", text))
+        path, None, Finding("readable", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.UNREADABLE, text))
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.run.batch import BatchedSweep, Known
 from autograd_check.run.effects import changed_paths
 from autograd_check.run.failures import failure_of
@@ -128,7 +129,7 @@ class TorchCallable:
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """See `PairCandidate.taped`; without a `body` the backward is the tape itself."""
         if self._body is None:
-            return Outcome(failure=Failure("missing", "the backward is the tape itself"))
+            return Outcome(failure=Failure(Cause.MISSING, "the backward is the tape itself"))
         try:
             self._tidy = False  # a tape's roots may not be written into
             _, grads = oracle_vjp(self._plainly, point, wrt, dout)

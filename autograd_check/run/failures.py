@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Collection
 from types import TracebackType
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Failure
 
 MAX_SAYS = 500
@@ -28,23 +29,23 @@ class Missing(Exception):
 def failure_of(error: BaseException, files: Collection[str] = (), deadline: float = math.inf) -> Failure:
     """What an exception means. `files` are the student's own file names; frames of all others are left out."""
     if isinstance(error, DeadlineReached):
-        return Failure("timed_out", timed_out_text(deadline), **_place(error.__traceback__, files))
+        return Failure(Cause.TIMED_OUT, timed_out_text(deadline), **_place(error.__traceback__, files))
     if isinstance(error, WrongArity):
-        return Failure("wrong_arity", str(error))
+        return Failure(Cause.WRONG_ARITY, str(error))
     if isinstance(error, Missing):
-        return Failure("missing", str(error))
+        return Failure(Cause.MISSING, str(error))
     # a class of one's own that is a ValueError refuses as well as a ValueError does
     name, says = "ValueError" if isinstance(error, ValueError) else type(error).__name__, _text(error)
     if isinstance(error, NotImplementedError):
-        return Failure("not_implemented", says, name, **_place(error.__traceback__, files))
+        return Failure(Cause.NOT_IMPLEMENTED, says, name, **_place(error.__traceback__, files))
     if isinstance(error, SystemExit):
-        return Failure("exited", f"it called sys.exit({says})", name, **_place(error.__traceback__, files))
+        return Failure(Cause.EXITED, f"it called sys.exit({says})", name, **_place(error.__traceback__, files))
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
-        return Failure("exited", f"it raised {name}", name, **_place(error.__traceback__, files))
+        return Failure(Cause.EXITED, f"it raised {name}", name, **_place(error.__traceback__, files))
     if isinstance(error, SyntaxError) and error.filename in files:
         line = (error.text or "").strip()[:MAX_SAYS]
-        return Failure("crashed", (error.msg or says)[:MAX_SAYS], name, f"{error.filename}:{error.lineno}", line)
-    return Failure("crashed", says or name, name, **_place(error.__traceback__, files))
+        return Failure(Cause.CRASHED, (error.msg or says)[:MAX_SAYS], name, f"{error.filename}:{error.lineno}", line)
+    return Failure(Cause.CRASHED, says or name, name, **_place(error.__traceback__, files))
 
 
 def timed_out_text(deadline: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.run.failures import timed_out_text
 from autograd_check.run.replies import check_form, read_outcome, read_partial
@@ -56,7 +57,7 @@ class Isolated:
         self._loading: Outcome | None = None
         self._functions: tuple[str, ...] = ()
         self._losses = 0
-        self._last_loss = Failure("died", "")
+        self._last_loss = Failure(Cause.DIED, "")
         self._pace: dict[str, float] = {}
         self.isolation = zygote.isolation
 
@@ -214,13 +215,13 @@ class Isolated:
                     check_form(request["ask"], request["with"], outcome)
                 return outcome
         except TimeoutError:
-            failure = self._lost(Failure("timed_out", timed_out_text(self._seconds)))
+            failure = self._lost(Failure(Cause.TIMED_OUT, timed_out_text(self._seconds)))
         except (EOFError, ConnectionError):
             failure = self._lost(None)
         except TooLarge as error:
-            failure = self._lost(Failure("crashed", f"what it returned is too large to check: {error}"))
+            failure = self._lost(Failure(Cause.CRASHED, f"what it returned is too large to check: {error}"))
         except WireError as error:
-            failure = self._lost(Failure("died", f"its process sent something that is no answer: {error}"))
+            failure = self._lost(Failure(Cause.DIED, f"its process sent something that is no answer: {error}"))
         return Outcome(value=(out[0], []) if out else None, failure=failure)
 
     def _lost(self, failure: Failure | None) -> Failure:
@@ -234,11 +235,11 @@ class Isolated:
 def _ending(status: int | None) -> Failure:
     """How a process ended that hung up without an answer."""
     if status is None:
-        return Failure("died", "its process closed the connection to the grader")
+        return Failure(Cause.DIED, "its process closed the connection to the grader")
     if status >= 0:
-        return Failure("exited", f"it ended its own process with exit code {status}")
+        return Failure(Cause.EXITED, f"it ended its own process with exit code {status}")
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    return Failure("died", f"its process was ended by {name}")
+    return Failure(Cause.DIED, f"its process was ended by {name}")

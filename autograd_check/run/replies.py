@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.verify.candidate import Failure, Outcome
 
-CAUSES = frozenset({"not_implemented", "missing", "crashed", "exited", "timed_out", "forbidden_operation", "wrong_arity"})
+CAUSES = {
+    str(cause): cause
+    for cause in (
+        Cause.NOT_IMPLEMENTED,
+        Cause.MISSING,
+        Cause.CRASHED,
+        Cause.EXITED,
+        Cause.TIMED_OUT,
+        Cause.FORBIDDEN_OPERATION,
+        Cause.WRONG_ARITY,
+    )
+}
 MAX_TEXT = 4000
 MAX_NAMES = 100
 
@@ -83,7 +95,7 @@ def _failure(record: Any) -> Failure | None:
         raise WireError("expected a failure in the answer")
     cause = record.get("cause")
     parts = [_text(record.get(name)) for name in ("says", "exception", "where", "trace")]
-    return Failure(cause if isinstance(cause, str) and cause in CAUSES else "crashed", *parts)
+    return Failure(CAUSES.get(cause, Cause.CRASHED) if isinstance(cause, str) else Cause.CRASHED, *parts)
 
 
 def _names(value: Any, most: int = MAX_NAMES) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.run import limits
 from autograd_check.run.deadline import NoDeadline
@@ -88,7 +89,7 @@ def _reply(channel: socket.socket, answer: Callable[..., Any], about: dict[str, 
     try:
         pieces = answer({**about, "outcome": outcome_record(outcome)}, REPLY)
     except WireError as error:
-        failure = Failure("crashed", f"what it returned is too large to check: {error}")
+        failure = Failure(Cause.CRASHED, f"what it returned is too large to check: {error}")
         pieces = answer({**about, "outcome": outcome_record(replace(Outcome(), failure=failure))}, REPLY)
     channel.sendall(b"".join(pieces))
 
@@ -98,7 +99,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
     failure = outcome.failure
     return {
         "value": outcome.value,
-        "failure": None if failure is None else dict(vars(failure)),
+        "failure": None if failure is None else {**vars(failure), "cause": str(failure.cause)},
         "changed": list(outcome.changed)[:100],
         "spoilt": list(outcome.spoilt)[:100],
         "aliases": list(outcome.aliases)[:100],

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from autograd_check.causes import Cause
+
 
 @dataclass(frozen=True)
 class Seed:
@@ -58,7 +60,7 @@ class Failure:
     student's own frames only.
     """
 
-    cause: str
+    cause: Cause
     says: str
     exception: str = ""
     where: str = ""

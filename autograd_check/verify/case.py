@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
 
@@ -37,7 +38,7 @@ class Case:
 
     name: str
     point: Point
-    convention: tuple[str, str] | None = None
+    convention: tuple[Cause, str] | None = None
     reach: float = float("inf")
 
     def as_float32(self) -> Case:

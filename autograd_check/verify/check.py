@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import PairCandidate
 from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.condense import LOSES_PROCESS, condense, lost_process
@@ -144,7 +145,7 @@ def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
     missing = [name for name in (names.forward, names.backward) if name not in candidate.functions()]
     if names.forward in missing:
         text = f"{names.forward} is not defined in this file"
-        diagnosis = Diagnosis("missing", text)
+        diagnosis = Diagnosis(Cause.MISSING, text)
         return [
             Finding("defined", subject, "", Status.FAILED, text, kind, None, diagnosis)
             for subject, kind in [("out", Kind.VALUE)] + [(gradient, Kind.GRADIENT) for gradient in gradients]
@@ -211,7 +212,7 @@ def _explained(
     for subject, found in wrong.items():
         pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
         cause = explain([piece for piece in pieces if piece is not None])
-        certain = cause is not None and (cause.cause == "ignores_upstream" or "mistake" in cause.evidence)
+        certain = cause is not None and (cause.cause == Cause.IGNORES_UPSTREAM or "mistake" in cause.evidence)
         root = root_subject(subject)
         causes[subject] = nonlinear[root] if root in nonlinear and not certain else cause
     for subject in wrong:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from autograd_check.causes import Cause
 from autograd_check.verify.finding import Finding, Status
 
-LOSES_PROCESS = ("timed_out", "died", "exited")
+LOSES_PROCESS = (Cause.TIMED_OUT, Cause.DIED, Cause.EXITED)
 """Failures after which the code under test has to be started anew."""
 
 

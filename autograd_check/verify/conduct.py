@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
@@ -24,7 +25,7 @@ def check_unchanged(trial: Trial, names: PairNames) -> Iterator[Finding]:
             text,
             Kind.CONVENTION,
             None,
-            Diagnosis("mutates_input", text, {"changed": name}),
+            Diagnosis(Cause.MUTATES_INPUT, text, {"changed": name}),
         )
 
 
@@ -40,7 +41,7 @@ def check_aliases(trial: Trial, names: PairNames) -> Iterator[Finding]:
             text,
             Kind.CONVENTION,
             None,
-            Diagnosis("aliases_input", text, {"aliases": pair}),
+            Diagnosis(Cause.ALIASES_INPUT, text, {"aliases": pair}),
         )
 
 
@@ -61,7 +62,7 @@ def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
                 text,
                 Kind.CONVENTION,
                 None,
-                Diagnosis("nondeterministic", text),
+                Diagnosis(Cause.NONDETERMINISTIC, text),
             )
             return
 
@@ -70,7 +71,7 @@ def check_forward_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding
     """Two forward calls on the same inputs, with the same seed, give the same bits."""
     if not equal_bits(trial.out, trial.reference.out):
         text = "out differs between two calls with the same inputs and the same seed: nothing can be compared with it"
-        diagnosis = Diagnosis("nondeterministic", text)
+        diagnosis = Diagnosis(Cause.NONDETERMINISTIC, text)
         yield Finding("repeatable", "out", trial.case.name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
         return
     yield Finding("repeatable", "out", trial.case.name, Status.PASSED, "the same twice", Kind.VALUE)
@@ -95,7 +96,7 @@ def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iter
             text,
             Kind.CONVENTION,
             None,
-            Diagnosis("stale_state", text),
+            Diagnosis(Cause.STALE_STATE, text),
         )
 
 
@@ -117,5 +118,5 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
             f"{subject} is another one as soon as {names.forward} runs on other data before {names.backward}: what the backward "
             "needs must be in the cache, and not in a variable outside of it"
         )
-        diagnosis = Diagnosis("stale_state", text)
+        diagnosis = Diagnosis(Cause.STALE_STATE, text)
         yield Finding("own cache", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)

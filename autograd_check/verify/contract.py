@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Failure, Opaque
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.compare import compare
@@ -45,13 +46,13 @@ def failure_finding(
 
     `means` is the cause where the call can have failed for one reason only.
     """
-    status = Status.TODO if failure.cause == "not_implemented" else Status.FAILED
+    status = Status.TODO if failure.cause == Cause.NOT_IMPLEMENTED else Status.FAILED
     what = _SAYS.get(failure.cause, "gave no value")
     message = f"{function} {what}"
-    if failure.cause == "crashed" and failure.exception:
+    if failure.cause == Cause.CRASHED and failure.exception:
         message = f"{function} raised {failure.exception}: {failure.says}"
     elif failure.says and status is not Status.TODO:
-        message = f"{message}: {failure.says}" if failure.cause != "missing" else message
+        message = f"{message}: {failure.says}" if failure.cause != Cause.MISSING else message
     if failure.where:
         message = f"{message} ({failure.where})"
     evidence = {"exception": failure.exception, "where": failure.where, "trace": failure.trace}
@@ -84,18 +85,20 @@ def check_out_form(trial: Trial, names: PairNames) -> Iterator[Finding]:
     where = trial.case.name
     if not same_structure(trial.out, expected):
         text = f"{names.forward} returned {type_text(trial.out)} as out, expected {_nest_text(expected)}"
-        yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+        yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
         return
     for got, want in zip(leaves(trial.out), leaves(expected), strict=True):
         if plain_number(got) and want.dim() == 0:
             text = f"{names.forward} returned the python number {got!r}; return a 0-d tensor, which keeps its dtype"
-            yield Finding("type", names.forward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_type", text))
+            yield Finding(
+                "type", names.forward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.WRONG_TYPE, text)
+            )
         elif not is_tensor(got):
             text = f"{names.forward} returned {type_text(got)} as out, expected a tensor of shape {shape_text(want.shape)}"
-            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_type", text))
+            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_TYPE, text))
         elif got.shape != want.shape:
             text = f"out has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}"
-            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
 
 
 def _nest_text(value: Any) -> str:
@@ -107,7 +110,9 @@ def _nest_text(value: Any) -> str:
 def no_tensor(value: Any) -> Finding:
     """The finding about a callable that returns nothing with a derivative."""
     text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
-    return Finding("returned", "out", "the given point", Status.FAILED, text, Kind.VALUE, None, Diagnosis("returns_none", text))
+    return Finding(
+        "returned", "out", "the given point", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.RETURNS_NONE, text)
+    )
 
 
 def check_count(trial: Trial, names: PairNames) -> Iterator[Finding]:
@@ -118,11 +123,11 @@ def check_count(trial: Trial, names: PairNames) -> Iterator[Finding]:
     wanted = ", ".join(f"d{name}" for name in names.wrt)
     if answer is None:
         text = f"{names.backward} returned None, expected {wanted}: is a return missing?"
-        cause = "returns_none"
+        cause = Cause.RETURNS_NONE
     else:
         given = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type_text(answer)
         text = f"{names.backward} returned {given}, expected {len(names.wrt)}: {wanted}"
-        cause = "wrong_arity"
+        cause = Cause.WRONG_ARITY
     for name in names.wrt:
         yield Finding("returned", f"d{name}", trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
 
@@ -135,7 +140,7 @@ def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames
         text = f"{subject} is {_nest_text(gradient.value)}, expected the structure of {gradient.primal}: {_nest_text(primal)}"
         if gradient.value is None:
             text = f"{names.backward} returned None for {subject}"
-        cause = "returns_none" if gradient.value is None else "wrong_shape"
+        cause = Cause.RETURNS_NONE if gradient.value is None else Cause.WRONG_SHAPE
         yield Finding("returned", subject, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
         return
     named = parts(gradient.value, subject, names)
@@ -143,18 +148,18 @@ def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames
         if plain_number(got) and want.dim() == 0:
             text = f"{path} is the python number {got!r}; return a 0-d tensor"
             yield Finding(
-                "type", names.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_type", text)
+                "type", names.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.WRONG_TYPE, text)
             )
         elif not is_tensor(got):
             text = f"{path} is {type_text(got)}, expected a tensor of shape {shape_text(want.shape)}"
             if got is None:
                 text = f"{names.backward} returned None for {path}"
-            cause = "returns_none" if got is None else "wrong_type"
+            cause = Cause.RETURNS_NONE if got is None else Cause.WRONG_TYPE
             yield Finding("returned", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
         elif not bool(torch.isfinite(got).all()) and bool(torch.isfinite(want).all()):
             bad = int((~torch.isfinite(got)).sum())
             text = f"{path} has {bad} of {got.numel()} entries that are not finite"
-            yield Finding("finite", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis("not_finite", text))
+            yield Finding("finite", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(Cause.NOT_FINITE, text))
 
 
 def _form(leaf: Any) -> Any:
@@ -176,7 +181,7 @@ def check_linear(trial: Trial, names: PairNames, reference: Sweep, uses_single: 
         values = [leaves(answer[subject].value) for answer in (first, second, mixed, zero)]
         if len({tuple(map(_form, value)) for value in values}) > 1:
             text = f"{gradient.subject} has another shape or type for another dout; a backward is linear in its cotangent"
-            diagnosis = Diagnosis("nonlinear_in_upstream", text)
+            diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
             yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
             continue
         mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), reference, uses_single)
@@ -185,7 +190,7 @@ def check_linear(trial: Trial, names: PairNames, reference: Sweep, uses_single: 
                 f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
                 "must be the sum of the two backwards"
             )
-            diagnosis = Diagnosis("nonlinear_in_upstream", text)
+            diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
             yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, mismatch, diagnosis)
 
 
@@ -247,5 +252,5 @@ def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:
             text,
             Kind.CONVENTION,
             None,
-            Diagnosis("wrong_dtype", text),
+            Diagnosis(Cause.WRONG_DTYPE, text),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 from collections.abc import Collection, Iterator
 
+from autograd_check.causes import Cause
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.contract import UsesSingle, failure_finding, plain_number
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, root_subject
@@ -12,7 +13,7 @@ from autograd_check.verify.tree import is_tensor, leaves
 from autograd_check.verify.trial import Trial
 from autograd_check.verify.values import check_gradient, check_out
 
-OVERFLOWS = ("unstable", "not_finite", "mask_missing")
+OVERFLOWS = (Cause.UNSTABLE, Cause.NOT_FINITE, Cause.MASK_MISSING)
 """Conventions about values so large or small that a formula may overflow on them."""
 
 
@@ -21,7 +22,7 @@ def check_convention(trial: Trial, names: PairNames, uses_single: UsesSingle, wr
 
     Subjects in `wrong` are wrong on ordinary probes already, so they say nothing about a convention.
     """
-    cause, says = trial.case.convention or ("unknown", "")
+    cause, says = trial.case.convention or (Cause.UNKNOWN, "")
     for function, failure in ((names.forward, trial.forward_failure), (names.backward, trial.backward_failure)):
         if failure is not None:
             yield failure_finding(cause, function, trial.case.name, function, failure, Kind.CONVENTION)
@@ -69,7 +70,7 @@ def check_convention(trial: Trial, names: PairNames, uses_single: UsesSingle, wr
         )
 
 
-def within_reach(mismatch: Mismatch | None, reach: float, cause: str) -> bool:
+def within_reach(mismatch: Mismatch | None, reach: float, cause: Cause) -> bool:
     """Whether a difference can be another convention; what has no numbers (another shape) always can.
 
     Nan and infinity are no convention, except where `cause` is that of numbers which overflow.

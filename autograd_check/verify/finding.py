@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from autograd_check.causes import Cause
+
 
 class Status(StrEnum):
     """The outcome of one check, or of a whole report (then the worst of its findings)."""
@@ -76,15 +78,15 @@ def _number(value: float | complex) -> float | str:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why it is wrong: `cause` from the stable vocabulary, `says` one plain sentence, `evidence` the numbers behind it."""
+    """Why it is wrong: `cause` from the vocabulary, `says` one plain sentence, `evidence` the numbers behind it."""
 
-    cause: str
+    cause: Cause
     says: str
     evidence: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record."""
-        return {"cause": self.cause, "says": self.says, "evidence": dict(self.evidence)}
+        return {"cause": str(self.cause), "says": self.says, "evidence": dict(self.evidence)}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.compare import compare
@@ -71,7 +72,7 @@ def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[F
             torch.autograd.grad(leaf, sources, dout, retain_graph=True, allow_unused=True)
         except Exception as error:  # the code under test may raise anything
             text = f"with a cotangent for {path} alone the backward raised {type(error).__name__}: {error}"
-            diagnosis = Diagnosis("crashed", "A backward gets None for an output that nothing uses; treat it as zero.")
+            diagnosis = Diagnosis(Cause.CRASHED, "A backward gets None for an output that nothing uses; treat it as zero.")
             yield Finding("undefined gradients", path, "", Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
             return
     yield Finding("undefined gradients", "out", "", Status.PASSED, "one output at a time", Kind.GRADIENT)
@@ -148,4 +149,4 @@ def _single_finding(path: str, got: Tensor, want: Tensor, others: Sequence[Tenso
         return Finding("own precision", path, "", Status.PASSED, "agrees with float64", Kind.GRADIENT)
     text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"
     says = "The gradient is right in float64 but loses its digits in its own dtype."
-    return Finding("own precision", path, "", Status.FAILED, text, Kind.CONVENTION, mismatch, Diagnosis("unstable", says))
+    return Finding("own precision", path, "", Status.FAILED, text, Kind.CONVENTION, mismatch, Diagnosis(Cause.UNSTABLE, says))

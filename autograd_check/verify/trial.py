@@ -9,15 +9,13 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
 from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
 from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.strides import is_contiguous, non_contiguous
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves, map_tensors, named_leaves
-
-TIES = "ties"
-"""The cause of a convention about points where the gradient jumps."""
 
 LARGE = 2.0**10
 """How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
@@ -132,7 +130,7 @@ def _copies(case: Case) -> list[Any]:
 def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
     # at a tie a nudge takes another branch: that change is no rounding, and the oracle's own choice is to be kept
-    draws = 0 if case.convention is not None and case.convention[0] == TIES else SPREAD_DRAWS
+    draws = 0 if case.convention is not None and case.convention[0] is Cause.TIES else SPREAD_DRAWS
     out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout, draws=draws)
     return Reference(
         out,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.contract import UsesSingle, check_form, plain_number, shape_text
@@ -100,7 +101,7 @@ def check_gradient_form(gradient: Gradient, trial: Trial, names: PairNames) -> I
     for (path, got), want in zip(parts(gradient.value, gradient.subject, names), leaves(primal), strict=True):
         if is_tensor(want) and is_tensor(got) and got.shape != want.shape:
             text = f"{path} has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}, the shape of {path[1:]}"
-            diagnosis = Diagnosis("wrong_shape", text, {"got": list(got.shape), "expected": list(want.shape)})
+            diagnosis = Diagnosis(Cause.WRONG_SHAPE, text, {"got": list(got.shape), "expected": list(want.shape)})
             yield Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
@@ -143,7 +144,9 @@ def _shape_finding(path: str, got: Tensor, want: Tensor, spread: Any, trial: Tri
             f"{shape_text(want.shape)}. Return reshape({path}, {primal}.shape), or sum without keepdim."
         )
         squeezed = [size for size in got.shape if size != 1] == [size for size in want.shape if size != 1]
-        diagnosis = Diagnosis("wrong_shape", says, {"got": list(got.shape), "expected": list(want.shape)}) if squeezed else None
+        diagnosis = (
+            Diagnosis(Cause.WRONG_SHAPE, says, {"got": list(got.shape), "expected": list(want.shape)}) if squeezed else None
+        )
     return Finding("shape", path, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
 
 
@@ -153,7 +156,9 @@ def _as_tensor(got: Any, want: Tensor) -> Tensor:
 
 def _whole_numbers(path: str, got: Tensor, want: Tensor) -> Diagnosis:
     own, right = (str(tensor.dtype).removeprefix("torch.") for tensor in (got, want))
-    return Diagnosis("wrong_dtype", f"{path} is {own}, which has no fractions; a gradient has the dtype of its primal, {right}.")
+    return Diagnosis(
+        Cause.WRONG_DTYPE, f"{path} is {own}, which has no fractions; a gradient has the dtype of its primal, {right}."
+    )
 
 
 def _right_to_float32(
@@ -179,7 +184,7 @@ def _right_to_float32(
         )
     else:
         return None
-    diagnosis = Diagnosis("wrong_dtype", text, {"subject": path})
+    diagnosis = Diagnosis(Cause.WRONG_DTYPE, text, {"subject": path})
     return Finding(FLOAT64, function, trial.case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
 
 
@@ -196,7 +201,7 @@ def rounds_to_single(got: Tensor, want: Tensor, seen: Callable[[], bool]) -> boo
 def narrowed(function: str) -> Finding:
     """The finding about code whose float64 numbers become float32 on the way, where nobody has a definition to hold it against."""
     text = "converts to float32 or less on the way, whatever the dtype of its inputs"
-    return Finding(FLOAT64, function, "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("wrong_dtype", text))
+    return Finding(FLOAT64, function, "", Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.WRONG_DTYPE, text))
 
 
 def looks_single(got: Tensor, want: Tensor) -> bool:

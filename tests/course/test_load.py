@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autograd_check.course.load import Course
-from autograd_check.errors import CourseError
+from autograd_check.errors import CourseError, UnknownCauseError
 from tests.toy import DOUBLE, make_course
 
 
@@ -66,6 +66,19 @@ def test_a_specification_of_another_type_is_refused(tmp_path: Path) -> None:
     (root / "solutions" / "u01_toys" / "double.py").write_text(text)
     with pytest.raises(CourseError, match="expected LESSON to be a Lesson, found int"):
         Course.load(root).lesson("double")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("constant_facto", "did you mean constant_factor?"), ("bananas", "the causes are sign, constant_factor, ")]
+)
+def test_a_cause_outside_the_vocabulary_is_refused_where_it_stands(tmp_path: Path, word: str, hint: str) -> None:
+    root = make_course(tmp_path)
+    path = root / "solutions" / "u01_toys" / "double.py"
+    path.write_text(DOUBLE.replace('"constant_factor"', f'"{word}"'))
+    line = path.read_text().split("\n").index(next(text for text in path.read_text().split("\n") if word in text)) + 1
+    with pytest.raises(UnknownCauseError) as refused:
+        Course.load(root).lesson("double")
+    assert str(refused.value).startswith(f"solutions/u01_toys/double.py:{line}: There is no cause {word!r}: {hint}")
 
 
 def test_a_course_is_found_from_a_folder_inside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe
 from autograd_check.grade.context import Context
 from autograd_check.verify.candidate import Candidate, Failure, Outcome, Point
@@ -40,13 +41,13 @@ def unusable(candidate: Candidate, functions: tuple[str, ...], subject: str = "o
     for function in functions:
         if function not in candidate.functions():
             text = f"{function} is not defined in this file"
-            return [Finding("defined", subject, "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("missing", text))]
+            return [Finding("defined", subject, "", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.MISSING, text))]
     return []
 
 
 def failed_call(function: str, outcome: Outcome, probe: str, subject: str = "out") -> Finding:
     """The finding for a call that gave no value."""
-    failure = outcome.failure or Failure("crashed", "no value came back")
+    failure = outcome.failure or Failure(Cause.CRASHED, "no value came back")
     return failure_finding("runs", subject, probe, function, failure, Kind.VALUE)
 
 
@@ -55,7 +56,7 @@ def unchanged(function: str, outcome: Outcome, probe: str) -> list[Finding]:
     if not outcome.changed:
         return []
     text = f"{outcome.changed[0]} was changed in place by {function}; make a new tensor instead"
-    diagnosis = Diagnosis("mutates_input", text, {"changed": outcome.changed[0]})
+    diagnosis = Diagnosis(Cause.MUTATES_INPUT, text, {"changed": outcome.changed[0]})
     return [Finding("unmodified", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)]
 
 

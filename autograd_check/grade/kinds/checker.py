@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
@@ -69,7 +70,7 @@ def _problem(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> Find
         return None
     given = type_text(value) if not is_tensor(value) or value.shape != x.shape else str(value.dtype)
     text = f"{task.name} returned {given} for x of shape {shape_text(x.shape)}; expected a tensor like x"
-    return Finding("shape", "out", scalar.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+    return Finding("shape", "out", scalar.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
 
 
 def _judged(trial: Differenced, evidence: list[Evidence]) -> list[Finding]:
@@ -116,7 +117,7 @@ def _order(trial: Differenced) -> Finding:
     if ONE_SIDED[0] <= ratio <= ONE_SIDED[1]:
         says = "The error falls like h and not like h²: one-sided differences do that. Take f at x + h and at x − h, 2h apart."
     evidence = {"steps": [wide, narrow], "errors": list(errors), "central": list(honest)}
-    diagnosis = Diagnosis("first_order", says, evidence)
+    diagnosis = Diagnosis(Cause.FIRST_ORDER, says, evidence)
     return Finding("second order", "out", name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
 
 
@@ -126,7 +127,7 @@ def _uses_step(task: Checker, trials: Sequence[Differenced]) -> Finding:
     if any(not torch.equal(trial.numeric[wide], trial.numeric[narrow]) for trial in trials):
         return Finding("uses the step", "out", "", Status.PASSED, "steps by h", Kind.VALUE)
     text = f"{task.name} gives the same for h = {wide:g} and h = {narrow:g}: take the step that is handed in"
-    return Finding("uses the step", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis("ignores_step", text))
+    return Finding("uses the step", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.IGNORES_STEP, text))
 
 
 def _verdicts(trial: Differenced) -> list[Finding]:
@@ -150,12 +151,12 @@ def _conventions(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> 
     unmodified = Finding("unmodified", task.name, scalar.name, Status.PASSED, "x is as it was", Kind.CONVENTION)
     if outcome.changed:
         text = f"{task.name} changed x in place: step on a copy, since x + h − h is not always x again"
-        diagnosis = Diagnosis("mutates_input", text)
+        diagnosis = Diagnosis(Cause.MUTATES_INPUT, text)
         unmodified = replace(unmodified, status=Status.FAILED, message=text, diagnosis=diagnosis)
     dtype = Finding("keeps the dtype", task.name, scalar.name, Status.PASSED, "has the dtype of x", Kind.CONVENTION)
     if is_tensor(outcome.value) and outcome.value.dtype is not x.dtype:
         text = f"{task.name} returned {outcome.value.dtype} for x in {x.dtype}: make the result with torch.zeros_like(x)"
-        diagnosis = Diagnosis("wrong_dtype", text)
+        diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
         dtype = replace(dtype, status=Status.FAILED, message=text, diagnosis=diagnosis)
     return [unmodified, dtype]
 

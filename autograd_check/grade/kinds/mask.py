@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.finding import Diagnosis
 
 TESTS = 12
@@ -72,34 +73,34 @@ def judge_rate(draws: Sequence[Drawn], p: float, bound: float) -> Diagnosis | No
         # drawn together, the entries are far fewer than they look, and the test of the rate would be wrong about them
         if agreeing == pairs and 0 < hits < count and surprise(agreeing, pairs, _agreeing(p)) > bound:
             says = f"With p = {p:g} {what} are always dropped together. Draw a number of its own for every entry."
-            return Diagnosis("wrong_distribution", says, {"pairs": pairs, "p": p})
+            return Diagnosis(Cause.WRONG_DISTRIBUTION, says, {"pairs": pairs, "p": p})
     if surprise(hits, count, 1 - p) > bound:
         if surprise(hits, count, p) <= bound:
             says = f"With p = {p:g} a share of {hits / count:.2f} is kept: p is the probability of dropping an entry, and 1 − p that of keeping it."
-            return Diagnosis("mask_inverted", says, evidence)
+            return Diagnosis(Cause.MASK_INVERTED, says, evidence)
         says = (
             f"With p = {p:g} a share of {1 - p:g} should be kept; of {count} entries {hits} are, a share of {hits / count:.2f}."
         )
-        return Diagnosis("wrong_distribution", says, evidence)
+        return Diagnosis(Cause.WRONG_DISTRIBUTION, says, evidence)
     for sign, name in ((1, "positive"), (-1, "negative")):
         chosen = torch.cat([one.kept[one.base * sign > 0] for one in draws])
         hits, count = int(chosen.sum()), chosen.numel()
         if surprise(hits, count, 1 - p) > bound:
             says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} {name} entries {hits} are. The mask must not depend on x."
-            return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
+            return Diagnosis(Cause.WRONG_DISTRIBUTION, says, {**evidence, "kept": hits, "entries": count})
     for axis, name in ((0, "row"), (1, "column")):
         for index in range(draws[0].kept.shape[axis]):
             kept = torch.cat([one.kept.select(axis, index)[one.readable.select(axis, index)] for one in draws])
             hits, count = int(kept.sum()), kept.numel()
             if surprise(hits, count, 1 - p) > bound:
                 says = f"With p = {p:g} a share of {1 - p:g} should be kept; of the {count} entries of {name} {index} {hits} are."
-                return Diagnosis("wrong_distribution", says, {**evidence, "kept": hits, "entries": count})
+                return Diagnosis(Cause.WRONG_DISTRIBUTION, says, {**evidence, "kept": hits, "entries": count})
     for what, agreeing, pairs in together:
         if surprise(agreeing, pairs, _agreeing(p)) > bound:
             says = (
                 f"With p = {p:g} {what} share their fate in {agreeing} of {pairs} cases, expected a share of {_agreeing(p):.2f}."
             )
-            return Diagnosis("wrong_distribution", says, {"agreeing": agreeing, "pairs": pairs, "p": p})
+            return Diagnosis(Cause.WRONG_DISTRIBUTION, says, {"agreeing": agreeing, "pairs": pairs, "p": p})
     return None
 
 

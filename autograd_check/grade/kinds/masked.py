@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Stochastic
 from autograd_check.diagnose.closeness import close
 from autograd_check.grade.context import Context
@@ -154,9 +155,9 @@ def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context
     gradient = bool(pieces) and pieces[0].subject != "out"
     if gradient and _drops(task, one) and all(_nothing_dropped(task, piece) for piece in pieces):
         says = f"{pieces[0].subject} passes dout on where the forward dropped entries: the mask is missing in the backward."
-        return Diagnosis("mask_missing", says)
+        return Diagnosis(Cause.MASK_MISSING, says)
     found = context.explain(pieces)
-    if not gradient or (found is not None and found.cause != "unknown"):
+    if not gradient or (found is not None and found.cause != Cause.UNKNOWN):
         return found
     again = context.candidate.vjp(task.forward, task.backward, one.trial.case.point, [one.trial.douts[0]] * 2, share_cache=True)
     if again.ok and not equal_bits(*again.value[1]):
@@ -164,7 +165,7 @@ def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context
             f"{pieces[0].subject} belongs to another mask than the forward's: the backward draws a new one. Draw it once, in the "
             "forward, and keep it in the cache."
         )
-        return Diagnosis("mask_redrawn", says)
+        return Diagnosis(Cause.MASK_REDRAWN, says)
     return found
 
 

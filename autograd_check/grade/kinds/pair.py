@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Pair, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
@@ -85,7 +86,7 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
         if used:
             function = backward or names.forward
             text = f"{function} {_BROKEN.get(used[0], _ANSWER.format(used[0]))}"
-            cause = NUMERIC if NUMERIC in used else "forbidden_operation"
+            cause = Cause.NUMERIC_DIFFERENTIATION if NUMERIC in used else Cause.FORBIDDEN_OPERATION
             diagnosis = Diagnosis(cause, text, {"operations": list(used)})
             findings += [
                 Finding("allowed operations", subject, case.name, Status.FAILED, text, kind_of(subject), None, diagnosis)

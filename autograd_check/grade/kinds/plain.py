@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Plain, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, failed_call, float64, unchanged, unusable
@@ -75,7 +76,7 @@ def _single(function: str, probe: str) -> Finding:
         f"{function} is right to float32 only: look for .float(), float32 or torch.tensor(...) without a dtype, or for a small "
         "constant that the definition does not have"
     )
-    diagnosis = Diagnosis("wrong_dtype", text)
+    diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
     return Finding("keeps float64", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
 
 
@@ -87,22 +88,24 @@ def compare_value(
         text = f"{function} returned {type_text(got)}, expected {type_text(expected)}"
         if isinstance(expected, (list, tuple)):
             text = f"{function} returned {_nest(got)}, expected {_nest(expected)}"
-        return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+        return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
     for (path, mine), (_, right) in zip(named_leaves(got, subject), named_leaves(expected, subject), strict=True):
         if not is_tensor(mine) and not plain_number(mine):
             wanted = "a number" if is_tensor(right) and not right.dim() else type_text(right)
             text = f"{function} returned {type_text(mine)} as {path}, expected {wanted}"
-            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_type", text))
+            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_TYPE, text))
         a, r = float64(mine), float64(right)
         if a.shape != r.shape:
             text = f"{path} has shape {shape_text(a.shape)}, expected {shape_text(r.shape)}"
-            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis("wrong_shape", text))
+            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
         scale = float(r.abs().max()) if r.numel() else 0.0
         mismatch = compare(a, r, tolerance * r.abs() + 1e-3 * tolerance * scale + absolute)
         if mismatch is not None:
             text = f"{path} is wrong: {mismatch_text(mismatch)}"
             says = f"{function} does not return what the definition says."
-            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, mismatch, Diagnosis("forward_wrong", says))
+            return Finding(
+                "value", subject, probe, Status.FAILED, text, Kind.VALUE, mismatch, Diagnosis(Cause.FORWARD_WRONG, says)
+            )
     return Finding("value", subject, probe, Status.PASSED, "matches the definition", Kind.VALUE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Properties, Property, Unanswered
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, unchanged, unusable
@@ -63,15 +64,15 @@ def _judge(claim: Property, candidate: Any, seed: int, functions: tuple[str, ...
     except Unanswered as unanswered:
         failure = unanswered.args[0] if unanswered.args else None
         if not isinstance(failure, Failure):
-            failure = Failure("crashed", str(failure or "no value came back"))
+            failure = Failure(Cause.CRASHED, str(failure or "no value came back"))
         function = unanswered.args[1] if len(unanswered.args) > 1 else functions[0]
         return failure_finding(claim.check, claim.subject, "", function, failure, _kind(claim))
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError) as error:
         # a claim calculates with whatever came back, and does not foresee every form that this may have
         says = f"{functions[0]} returned something of another form than its docstring says ({type(error).__name__}: {error})."
-        diagnosis = Diagnosis("wrong_shape", says)
+        diagnosis = Diagnosis(Cause.WRONG_SHAPE, says)
         return Finding(claim.check, claim.subject, "", Status.FAILED, says, _kind(claim), None, diagnosis)
     if answer.holds:
         return Finding(claim.check, claim.subject, "", Status.PASSED, answer.says, _kind(claim))
-    diagnosis = Diagnosis(answer.cause, answer.says, dict(answer.evidence))
+    diagnosis = Diagnosis(Cause.named(answer.cause), answer.says, dict(answer.evidence))
     return Finding(claim.check, claim.subject, "", Status.FAILED, answer.says, _kind(claim), answer.mismatch, diagnosis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
@@ -11,7 +12,7 @@ from autograd_check.verify.condense import condense
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
 
-BROADCAST = Convention("silent_broadcast", "they broadcast to a matrix nobody asked for; compare the two shapes first.")
+BROADCAST = Convention(Cause.SILENT_BROADCAST, "they broadcast to a matrix nobody asked for; compare the two shapes first.")
 """What accepting a probe means where the probe says nothing."""
 
 
@@ -35,11 +36,11 @@ def _refusal(function: str, probe: Probe, context: Context) -> Finding:
     if failure.exception != "ValueError":
         ended = f"raised {failure.exception}" if failure.exception else "gave no value"
         text = f"{function} must refuse {given} with a ValueError{naming}; it {ended}"
-        return _failed(function, probe, text, Diagnosis("wrong_error", text, {"exception": failure.exception}))
+        return _failed(function, probe, text, Diagnosis(Cause.WRONG_ERROR, text, {"exception": failure.exception}))
     said = re.sub(r"\s", "", failure.says)
     if not all(_named(shapes[name], said) for name in mentioned):
         text = f"{function} refuses {given} with a ValueError, but not with one{naming}"
-        return _failed(function, probe, text, Diagnosis("unclear_error", text, {"says": failure.says}))
+        return _failed(function, probe, text, Diagnosis(Cause.UNCLEAR_ERROR, text, {"says": failure.says}))
     return Finding("refuses", function, probe.name, Status.PASSED, f"refuses {given}", Kind.CONVENTION)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Generator
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
@@ -42,7 +43,7 @@ def check_speed(task: Pair, context: Context) -> list[Finding]:
         f"one forward and backward of {where} took {own:.2g} s, torch's take {torchs:.1g} s: this lesson is about speed, so let "
         "operations on whole arrays do what loops do"
     )
-    return [Finding("fast", task.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis("slow", text))]
+    return [Finding("fast", task.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.SLOW, text))]
 
 
 def _quickest(call: Callable[[], Any], enough: float) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
@@ -68,7 +69,7 @@ def _in_turn(cases: list[Case]) -> list[Case]:
 def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> Iterator[Finding]:
     """Two layers in turn, for code that is right for one layer alone: where it is wrong now, it mixes up their states."""
     says = "It is right for one layer alone. With two in turn each must have a state of its own: what you return, not a variable outside."
-    means, names = Diagnosis("stale_state", says), _names(task, oracle)
+    means, names = Diagnosis(Cause.STALE_STATE, says), _names(task, oracle)
     for case in _in_turn(cases):
         trial = try_case(context.candidate, names, case, seed=context.seed, full=False)
         failure = trial.forward_failure or trial.backward_failure

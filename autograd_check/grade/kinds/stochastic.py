@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
@@ -90,7 +91,7 @@ def _blind(task: Stochastic, draws: Sequence[Draw]) -> list[Finding]:
         says = (
             f"{text}: the mask was taken from where the output is not 0, but a kept entry may be 0 as well. Keep the mask itself."
         )
-        diagnosis = Diagnosis("wrong_operand", says, {"kept": one.kept_blind, "entries": one.blind, "p": one.p})
+        diagnosis = Diagnosis(Cause.WRONG_OPERAND, says, {"kept": one.kept_blind, "entries": one.blind, "p": one.p})
         return [Finding("mask", subject, one.trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)]
     return []
 
@@ -130,7 +131,9 @@ def _own_cache(task: Stochastic, case: Case, dout: Tensor, context: Context) -> 
         f"{subject} is another one as soon as {task.forward} draws a second mask before {task.backward}: the mask of this very call "
         "must be in the cache, and not in a variable outside of it"
     )
-    return [Finding("own cache", subject, case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis("stale_state", text))]
+    return [
+        Finding("own cache", subject, case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(Cause.STALE_STATE, text))
+    ]
 
 
 def _statistics(task: Stochastic, context: Context) -> list[Finding]:
@@ -166,7 +169,7 @@ def _anew(task: Stochastic, case: Case, first: Drawn, base: Tensor, context: Con
         "The same mask comes again from a generator that was used before: every call would drop the same entries. Draw from the "
         "generator as it is handed in, without a seed of its own."
     )
-    diagnosis = Diagnosis("wrong_distribution", says)
+    diagnosis = Diagnosis(Cause.WRONG_DISTRIBUTION, says)
     return [Finding("rate", "out", case.name, Status.FAILED, says, Kind.VALUE, None, diagnosis)]
 
 
@@ -185,5 +188,5 @@ def _generator(task: Stochastic, case: Case, first: Drawn, base: Tensor, context
         text = "the generator decides the mask"
         return Finding("generator", task.forward, case.name, Status.PASSED, text, Kind.CONVENTION)
     text = f"{task.forward} gives another mask for the same seed: draw from the generator that is handed in, so that a run can be repeated"
-    diagnosis = Diagnosis("nondeterministic", text)
+    diagnosis = Diagnosis(Cause.NONDETERMINISTIC, text)
     return Finding("generator", task.forward, case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)

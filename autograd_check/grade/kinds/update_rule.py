@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.fingerprints import match_fingerprint
 from autograd_check.grade.context import Context
@@ -49,7 +50,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
     for number, hyper in enumerate(task.hypers):
         runs.append(run(task, context.candidate, hyper, context.seed * 101 + number))
         failure = runs[-1].outcome.failure
-        if failure is not None and failure.cause == "not_implemented":
+        if failure is not None and failure.cause == Cause.NOT_IMPLEMENTED:
             break
     partings = [parting(one, task.tolerance) for one in runs]
     whole = not any(map(_stopped, runs)) and all(part is None or part.mismatch is not None for part in partings)
@@ -76,18 +77,18 @@ def _verdict(task: UpdateRule, one: Run, parted: Parting | None, known: Diagnosi
     """The one finding about a run: it parts from torch's, it stops, or it follows to the end."""
     failure = one.outcome.failure
     if parted is not None and parted.mismatch is None:
-        return _failed(one, parted.says, "wrong_shape")
+        return _failed(one, parted.says, Cause.WRONG_SHAPE)
     if parted is not None:
         return _left(one, parted, known or _relation(one, parted, context))
-    if failure is not None and failure.cause == "wrong_arity":
-        return _failed(one, failure.says, "wrong_arity")
+    if failure is not None and failure.cause == Cause.WRONG_ARITY:
+        return _failed(one, failure.says, Cause.WRONG_ARITY)
     if _stopped(one):
         return failed_call(task.functions[0], one.outcome, f"{one.name}, step {len(one.own) + 1}")
     text = f"follows torch.optim for {task.steps} steps"
     return Finding("value", "out", one.name, Status.PASSED, text, Kind.VALUE)
 
 
-def _failed(one: Run, text: str, cause: str) -> Finding:
+def _failed(one: Run, text: str, cause: Cause) -> Finding:
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis(cause, text))
 
 
@@ -99,16 +100,16 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
     else:
         right = "The first step is" if step == 2 else f"The first {step - 1} steps are"
         says = f"{right} right, so look at what the state carries from step to step."
-    diagnosis = Diagnosis("forward_wrong" if step == 1 else "stale_state", says, {"step": step})
-    if relation is not None and relation.cause == "wrong_default":
+    diagnosis = Diagnosis(Cause.FORWARD_WRONG if step == 1 else Cause.STALE_STATE, says, {"step": step})
+    if relation is not None and relation.cause == Cause.WRONG_DEFAULT:
         diagnosis = relation
     elif step == 1 and parted.position == LIKE_THE_FIRST and torch.allclose(one.own[0][0], one.twin[0][0], rtol=1e-12, atol=0):
         says = "The first step of the first parameter is right, that of another of its shape is not: each needs its own state."
-        diagnosis = Diagnosis("stale_state", says, {"step": step})
-    elif relation is not None and relation.cause == "zero_gradient" and step == 1 and _moves_later(one, parted.position):
+        diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
+    elif relation is not None and relation.cause == Cause.ZERO_GRADIENT and step == 1 and _moves_later(one, parted.position):
         says = f"{says} The parameter does not move at the first step: what is new in the state comes one step late."
-        diagnosis = Diagnosis("stale_state", says, {"step": step})
-    elif relation is not None and relation.cause != "forward_wrong":
+        diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
+    elif relation is not None and relation.cause != Cause.FORWARD_WRONG:
         said = (
             relation.says.replace("Every entry of out", "The update of every entry")
             .replace("out is zero", "The update is zero")
@@ -129,7 +130,7 @@ def _default(runs: Sequence[Run], apart: Sequence[Run]) -> Diagnosis | None:
     for name in names:
         if apart and right and all(name in one.hyper for one in right) and not any(name in one.hyper for one in apart):
             says = f"Every run that gives {name} is right, and every run that leaves it out is wrong: look at its default."
-            return Diagnosis("wrong_default", says, {"default": name})
+            return Diagnosis(Cause.WRONG_DEFAULT, says, {"default": name})
     return None
 
 
@@ -212,7 +213,7 @@ def _keeps_float64(task: UpdateRule, rounded: bool) -> Finding:
     if not rounded:
         return Finding("keeps float64", function, "float64", Status.PASSED, "as it should be", Kind.CONVENTION)
     text = f"{function} is right to float32 only, though the parameters are float64; give what you keep in the state their dtype"
-    diagnosis = Diagnosis("wrong_dtype", text)
+    diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
     return Finding("keeps float64", function, "float64", Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
 
 
@@ -224,5 +225,5 @@ def _keeps_float32(task: UpdateRule, context: Context) -> Finding:
     if not outcome.ok or all(is_tensor(param) and param.dtype is torch.float32 for param in params):
         return Finding("keeps float32", function, "float32", Status.PASSED, "as it should be", Kind.CONVENTION)
     text = f"{function} returns another dtype for float32 parameters; make new tensors with the dtype of the parameters"
-    diagnosis = Diagnosis("wrong_dtype", text)
+    diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
     return Finding("keeps float32", function, "float32", Status.FAILED, text, Kind.CONVENTION, None, diagnosis)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import Specimen, WriteTheTest
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
@@ -19,7 +20,7 @@ from autograd_check.verify.contract import type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tree import is_tensor
 
-REJECTING = ("crashed", "wrong_arity")
+REJECTING = (Cause.CRASHED, Cause.WRONG_ARITY)
 """Causes of failures that reject a specimen; all others (no time left, not written) are no verdict."""
 
 
@@ -95,7 +96,7 @@ def _no_verdict(task: WriteTheTest, specimen: Specimen, outcome: Outcome) -> Fin
     if outcome.failure is not None:
         return failed_call(task.name, outcome, specimen.name, specimen.name)
     text = f"{task.name} returned {type_text(outcome.value)}, expected True or False"
-    diagnosis = Diagnosis("returns_none" if outcome.value is None else "wrong_type", text)
+    diagnosis = Diagnosis(Cause.RETURNS_NONE if outcome.value is None else Cause.WRONG_TYPE, text)
     return Finding(_check(specimen), specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
 
 
@@ -128,7 +129,7 @@ def _missed(task: WriteTheTest, verdicts: Verdicts) -> Finding:
     says = "Which arguments make its answer differ from the right one, and by how much? Let your test try those."
     if times < of:
         says = "Your test found it only by luck: it needs more inputs, or a closer look at each."
-    diagnosis = Diagnosis("missed_bug", says, {"accepted": times, "of": of})
+    diagnosis = Diagnosis(Cause.MISSED_BUG, says, {"accepted": times, "of": of})
     return Finding("catches", specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
 
 
@@ -140,11 +141,11 @@ def _false_alarm(task: WriteTheTest, verdicts: Verdicts) -> Finding:
     if raised is not None and raised.exception != "AssertionError":
         says = f"It raised {raised.exception or 'an error'}: {raised.says}"
         evidence |= {"exception": raised.exception, "where": raised.where, "trace": raised.trace}
-        diagnosis = Diagnosis("crashed", says, evidence)
+        diagnosis = Diagnosis(Cause.CRASHED, says, evidence)
     else:
         says = (
             "Right code may compute in another order or style, so its last digits differ and its cache can be anything: "
             "compare with a tolerance, and only what the definition promises."
         )
-        diagnosis = Diagnosis("false_alarm", says, evidence)
+        diagnosis = Diagnosis(Cause.FALSE_ALARM, says, evidence)
     return Finding("accepts", specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
