@@ -38,6 +38,8 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --ignore tests/benchmarks
+	@echo 'each benchmark once, without timing:'
+	$(BIN)/python -m pytest -n 2 tests/benchmarks --benchmark-disable
 
 record: $(STAMP)
 	$(BIN)/python tests/record.py --against tests/record.json.gz

@@ -1,4 +1,7 @@
-"""`ac.gradcheck`, the whole check with its contract, beside `torch.autograd.gradcheck`: ratios in one run, one thread, float64."""
+"""`ac.gradcheck`, the whole check with its contract, beside `torch.autograd.gradcheck`: ratios in one run, one thread, float64.
+
+Within the tests each is run once, and nothing is said about its speed.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,10 @@ def seconds(call: Callable[[], Any]) -> float:
 def medians(calls: dict[str, Callable[[], Any]], rounds: dict[str, int]) -> dict[str, float]:
     """Medians of calls made in turn, after one of each to warm up; calls of fewer rounds are spread over all turns."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
     turns = max(rounds.values())
+    if turns > 1:
+        for call in calls.values():
+            call()
     for turn in range(turns):
         for name, call in calls.items():
             if turn * rounds[name] // turns != (turn - 1) * rounds[name] // turns:
@@ -51,8 +55,8 @@ def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytes
                 "fast": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs, fast_mode=True),
                 "slow": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs),
             }
-            rounds = {"ours": 66, "fast": 66, "slow": 11} if full else {"ours": 15, "fast": 15, "slow": 1}
-            rows[name] = medians(calls, rounds)
+            rounds = {"ours": 60, "fast": 60, "slow": 5}
+            rows[name] = medians(calls, rounds if full else dict.fromkeys(calls, 1))
 
     benchmark.pedantic(measure, rounds=1)
     against_fast = statistics.median(row["ours"] / row["fast"] for row in rows.values())
@@ -65,8 +69,10 @@ def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytes
             print(f"{name:30} {1e3 * row['ours']:8.2f} {1e3 * row['fast']:8.2f} {1e3 * row['slow']:9.1f} {ratios}")
         print(f"median of ours/fast {against_fast:.2f} (goal: at most 3) {'met' if against_fast <= 3 else 'missed'}")
         print(f"least of slow/ours {least_faster:.1f} (goal: at least 25) {'met' if least_faster >= 25 else 'missed'}")
-    assert against_fast < 6
-    assert least_faster > 10
+    assert len(rows) == len(CASES)
+    if full:
+        assert against_fast < 6
+        assert least_faster > 10
 
 
 SMOOTH: tuple[Callable[..., Tensor], ...] = (
@@ -83,13 +89,15 @@ def test_many_functions_share_what_they_can(benchmark: Any, full: bool, capsys: 
         "all": lambda: ac.gradcheck_all(checks),
     }
     found: dict[str, float] = {}
-    rounds = 30 if full else 3
+    rounds = 30 if full else 1
     benchmark.pedantic(lambda: found.update(medians(calls, dict.fromkeys(calls, rounds))), rounds=1)
     ratio = found["all"] / found["one by one"]
     benchmark.extra_info["all_to_one_by_one"] = ratio
     with capsys.disabled():
         print(f"\n{len(checks)} functions of one input, 16×20: all at once / one by one {ratio:.2f}")
-    assert ratio < 1
+    assert all(seconds > 0 for seconds in found.values())
+    if full:
+        assert ratio < 1
 
 
 @pytest.mark.benchmark(group="checking a gradient")
@@ -106,7 +114,7 @@ def test_cost_grows_with_one_forward_and_not_with_the_parameters(
                 "forward": lambda w=w_plain, x=x: TanhLoss.apply(w, x),
                 "check": lambda w=w, x=x: ac.gradcheck(TanhLoss.apply, (w, x)),
             }
-            found = medians(calls, {"forward": 30, "check": 7})
+            found = medians(calls, {"forward": 30, "check": 7} if full else dict.fromkeys(calls, 1))
             rows[side * side] = (found["forward"], found["check"])
 
     benchmark.pedantic(measure, rounds=1)
@@ -116,4 +124,6 @@ def test_cost_grows_with_one_forward_and_not_with_the_parameters(
             print(f"{count:12} {1e3 * forward:12.3f} {1e3 * check:10.2f} {check / forward:14.0f}")
     ratios = [check / forward for forward, check in rows.values()]
     benchmark.extra_info["checks_in_forwards"] = [round(ratio) for ratio in ratios]
-    assert ratios[-1] < 3 * ratios[0]
+    assert all(ratio > 0 for ratio in ratios)
+    if full:
+        assert ratios[-1] < 3 * ratios[0]
