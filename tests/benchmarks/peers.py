@@ -23,7 +23,7 @@ Function = Callable[..., Any]
 Peer = Callable[[Function, Sequence[Any], int], None]
 """Checks a function at inputs with a seed; raises an `AssertionError` with a message where it holds the gradient to be wrong."""
 
-INSTALL = "pip install --constraint constraints.txt --editable '.[peers]'"
+INSTALL = ".venv/bin/python -m pip install --constraint constraints.txt --editable '.[peers]'"
 
 
 class Answer(StrEnum):
