@@ -28,7 +28,6 @@ class Context:
     candidate: Candidate
     seed: int
     fingerprints: Sequence[Fingerprint] = ()
-    directions: int = 2
     forbids: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
 

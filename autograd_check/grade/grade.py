@@ -36,7 +36,6 @@ def grade_lesson(
     dependencies: Mapping[str, str] | None = None,
     borrowed: tuple[str, ...] = (),
     seed: int = 0,
-    directions: int = 2,
     shared: Shared | None = None,
 ) -> LessonRecord:
     """Grade the text of one file as one lesson.
@@ -49,7 +48,6 @@ def grade_lesson(
         dependencies: source of earlier lessons by name, for files that import them.
         borrowed: which of those are the reference's because the student's are not right yet.
         seed: of all probes and directions.
-        directions: directions of finite differences for each primal.
         shared: of other files graded as this lesson with this seed.
 
     """
@@ -65,18 +63,16 @@ def grade_lesson(
     if any(not violation.function for violation in banned):
         return _record(lesson, filename, rejected(lesson.spec, banned), "not run", borrowed)
     with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
-        findings = grade_candidate(lesson, candidate, seed=seed, directions=directions, shared=shared)
+        findings = grade_candidate(lesson, candidate, seed=seed, shared=shared)
         return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
 
 
-def grade_candidate(
-    lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, directions: int = 2, shared: Shared | None = None
-) -> list[Finding]:
+def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, shared: Shared | None = None) -> list[Finding]:
     """All findings of a lesson's tasks about code that is already loaded."""
     findings: list[Finding] = []
     for task in lesson.spec.tasks:
         fingerprints = LessonFingerprints(lesson, task) if isinstance(task, (Pair, Stateful, UpdateRule)) else ()
-        context = Context(candidate, seed, fingerprints, directions, lesson.spec.forbids, shared or Shared())
+        context = Context(candidate, seed, fingerprints, lesson.spec.forbids, shared or Shared())
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings

@@ -66,7 +66,6 @@ def check_pair(
     *,
     seed: int = 0,
     explain: Explain = no_explanation,
-    directions: int = 2,
     uses_single: UsesSingle = unseen,
     shared: Shared | None = None,
 ) -> list[Finding]:
@@ -78,7 +77,6 @@ def check_pair(
         cases: ordinary cases first; the first one also carries the float32 check and the reuse of the cache.
         seed: of the cotangents and of the directions.
         explain: turns evidence about a wrong gradient into a diagnosis.
-        directions: signed directions for each primal (2; 4 in strict mode).
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         shared: what other checks of the same cases have computed already.
 
@@ -103,7 +101,7 @@ def check_pair(
         wanted, skipped = _wanted(names, trials, findings, single, forward_right)
         findings += skipped
         for trial in sound[:DIFFERENCED] if wanted else ():
-            findings += check_differences(candidate, names, trial, wanted, seed, directions, explain, single, kept)
+            findings += check_differences(candidate, names, trial, wanted, seed, explain, single, kept)
     if names.oracle is None and any(single.known.values()):
         findings.append(narrowed("out"))
     return condense(findings)

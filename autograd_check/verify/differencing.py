@@ -29,7 +29,6 @@ def check_differences(
     trial: Trial,
     wrt: Sequence[str],
     seed: int,
-    directions: int,
     explain: Explain,
     uses_single: UsesSingle,
     shared: Shared | None = None,
@@ -60,7 +59,6 @@ def check_differences(
         wrt=wrt,
         regrad=regrad,
         seed=seed,
-        directions=directions,
         base=as_tensors(trial.out),
         spread=spread,
         single=lambda: uses_single(trial),
@@ -70,7 +68,7 @@ def check_differences(
     if names.oracle is None:
         for name, finding in findings.items():
             if finding.status is Status.FAILED:
-                tape = _trusted_tape(candidate, names, trial, name, sweep, seed, directions)
+                tape = _trusted_tape(candidate, names, trial, name, sweep, seed)
                 suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape.get(f"d{name}"), explain)
                 findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
@@ -91,16 +89,14 @@ def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
 
 
 def _trusted_tape(
-    candidate: PairCandidate, names: PairNames, trial: Trial, name: str, sweep: Any, seed: int, directions: int
+    candidate: PairCandidate, names: PairNames, trial: Trial, name: str, sweep: Any, seed: int
 ) -> Mapping[str, Any]:
     """Autograd of the own forward, where finite differences confirm it: `.item()` and `.detach()` cut a tape unseen."""
     point, dout = trial.case.point, trial.douts[0]
     outcome = candidate.taped(names.forward, point, dout, [name])
     if not outcome.ok or outcome.value is None or outcome.value[0] is None:
         return {}
-    confirmed = probe_vjp(
-        sweep, point, {name: outcome.value[0]}, dout, wrt=[name], regrad=lambda _: None, seed=seed, directions=directions
-    )
+    confirmed = probe_vjp(sweep, point, {name: outcome.value[0]}, dout, wrt=[name], regrad=lambda _: None, seed=seed)
     return {f"d{name}": outcome.value[0]} if confirmed[name].status is Status.PASSED else {}
 
 

@@ -41,7 +41,6 @@ def probe_vjp(
     wrt: Sequence[str],
     regrad: Regrad,
     seed: int,
-    directions: int = 2,
     base: Any = None,
     spread: Spread | None = None,
     single: Callable[[], bool] = lambda: False,
@@ -57,7 +56,6 @@ def probe_vjp(
         wrt: names of the primals to check.
         regrad: the gradients at another point: where the point lies on a kink it is moved a little, and the result says so.
         seed: of the directions.
-        directions: how many for each tensor, alternating between uniform and relative sizes.
         base: the output at the point, where it is known already.
         spread: how far every entry of the reference's gradient moves with the last places of the primals, and
         single: whether float32 takes part; asked for only where the gradient disagrees.
@@ -72,9 +70,8 @@ def probe_vjp(
     ground = make_ground(sweep, point, dout, base)
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
-    kinds = tuple(KINDS[number % len(KINDS)] for number in range(directions))
     test = UnderTest(ground, grads, spread, single)
-    lines = draw_lines(point.primals, wrt, kinds, Generator().manual_seed(seed), draw)
+    lines = draw_lines(point.primals, wrt, KINDS, Generator().manual_seed(seed), draw)
     results = _on(test, wrt, lines, generator)
     for _ in range(MOVES):
         kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
@@ -86,7 +83,7 @@ def probe_vjp(
         if moved is None or slopes is None or not moved.pairing.regular(ground.base):
             break
         moved.counts.update(ground.counts)
-        lines = draw_lines(elsewhere.primals, kinked, kinds, generator)
+        lines = draw_lines(elsewhere.primals, kinked, KINDS, generator)
         found = _on(UnderTest(moved, slopes, single=single), kinked, lines, generator)
         results |= {name: replace(result, moved=True) for name, result in found.items()}
     return results

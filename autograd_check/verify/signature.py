@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograd_check.verify.decisions import decisions
@@ -24,7 +22,7 @@ READS_VALUE = frozenset({"_local_scalar_dense", "equal", "item"})
 
 
 class BranchRecorder(TorchDispatchMode):
-    """Records branch decisions and operations while it is active.
+    """Records branch decisions while it is active.
 
     Recorded are: boolean and integer results (comparisons, indices of max, sort, topk and pooling), the sign of what enters
     relu, abs and their kin, where clamps hold, which of two arguments maximum and minimum took, and once a value was read
@@ -34,10 +32,8 @@ class BranchRecorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._hash = hashlib.blake2b(digest_size=16)
-        self._seen: dict[str, None] = {}
         self._decided = False
         self._read = False
-        self._narrowed: dict[str, None] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -51,35 +47,15 @@ class BranchRecorder(TorchDispatchMode):
         named = kwargs or {}
         out = func(*args, **named)
         name = func._schema.name.split("::")[1].rstrip("_")
-        self._seen.setdefault(name)
         if name in READS_VALUE:
             self._read = self._decided = True
         if self._read:
             self._hash.update(name.encode())
-        if name == "_to_copy" and _narrows(args[0], out):
-            self._narrowed.setdefault(str(out.dtype).removeprefix("torch."))
         for decided in decisions(name, args, named, out):
             self._decided = True
             self._hash.update(decided.detach().contiguous().cpu().numpy().tobytes())
         return out
 
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """Distinct names of the aten operations that ran, in the order of their first use."""
-        return tuple(self._seen)
-
-    @property
-    def narrowed(self) -> tuple[str, ...]:
-        """Lower precisions that values were converted to on the way ("float32")."""
-        return tuple(self._narrowed)
-
     def digest(self) -> bytes:
         """The signature so far: 16 bytes, or `SMOOTH` where nothing was decided."""
         return self._hash.digest() if self._decided else SMOOTH
-
-
-def _narrows(before: Any, after: Any) -> bool:
-    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
-        return False
-    both = before.dtype, after.dtype
-    return all(d.is_floating_point or d.is_complex for d in both) and torch.finfo(both[1]).eps > torch.finfo(both[0]).eps

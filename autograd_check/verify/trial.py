@@ -15,7 +15,7 @@ from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
 from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.strides import is_contiguous, non_contiguous
-from autograd_check.verify.tree import is_differentiable, leaves, map_leaves, map_tensors, named_leaves
+from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors, named_leaves
 
 LARGE = 2.0**10
 """How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
@@ -195,8 +195,3 @@ def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Referen
 def parts(value: Any, subject: str, names: PairNames) -> list[tuple[str, Any]]:
     """The leaves of a gradient, each with its subject: `dw`, or `dparams[2].w` for one of a network's."""
     return list(named_leaves(value, subject, names.leaves.get(subject[1:], ())))
-
-
-def count(value: Any) -> int:
-    """How many leaves a nest has."""
-    return len(leaves(value))

@@ -56,7 +56,7 @@ def test_status_imports_nothing_that_is_slow(course: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     status, _, imported = ran.stdout.rpartition("imported:")
     assert "Unit 1 · toys" in status
-    assert {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "mpmath", "pytest"} & set(imported.split()) == set()
+    assert {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "pytest"} & set(imported.split()) == set()
 
 
 def test_a_damaged_state_file_changes_nothing(program: Program, course: Path) -> None:

@@ -44,7 +44,6 @@ def check(task: Pair, context: Context) -> list[Finding]:
         cases,
         seed=context.seed,
         explain=context.explain,
-        directions=context.directions,
         uses_single=context.uses_single(names),
         shared=context.shared,
     )

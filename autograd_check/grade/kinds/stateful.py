@@ -92,7 +92,6 @@ def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], conte
         [*cases, *non_contiguous_cases(cases)],
         seed=context.seed,
         explain=context.explain,
-        directions=context.directions,
         uses_single=context.uses_single(names),
     )
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)

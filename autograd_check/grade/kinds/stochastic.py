@@ -43,7 +43,6 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
         [*quiet, *non_contiguous_cases(quiet)],
         seed=context.seed,
         explain=context.explain,
-        directions=context.directions,
         uses_single=context.uses_single(_quiet(task)),
     )
     if stopped(findings):
