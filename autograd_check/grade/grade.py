@@ -86,7 +86,7 @@ def open_candidate(
     Code that stops in a debugger runs here without a deadline, and what it prints is shown: somebody is typing at a prompt.
     """
     if zygote is None and STOPS.search(source):
-        return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, capture=False)
+        return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, patience=A_DAY, capture=False)
     if zygote is None:
         return InProcess(source, filename, dependencies=dependencies)
     return zygote.candidate(source, filename, dependencies=dependencies)

@@ -1,8 +1,13 @@
-"""A deadline on a call in this process: an alarm that raises in the student's code, again and again until it gives up."""
+"""How long a call may take: so much processor time, so that a busy machine makes nobody slow, and so much patience by the clock.
+
+In this process an alarm raises in the student's code, again and again until it gives up. A process of its own is watched
+and ended by the grader (`Isolated`), who reads its processor time from the kernel and not from the process.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +18,61 @@ from autograd_check.run.failures import DeadlineReached
 
 Value = TypeVar("Value")
 
+DEADLINE = 5.0
+"""Seconds of processor time that one call of a student's function may take."""
+
+PATIENCE = 60.0
+"""Seconds by the clock after which a call is stopped anyway: one that sleeps or waits uses no processor time."""
+
+SHARE = 0.25
+"""Where the kernel does not tell the processor time of another process, it counts as this part of the time by the clock."""
+
+SHORTEST = 1e-3
+"""Seconds between two looks at least."""
+
 FIRST_GAP, LAST_GAP = 0.05, 2e-5
 """Seconds between two alarms, halved each time: a loop of `except BaseException: pass` swallows some, until one rings
 while it is outside its `try`."""
+
+
+class Stopwatch:
+    """What is left of the time that one call may take: `seconds` by `clock`, and `patience` seconds by the clock on the wall.
+
+    `clock` tells the processor time of whoever runs the call, in seconds.
+    """
+
+    def __init__(self, seconds: float, patience: float, clock: Callable[[], float] = time.thread_time) -> None:
+        self._seconds, self._patience, self._clock = seconds, patience, clock
+        self._used, self._started = clock(), time.monotonic()
+
+    def left(self) -> float:
+        """Seconds after which to look again, at least `SHORTEST`; 0 when the time is over."""
+        left = min(self._seconds - self._clock() + self._used, self._patience - time.monotonic() + self._started)
+        return max(left, SHORTEST) if left > 0 else 0.0
+
+    @property
+    def reached(self) -> float:
+        """The limit that was reached, in seconds: of processor time or else of patience."""
+        return self._seconds if self._clock() - self._used >= self._seconds else self._patience
+
+
+def processor_clock(pid: int) -> Callable[[], float]:
+    """A clock of the processor time that another process has used, in seconds, all its threads together.
+
+    The number of a process's clock is what `clock_getcpuclockid(3)` gives, which python does not offer; the kernel tells
+    it of any process. A process that is gone has used nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return lambda: SHARE * time.monotonic()
+    number = (~pid << 3) | 2
+
+    def clock() -> float:
+        try:
+            return time.clock_gettime(number)
+        except OSError:
+            return 0.0
+
+    return clock
 
 
 def available() -> bool:
@@ -24,15 +81,18 @@ def available() -> bool:
 
 
 class Deadline:
-    """Runs calls that may take `seconds` each. Where alarms are not available calls simply run.
+    """Runs calls that may take `seconds` of this thread's processor time each, and `patience` seconds by the clock.
 
-    An alarm cannot interrupt one long operation in C (a huge matrix product): that takes a process of its own.
+    Where alarms are not available calls simply run. An alarm cannot interrupt one long operation in C (a huge matrix
+    product): that takes a process of its own.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, patience: float = PATIENCE) -> None:
         self.seconds = seconds
+        self.patience = patience
         self._armed = False
         self._gap = FIRST_GAP
+        self._stopwatch: Stopwatch
 
     def run(self, call: Callable[[], Value]) -> Value:
         """The call's value.
@@ -45,7 +105,8 @@ class Deadline:
         started = time.monotonic()
         handler = signal.signal(signal.SIGALRM, self._ring)
         self._gap = FIRST_GAP
-        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self.seconds)
+        self._stopwatch = Stopwatch(self.seconds, self.patience)
+        remaining, interval = signal.setitimer(signal.ITIMER_REAL, min(self.seconds, self.patience))
         self._armed = True
         try:
             return call()
@@ -59,10 +120,15 @@ class Deadline:
                 signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     def _ring(self, number: int, frame: FrameType | None) -> Any:
-        if self._armed:
-            signal.setitimer(signal.ITIMER_REAL, self._gap)
-            self._gap = max(self._gap / 2, LAST_GAP)
-            raise DeadlineReached
+        if not self._armed:
+            return
+        left = self._stopwatch.left()
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left)
+            return
+        signal.setitimer(signal.ITIMER_REAL, self._gap)
+        self._gap = max(self._gap / 2, LAST_GAP)
+        raise DeadlineReached(self._stopwatch.reached)
 
 
 class NoDeadline(Deadline):

@@ -15,7 +15,7 @@ MAX_FRAMES = 12
 
 
 class DeadlineReached(BaseException):
-    """A student's call took longer than it may; no `except Exception` of theirs catches it."""
+    """A student's call took longer than it may (argument: how many seconds); no `except Exception` of theirs catches it."""
 
 
 class WrongArity(Exception):
@@ -29,7 +29,8 @@ class Missing(Exception):
 def failure_of(error: BaseException, files: Collection[str] = (), deadline: float = math.inf) -> Failure:
     """What an exception means. `files` are the student's own file names; frames of all others are left out."""
     if isinstance(error, DeadlineReached):
-        return Failure(Cause.TIMED_OUT, timed_out_text(deadline), **_place(error.__traceback__, files))
+        seconds = error.args[0] if error.args else deadline
+        return Failure(Cause.TIMED_OUT, timed_out_text(seconds), **_place(error.__traceback__, files))
     if isinstance(error, WrongArity):
         return Failure(Cause.WRONG_ARITY, str(error))
     if isinstance(error, Missing):

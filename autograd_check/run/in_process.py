@@ -11,14 +11,11 @@ from typing import Any
 
 from autograd_check.run import deadline as alarms
 from autograd_check.run.batch import BatchedSweep
-from autograd_check.run.deadline import Deadline, NoDeadline
+from autograd_check.run.deadline import DEADLINE, PATIENCE, Deadline, NoDeadline
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.session import Request, Session, load
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.rows import Row
-
-DEADLINE = 5.0
-"""Seconds that one call of a student's function may take."""
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -44,18 +41,26 @@ class InProcess(Session):
         *,
         dependencies: Mapping[str, str] = NOTHING,
         deadline: float = DEADLINE,
+        patience: float = PATIENCE,
         capture: bool = True,
     ) -> None:
-        alarm = Deadline(deadline)
+        alarm = Deadline(deadline, patience)
         functions, loading = load(source, filename, dependencies, alarm, capture=capture)
         super().__init__(functions, loading, (filename,), alarm, capture=capture)
         self.isolation = in_process_isolation()
 
     @classmethod
-    def of(cls, functions: Mapping[str, Callable[..., Any]], *, deadline: float = DEADLINE, capture: bool = True) -> InProcess:
+    def of(
+        cls,
+        functions: Mapping[str, Callable[..., Any]],
+        *,
+        deadline: float = DEADLINE,
+        patience: float = PATIENCE,
+        capture: bool = True,
+    ) -> InProcess:
         """A candidate of functions that exist already."""
         made = cls.__new__(cls)
-        Session.__init__(made, functions, Outcome(), _files(functions), Deadline(deadline), capture=capture)
+        Session.__init__(made, functions, Outcome(), _files(functions), Deadline(deadline, patience), capture=capture)
         made.isolation = in_process_isolation()
         return made
 

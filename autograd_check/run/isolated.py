@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from autograd_check.causes import Cause
 from autograd_check.errors import WireError
+from autograd_check.run.deadline import PATIENCE, Stopwatch, processor_clock
 from autograd_check.run.failures import timed_out_text
 from autograd_check.run.replies import check_form, read_outcome, read_partial
 from autograd_check.run.wire import REPLY, REQUEST, TooLarge, receive, send
@@ -19,7 +20,7 @@ from autograd_check.verify.candidate import Failure, Outcome, Point
 MAX_LOSSES = 3
 """After so many processes of one file were lost, further calls fail at once."""
 
-GRACE = 0.25
+GRACE = 1.0
 """Seconds for a process that hung up to end by itself, so that its own exit code or signal can be told."""
 
 
@@ -32,7 +33,7 @@ class Births(Protocol):
         ...
 
     def birth(self) -> Any:
-        """A new process: an object with its `channel`."""
+        """A new process: an object with its `pid` and its `channel`."""
         ...
 
     def end(self, child: Any, grace: float = 0.0) -> int | None:
@@ -43,16 +44,26 @@ class Births(Protocol):
 class Isolated:
     """A `Candidate` in a process of its own, started with the first question and again after it was lost.
 
-    `deadline` is the seconds that one request may take; the grader keeps the time and kills. Use it as a context manager,
-    or call `close`.
+    `deadline` is the seconds of its processor time that one request may take, `patience` the seconds by the clock; the
+    grader keeps the time and kills. Use it as a context manager, or call `close`.
     """
 
-    def __init__(self, zygote: Births, source: str, filename: str, *, dependencies: Mapping[str, str], deadline: float) -> None:
+    def __init__(
+        self,
+        zygote: Births,
+        source: str,
+        filename: str,
+        *,
+        dependencies: Mapping[str, str],
+        deadline: float,
+        patience: float = PATIENCE,
+    ) -> None:
         self._zygote = zygote
         self._source = source
         self._filename = filename
         self._dependencies = dict(dependencies)
         self._seconds = deadline
+        self._patience = patience
         self._child: Any = None
         self._loading: Outcome | None = None
         self._functions: tuple[str, ...] = ()
@@ -197,14 +208,14 @@ class Isolated:
     def _exchange(self, request: dict[str, Any]) -> Outcome:
         """One request and its answer; a process that gives none is ended, and the outcome says why."""
         number = secrets.token_hex(8)
-        until = time.monotonic() + self._seconds
+        stopwatch = Stopwatch(self._seconds, self._patience, processor_clock(self._child.pid))
         out: list[Any] = []
         try:
             channel = self._child.channel
-            channel.settimeout(self._seconds)
+            channel.settimeout(self._patience)
             send(channel, {"id": number, **request}, REQUEST)
             while True:
-                reply = receive(channel, REPLY, until)
+                reply = receive(channel, REPLY, stopwatch.left)
                 if isinstance(reply, dict) and "partial" in reply and not out and request.get("ask") == "vjp":
                     out.append(read_partial(reply, number))
                     continue
@@ -215,7 +226,7 @@ class Isolated:
                     check_form(request["ask"], request["with"], outcome)
                 return outcome
         except TimeoutError:
-            failure = self._lost(Failure(Cause.TIMED_OUT, timed_out_text(self._seconds)))
+            failure = self._lost(Failure(Cause.TIMED_OUT, timed_out_text(stopwatch.reached)))
         except (EOFError, ConnectionError):
             failure = self._lost(None)
         except TooLarge as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,15 +63,15 @@ def send(channel: socket.socket, message: Any, limits: Limits) -> None:
     channel.sendall(b"".join(pack(message, limits)))
 
 
-def receive(channel: socket.socket, limits: Limits, until: float | None = None) -> Any:
-    """The next message. `until` is a time of `time.monotonic()`.
+def receive(channel: socket.socket, limits: Limits, left: Callable[[], float] | None = None) -> Any:
+    """The next message. `left` tells for how many seconds to wait before it is asked again; 0 when there are none left.
 
     Raises:
         EOFError: the other end is closed.
-        TimeoutError: `until` has passed.
+        TimeoutError: nothing is `left`.
         WireError: what came is no frame, or too large.
     """
-    prefix = _exactly(channel, PREFIX.size, until)
+    prefix = _exactly(channel, PREFIX.size, left)
     magic, header_size, blob_size = PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise WireError("expected a frame, got other bytes")
@@ -80,8 +80,8 @@ def receive(channel: socket.socket, limits: Limits, until: float | None = None) 
             f"expected at most {limits.header} bytes of header and {limits.blobs} bytes of tensors, "
             f"got {header_size} and {blob_size}"
         )
-    header = _exactly(channel, header_size, until)
-    payload = _exactly(channel, blob_size, until)
+    header = _exactly(channel, header_size, left)
+    payload = _exactly(channel, blob_size, left)
     try:
         content = json.loads(header.decode())
     except (ValueError, RecursionError) as error:
@@ -91,16 +91,19 @@ def receive(channel: socket.socket, limits: Limits, until: float | None = None) 
     return Decoder(content["table"], payload, reply=limits.reply).decode(content["body"])
 
 
-def _exactly(channel: socket.socket, size: int, until: float | None) -> bytearray:
+def _exactly(channel: socket.socket, size: int, left: Callable[[], float] | None) -> bytearray:
     # Grown as bytes arrive: a prefix that promises 64 MiB costs nothing until they come.
     buffer = bytearray()
     while len(buffer) < size:
-        if until is not None:
-            left = until - time.monotonic()
-            if left <= 0:
+        if left is not None:
+            seconds = left()
+            if not seconds:
                 raise TimeoutError
-            channel.settimeout(left)
-        piece = channel.recv(min(CHUNK, size - len(buffer)))
+            channel.settimeout(seconds)
+        try:
+            piece = channel.recv(min(CHUNK, size - len(buffer)))
+        except TimeoutError:
+            continue  # whether that was too long is for `left` to say
         if not piece:
             raise EOFError
         buffer += piece

@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 from autograd_check.errors import AutogradCheckError
 from autograd_check.run import forkserver, limits
-from autograd_check.run.in_process import DEADLINE, NOTHING
+from autograd_check.run.deadline import DEADLINE, PATIENCE
+from autograd_check.run.in_process import NOTHING
 from autograd_check.run.isolated import Isolated
 
-PATIENCE = 60.0
+STARTING = 300.0
 """Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
 
 LAUNCH = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
@@ -65,9 +66,10 @@ class Zygote:
         *,
         dependencies: Mapping[str, str] = NOTHING,
         deadline: float = DEADLINE,
+        patience: float = PATIENCE,
     ) -> Isolated:
         """A candidate for one file; its process starts with the first question. Close it after use (or `with`)."""
-        return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline)
+        return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline, patience=patience)
 
     def birth(self) -> Child:
         """Fork a process for one student's file."""
@@ -107,14 +109,14 @@ class Zygote:
                 self._process = self._fork(theirs)
             else:
                 self._process = self._spawn(theirs)
-        mine.settimeout(PATIENCE)
+        mine.settimeout(STARTING)
         self._control = mine
         try:
             self._read()
         except (OSError, EOFError, ValueError) as error:
             self._stop()
             raise AutogradCheckError(
-                f"the process that runs student code did not start within {PATIENCE:g} s; "
+                f"the process that runs student code did not start within {STARTING:g} s; "
                 "`autograd-check doctor` says what is missing"
             ) from error
 

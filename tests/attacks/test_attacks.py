@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograd_check.run.deadline import PATIENCE
 from autograd_check.verify import finding
 from autograd_check.verify.candidate import Point
 
@@ -59,8 +60,6 @@ WRECKS = {
     "endless loop that swallows": ("while True:\n    try: pass\n    except BaseException: pass", {"timed_out"}),
     "endless loop in C": ("list(iter(int, 1))", {"timed_out", "crashed"}),
     "one long operation in C": ("import torch\nwhile True: torch.ones(3000, 3000) @ torch.ones(3000, 3000)", {"timed_out"}),
-    "sleep": ("import time\ntime.sleep(1000)", {"timed_out"}),
-    "stopped process": ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", {"timed_out"}),
     "huge tensor": ("import torch\ntorch.ones(1 << 34)", {"crashed"}),
     "huge list": ("x = [0]\nwhile True: x += x", {"crashed", "died", "timed_out"}),
     "deep recursion": ("f = lambda: f()\nf()", {"crashed"}),
@@ -98,6 +97,11 @@ WRECKS = {
         {"died"},
     ),
     "output without end": ("import os\nwhile True:\n    print('x' * 9999)\n    os.write(1, b'x' * 9999)", {"timed_out"}),
+}
+
+IDLE = {
+    "sleep": "import time\ntime.sleep(1000)",
+    "stopped process": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
 }
 
 
@@ -141,13 +145,17 @@ def test_patches_stay_on_their_side(zygote, patch):
     assert honest_answer(zygote)
 
 
-@pytest.mark.parametrize(("code", "causes"), WRECKS.values(), ids=WRECKS.keys())
+@pytest.mark.parametrize(
+    ("code", "causes", "patience"),
+    [(*wreck, PATIENCE) for wreck in WRECKS.values()] + [(code, {"timed_out"}, 1.0) for code in IDLE.values()],
+    ids=[*WRECKS, *IDLE],
+)
 @pytest.mark.parametrize("when", ["while loading", "while called"])
-def test_wrecks_are_failures_and_nothing_else(zygote, code, causes, when):
+def test_wrecks_are_failures_and_nothing_else(zygote, code, causes, patience, when):
     before = grader_state()
     body = "\n".join(f"    {line}" for line in code.splitlines())
     source = f"{ZEROS}\ndef wreck():\n{body}\n" + ("wreck()\n" if when == "while loading" else "")
-    with zygote.candidate(source, "attack.py", deadline=1.0) as candidate:
+    with zygote.candidate(source, "attack.py", deadline=1.0, patience=patience) as candidate:
         outcome = candidate.loaded() if when == "while loading" else candidate.call("wreck", [])
     assert outcome.failure is not None
     assert outcome.failure.cause in causes

@@ -402,8 +402,21 @@ def test_an_endless_loop_while_loading(open_candidate):
     assert candidate.call("f", []).failure.cause == "timed_out"
 
 
+def test_processor_time_is_what_counts(open_candidate):
+    """Whoever waits, for a processor on a busy machine or for anything else, is not endless."""
+    candidate = open_candidate("import time\ndef f():\n    time.sleep(0.5)\n    return 1\n", deadline=0.2)
+    assert candidate.call("f", []).value == 1
+
+
+def test_what_sleeps_for_good_is_stopped_as_well(open_candidate):
+    candidate = open_candidate("import time\ndef f(): time.sleep(1000)\n", patience=0.5)
+    failure = candidate.call("f", []).failure
+    assert (failure.cause, failure.says) == ("timed_out", "it was stopped after 0.5 s; is there a loop that never ends?")
+
+
 def test_the_deadline_is_of_one_call_not_of_a_sweep(open_candidate):
-    candidate = open_candidate("import time\ndef f_forward(x):\n    time.sleep(0.1)\n    return x, None\n", deadline=0.5)
+    busy = "    until = time.process_time() + 0.1\n    while time.process_time() < until: pass\n"
+    candidate = open_candidate(f"import time\ndef f_forward(x):\n{busy}    return x, None\n", deadline=0.5)
     outcome = candidate.sweep("f_forward", [Point({"x": f64([1.0])})] * 9)
     assert outcome.ok
     assert len(outcome.value) == 9

@@ -4,7 +4,6 @@ import contextlib
 import json
 import socket
 import struct
-import time
 
 import pytest
 import torch
@@ -22,7 +21,7 @@ def through(message, limits=REQUEST):
     one, other = socket.socketpair()
     with one, other:
         send(one, message, limits)
-        return receive(other, limits, time.monotonic() + 5)
+        return receive(other, limits)
 
 
 def raw(data):
@@ -30,7 +29,7 @@ def raw(data):
     with one, other:
         one.sendall(data)
         one.shutdown(socket.SHUT_WR)
-        return receive(other, REPLY, time.monotonic() + 5)
+        return receive(other, REPLY)
 
 
 def frame(table, body, payload=b""):
@@ -184,7 +183,9 @@ def test_limits_hold_when_sending():
             send(one, torch.zeros(1, dtype=torch.float8_e4m3fn), REPLY)
 
 
-def test_silence_ends_with_the_deadline():
+def test_silence_ends_when_no_time_is_left():
+    left = iter([0.01, 0.01, 0.0])
     one, other = socket.socketpair()
     with one, other, pytest.raises(TimeoutError):
-        receive(other, REPLY, time.monotonic() + 0.05)
+        receive(other, REPLY, lambda: next(left))
+    assert list(left) == []
