@@ -38,22 +38,34 @@ while it is outside its `try`."""
 class Stopwatch:
     """What is left of the time that one call may take: `seconds` by `clock`, and `patience` seconds by the clock on the wall.
 
-    `clock` tells the processor time of whoever runs the call, in seconds.
+    `clock` tells the processor time of whoever runs the call, in seconds. It is a system call, so it is read for the first
+    time when a tenth of the `seconds` has gone by, and counts from there: nearly every call is over by then.
     """
 
     def __init__(self, seconds: float, patience: float, clock: Callable[[], float] = time.thread_time) -> None:
         self._seconds, self._patience, self._clock = seconds, patience, clock
-        self._used, self._started = clock(), time.monotonic()
+        self._started = time.monotonic()
+        self._from: float | None = None
+        self._asked = False
 
     def left(self) -> float:
         """Seconds after which to look again, at least `SHORTEST`; 0 when the time is over."""
-        left = min(self._seconds - self._clock() + self._used, self._patience - time.monotonic() + self._started)
+        if not self._asked:
+            self._asked = True
+            return min(self._seconds / 10, self._patience)
+        left = min(self._seconds - self._used(), self._patience - time.monotonic() + self._started)
         return max(left, SHORTEST) if left > 0 else 0.0
 
     @property
     def reached(self) -> float:
         """The limit that was reached, in seconds: of processor time or else of patience."""
-        return self._seconds if self._clock() - self._used >= self._seconds else self._patience
+        return self._seconds if self._used() >= self._seconds else self._patience
+
+    def _used(self) -> float:
+        now = self._clock()
+        if self._from is None:
+            self._from = now
+        return now - self._from
 
 
 def processor_clock(pid: int) -> Callable[[], float]:
@@ -106,7 +118,7 @@ class Deadline:
         handler = signal.signal(signal.SIGALRM, self._ring)
         self._gap = FIRST_GAP
         self._stopwatch = Stopwatch(self.seconds, self.patience)
-        remaining, interval = signal.setitimer(signal.ITIMER_REAL, min(self.seconds, self.patience))
+        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self._stopwatch.left())
         self._armed = True
         try:
             return call()

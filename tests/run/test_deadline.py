@@ -32,7 +32,7 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_machine_that_gives_little_time_costs_nobody_anything(wall: Clock) -> None:
     used = Clock()
     stopwatch = Stopwatch(5.0, 60.0, used)
-    assert stopwatch.left() == 5.0
+    assert [stopwatch.left(), stopwatch.left()] == [0.5, 5.0]
     wall.now, used.now = wall.now + 50, used.now + 4
     assert stopwatch.left() == 1.0
     used.now += 1
@@ -41,12 +41,20 @@ def test_a_machine_that_gives_little_time_costs_nobody_anything(wall: Clock) -> 
 
 def test_patience_ends_too(wall: Clock) -> None:
     stopwatch = Stopwatch(5.0, 60.0, Clock())
+    assert stopwatch.left() == 0.5
     wall.now += 58
     assert stopwatch.left() == 2.0
     wall.now += 2 - SHORTEST / 2
     assert stopwatch.left() == SHORTEST
     wall.now += SHORTEST
     assert (stopwatch.left(), stopwatch.reached) == (0.0, 60.0)
+
+
+def test_a_call_that_is_soon_over_reads_no_clock() -> None:
+    def never() -> float:
+        raise AssertionError
+
+    assert Stopwatch(5.0, 60.0, never).left() == 0.5
 
 
 def test_the_kernel_tells_what_another_process_uses() -> None:
