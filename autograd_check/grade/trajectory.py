@@ -15,6 +15,7 @@ from autograd_check.verify.candidate import Candidate, Outcome
 from autograd_check.verify.compare import compare
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Mismatch
+from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import is_tensor
 from autograd_check.verify.values import mismatch_text
 
@@ -28,14 +29,26 @@ Params = Sequence[Tensor]
 class Run:
     """One run with one set of hyperparameters: what torch's optimiser does, and what came back from the code under test.
 
-    `twin[t]` and `outcome.value[t]` are the parameters after step t + 1.
+    `primals` are the starts and the gradients, as evidence has them; `twin[t]` and `outcome.value[t]` are the parameters
+    after step t + 1.
     """
 
     hyper: Mapping[str, Any]
-    starts: Params
-    gradients: Sequence[Params]
+    primals: Mapping[str, Any]
     twin: Sequence[Params]
     outcome: Outcome
+
+    @property
+    def starts(self) -> Params:
+        """The parameters before the first step."""
+        starts: Params = self.primals["starts"]
+        return starts
+
+    @property
+    def gradients(self) -> Sequence[Params]:
+        """The gradients of every step."""
+        gradients: Sequence[Params] = self.primals["gradients"]
+        return gradients
 
     @property
     def name(self) -> str:
@@ -92,11 +105,16 @@ def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[lis
     return starts, gradients
 
 
-def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int) -> Run:
-    """The candidate and torch's optimiser, side by side."""
-    starts, gradients = draw(seed, task.steps)
-    outcome = candidate.trajectory(task.functions[0], starts, gradients, hyper, together=task.together)
-    return Run(hyper, starts, gradients, twin(task, starts, gradients, hyper), outcome)
+def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int, shared: Shared) -> Run:
+    """The candidate and torch's optimiser, side by side; torch's is run once for all files of one task and seed."""
+
+    def torchs() -> tuple[Mapping[str, Any], Sequence[Params]]:
+        starts, gradients = draw(seed, task.steps)
+        return {"starts": starts, "gradients": gradients}, twin(task, starts, gradients, hyper)
+
+    primals, right = shared.once(("run", seed), [task], torchs)
+    outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
+    return Run(hyper, primals, right, outcome)
 
 
 def twin(task: UpdateRule, starts: Params, gradients: Sequence[Params], hyper: Mapping[str, Any]) -> list[list[Tensor]]:
