@@ -1,29 +1,18 @@
-"""Everything that `autograd-check bench` times can be timed: one round a lesson. `make bench` prints all rounds instead."""
+"""Every lesson can be timed; `autograd-check bench`, the second half of `make bench`, prints the times."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from autograd_check.course.load import Course
-from autograd_check.course.outline import read_outline
 from autograd_check.course.spec import Pair
 from autograd_check.grade.bench import bench_lesson
-
-ROOT = Path(__file__).parents[2]
-NAMES = [entry.name for entry in read_outline(ROOT).lessons]
+from tests import support
 
 
-@pytest.fixture(scope="module")
-def course() -> Course:
-    return Course.load(ROOT)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_lesson_can_be_timed(course: Course, name: str) -> None:
-    lesson = course.lesson(name)
-    rows = list(bench_lesson(course, lesson, rounds=1))
+@pytest.mark.parametrize("name", support.names())
+def test_a_lesson_can_be_timed(name: str) -> None:
+    lesson = support.lesson(name)
+    rows = list(bench_lesson(support.course(), lesson, rounds=1))
     pairs = sum(isinstance(task, Pair) for task in lesson.spec.tasks)
     for part in ("forward", "backward", "forward+backward"):
         assert sum(row.part == part for row in rows) >= pairs

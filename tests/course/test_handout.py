@@ -7,10 +7,10 @@ from autograd_check.course.files import MANIFEST
 from autograd_check.course.handout import FileState, Handout, plan, reset, write
 from autograd_check.course.load import Course
 from autograd_check.report.handout import check_text, written_text
+from tests import support
 from tests.toy import make_course
 
 STUB = Path("lessons/u01_toys/double.py")
-ROOT = Path(__file__).parents[2]
 
 
 def states(course: Course) -> dict[str, str]:
@@ -18,7 +18,7 @@ def states(course: Course) -> dict[str, str]:
 
 
 def test_the_lessons_of_this_repository_are_what_the_solutions_give() -> None:
-    text, fine = check_text(plan(Course.load(ROOT)))
+    text, fine = check_text(plan(support.course()))
     assert fine, text
 
 

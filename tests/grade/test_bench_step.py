@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from autograd_check.course.load import Course
 from autograd_check.grade.bench import duels
-
-COURSE = Course.load(Path(__file__).resolve().parents[2])
+from tests import support
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_a_step_of_a_layers_parameters(name: str) -> None:
-    (duel,) = duels(COURSE, COURSE.lesson(name))
+    (duel,) = duels(support.course(), support.lesson(name))
     assert (duel.part, duel.size) == ("step", "(64, 32) and (32,)")
     assert len(duel.ours()) == 2
     assert duel.theirs() is None

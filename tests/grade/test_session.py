@@ -11,8 +11,8 @@ import pytest
 
 from autograd_check.course.load import Course
 from autograd_check.grade.session import Session
-
-ROOT = Path(__file__).parents[2]
+from tests import support
+from tests.support import ROOT
 
 BY_A_LATER_LESSON = """
 from solutions.u05_optimisers.adamw import adamw_step
@@ -81,9 +81,9 @@ def gelu_tanh_backward(dout, cache):
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def course() -> Course:
-    return Course.load(ROOT)
+    return support.course()
 
 
 def graded(course: Course, folder: Path, name: str, source: str):

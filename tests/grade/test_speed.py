@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autograd_check.course.load import Course
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task, speed
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
+from solutions.u07_convolution.conv2d_fast import conv2d_fast_backward, conv2d_fast_forward
+from tests import support
 
-LESSON = Course.load(Path(__file__).parents[2]).lesson("conv2d_fast")
-FUNCTIONS: dict[str, Any] = {
-    name: vars(__import__("solutions.u07_convolution.conv2d_fast", fromlist=["x"]))[name]
-    for name in ("conv2d_fast_forward", "conv2d_fast_backward")
-}
+LESSON = support.lesson("conv2d_fast")
+FUNCTIONS: dict[str, Any] = {f.__name__: f for f in (conv2d_fast_forward, conv2d_fast_backward)}
 
 
 def timed(**functions: Any) -> list[Finding]:

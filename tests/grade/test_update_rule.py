@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from autograd_check.course.load import Course
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
@@ -18,6 +16,7 @@ from autograd_check.grade.trajectory import draw, flat, run
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.shared import Shared
+from tests import support
 
 
 def twin(params: list[torch.Tensor], *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> torch.optim.Optimizer:
@@ -165,7 +164,7 @@ def test_a_count_of_steps_in_float32_is_no_wrong_formula() -> None:
         m_hat, v_hat = (a / (1 - b**t) for a, b in zip((m, v), betas, strict=True))
         return param - lr * m_hat / (v_hat.sqrt() + eps), (m, v, t)
 
-    lesson = Course.load(Path(__file__).resolve().parents[2]).lesson("adam")
+    lesson = support.lesson("adam")
     with InProcess.of({"adam_step": step}) as candidate:
         assert failed(check_task(lesson.spec.tasks[0], Context(candidate, 0))) == [("keeps float64", "wrong_dtype")]
 

@@ -168,14 +168,14 @@ def test_a_test_that_never_ends_is_no_verdict() -> None:
     assert "did not return in time" in next(f.message for f in findings if f.status is Status.FAILED)
 
 
-def test_the_same_verdicts_in_a_process_of_its_own() -> None:
+def test_the_same_verdicts_in_a_process_of_its_own(zygote: Zygote) -> None:
     source = """
 def check_double(f, *, generator):
     import torch
     x = -float(torch.rand((), generator=generator)) - 1
     return abs(f(x) - 2 * x) < 1e-6
 """
-    with Zygote() as zygote, zygote.candidate(source, "check_double.py") as candidate:
+    with zygote.candidate(source, "check_double.py") as candidate:
         assert {f.status for f in check_task(TASK, Context(candidate, 0))} == {Status.PASSED}
 
 

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pytest
 
-from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.load import CourseLesson
 from autograd_check.course.mistakes import functions_of, mistake_functions
-from autograd_check.course.outline import read_outline
-from autograd_check.course.spec import Mistake, Variant
+from autograd_check.course.spec import Mistake
 from autograd_check.grade.grade import grade_candidate, grade_lesson
+from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
-
-ROOT = Path(__file__).resolve().parents[2]
-NAMES = [entry.name for entry in read_outline(ROOT).lessons]
-SEEDS = range(20)
-COURSE = Course.load(ROOT)
+from autograd_check.verify.shared import Shared
+from tests import support
 
 
-def lesson_named(name: str) -> CourseLesson:
-    return COURSE.lesson(name)
+@pytest.fixture(scope="module", params=support.names())
+def lesson(request: pytest.FixtureRequest) -> CourseLesson:
+    return support.lesson(request.param)
 
 
-def dependencies() -> dict[str, str]:
-    return {entry.name: entry.solution.read_text(encoding="utf-8") for entry in COURSE.outline.lessons}
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test a lesson, mistake and variant; a lesson is loaded only in the worker that needs its names."""
-    if "mistake" in metafunc.fixturenames:
-        cases = [(name, m) for name in NAMES for m in lesson_named(name).spec.mistakes]
-        metafunc.parametrize(("name", "mistake"), cases, ids=[f"{name}-{m.name}" for name, m in cases])
-    elif "variant" in metafunc.fixturenames:
-        cases = [(name, v) for name in NAMES for v in lesson_named(name).spec.variants]
-        metafunc.parametrize(("name", "variant"), cases, ids=[f"{name}-{v.name}" for name, v in cases])
-    elif "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", NAMES)
-
-
-def not_passed(findings: tuple[Finding, ...] | list[Finding]) -> list[str]:
+def not_passed(findings: Iterable[Finding]) -> list[str]:
     return [
         f"{f.check} / {f.subject} / {f.probe}: {f.status} {f.message} ({f.diagnosis.cause if f.diagnosis else '-'})"
         for f in findings
@@ -48,59 +31,76 @@ def not_passed(findings: tuple[Finding, ...] | list[Finding]) -> list[str]:
     ]
 
 
-def test_the_stub_is_todo(name: str) -> None:
-    lesson = lesson_named(name)
-    record = grade_lesson(lesson, lesson.stub_source(), f"{name}.py", dependencies=dependencies())
+def graded(lesson: CourseLesson, source: str, seed: int = 0) -> LessonRecord:
+    return grade_lesson(lesson, source, f"{lesson.spec.name}.py", dependencies=support.sources(), seed=seed)
+
+
+def judged(lesson: CourseLesson, functions: Mapping[str, Callable[..., Any]], seed: int, shared: Shared) -> list[Finding]:
+    with InProcess.of(functions) as candidate:
+        return grade_candidate(lesson, candidate, seed=seed, shared=shared)
+
+
+def test_the_stub_is_todo(lesson: CourseLesson) -> None:
+    record = graded(lesson, lesson.stub_source())
     assert record.status is Status.TODO, not_passed(record.findings)
     assert record.score == 0
 
 
-def test_the_solution_passes_with_twenty_seeds(name: str) -> None:
-    lesson = lesson_named(name)
-    for seed in SEEDS:
-        record = grade_lesson(lesson, lesson.reference_source(), f"{name}.py", dependencies=dependencies(), seed=seed)
+def solution_passes(lesson: CourseLesson, seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        record = graded(lesson, lesson.reference_source(), seed)
         assert record.status is Status.PASSED, (seed, not_passed(record.findings))
         assert record.score == record.max_score
+        # conventions never touch a gradient
+        assert all(f.subject.startswith("d") for f in record.findings if f.kind is Kind.GRADIENT)
+        assert {f.subject for f in record.findings if f.kind is Kind.CONVENTION} <= set(lesson.spec.functions)
 
 
-def graded(lesson: CourseLesson, functions: object, seed: int = 0) -> list[Finding]:
-    assert isinstance(functions, dict)
-    with InProcess.of(functions) as candidate:
-        return grade_candidate(lesson, candidate, seed=seed)
+def test_the_solution_passes(lesson: CourseLesson) -> None:
+    solution_passes(lesson, range(5))
 
 
-def test_the_mistake_fails_with_its_cause(name: str, mistake: Mistake) -> None:
-    lesson = lesson_named(name)
-    for seed in (0, 1):  # as in a new process each time: a mistake may keep something from call to call
-        functions = dict(mistake_functions(lesson.spec, mistake, lesson.reference_source(), str(lesson.solution)))
-        findings = graded(lesson, functions, seed)
-        failed = [finding for finding in findings if finding.status is Status.FAILED]
-        assert failed, "the mistake passes"
-        causes = {finding.diagnosis.cause for finding in failed if finding.diagnosis}
-        assert mistake.cause in causes, not_passed(findings)
+@pytest.mark.long
+def test_the_solution_passes_with_more_seeds(lesson: CourseLesson) -> None:
+    solution_passes(lesson, range(5, 25))
 
 
-def test_the_variant_passes(name: str, variant: Variant) -> None:
-    lesson = lesson_named(name)
+def missed(lesson: CourseLesson, known: Mistake, seed: int, shared: Shared) -> list[str]:
+    """What is wrong about the grader's verdict on a mistake; nothing if it fails and its cause is named."""
+    functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+    findings = judged(lesson, functions, seed, shared)
+    failed = [finding for finding in findings if finding.status is Status.FAILED]
+    causes = {finding.diagnosis.cause for finding in failed if finding.diagnosis}
+    if known.cause in causes:
+        return []
+    return [f"{known.name}, seed {seed}: not {known.cause}", *(not_passed(findings) or ["it passes"])]
+
+
+def mistakes_fail(lesson: CourseLesson, seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        shared = Shared()
+        assert [line for known in lesson.spec.mistakes for line in missed(lesson, known, seed, shared)] == []
+
+
+def test_every_mistake_fails_with_its_cause(lesson: CourseLesson) -> None:
+    mistakes_fail(lesson, [0])
+
+
+@pytest.mark.long
+def test_every_mistake_fails_with_its_cause_with_more_seeds(lesson: CourseLesson) -> None:
+    mistakes_fail(lesson, range(1, 4))
+
+
+def test_every_variant_passes(lesson: CourseLesson) -> None:
     functions = functions_of(lesson.reference_source(), str(lesson.solution), lesson.spec.functions)
-    findings = graded(lesson, {**functions, **variant.functions})
-    assert not_passed(findings) == []
+    shared = Shared()
+    for variant in lesson.spec.variants:
+        assert not_passed(judged(lesson, {**functions, **variant.functions}, 0, shared)) == [], variant.name
 
 
-def test_the_lesson_is_complete(name: str) -> None:
-    spec = lesson_named(name).spec
+def test_the_lesson_is_complete(lesson: CourseLesson) -> None:
+    spec = lesson.spec
     assert len(spec.mistakes) >= 3
     assert len(spec.variants) >= 2
     assert len(spec.hints) == 3
     assert spec.source
-
-
-def test_conventions_never_touch_a_gradient(name: str) -> None:
-    """A solution's findings about conventions name functions, those about gradients name gradients."""
-    lesson = lesson_named(name)
-    record = grade_lesson(lesson, lesson.reference_source(), f"{name}.py", dependencies=dependencies())
-    for finding in record.findings:
-        if finding.kind is Kind.GRADIENT:
-            assert finding.subject.startswith("d")
-        if finding.kind is Kind.CONVENTION:
-            assert finding.subject in lesson.spec.functions

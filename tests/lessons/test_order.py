@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from autograd_check.course.outline import read_outline
 from autograd_check.grade.session import imported_names
+from tests import support
 
-ROOT = Path(__file__).resolve().parents[2]
-OUTLINE = read_outline(ROOT)
-ORDER = [entry.name for entry in OUTLINE.lessons]
+OUTLINE = support.outline()
+ORDER = support.names()
 
 
 def before(name: str) -> set[str]:

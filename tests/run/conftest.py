@@ -1,10 +1,9 @@
-"""One zygote for all tests of this folder, and every candidate test twice: in this process and in one of its own."""
+"""Every candidate test runs twice: in this process and in one of its own."""
 
 import pytest
 import torch
 
 from autograd_check.run.in_process import InProcess, Trusted
-from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Point
 
 LINEAR = """\
@@ -17,12 +16,6 @@ def linear_backward(dout, cache):
     x, w = cache
     return dout @ w.T, x.T @ dout, dout.sum(0)
 """
-
-
-@pytest.fixture(scope="session")
-def zygote():
-    with Zygote() as zygote:
-        yield zygote
 
 
 @pytest.fixture(params=["in process", "isolated"])

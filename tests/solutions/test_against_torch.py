@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from autograd_check.course.load import Course
 from autograd_check.course.spec import Lesson, Pair, Probe
+from tests import support
 
-COURSE = Course.load(Path(__file__).parents[2])
 SEEDS = range(3)
 Functions = Mapping[str, Callable[..., Any]]
 
 
 def functions_of(name: str) -> dict[str, Any]:
     """Everything that a lesson's solution defines."""
-    return vars(COURSE.run_file(COURSE.outline.lesson(name).solution))
+    return vars(support.course().run_file(support.outline().lesson(name).solution))
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -571,4 +569,4 @@ def test_the_lesson_does_what_torch_does(name: str) -> None:
 
 
 def test_every_lesson_is_compared_with_torch() -> None:
-    assert {*PAIRS, *OPTIMISERS, *OTHERS} == {entry.name for entry in COURSE.outline.lessons}
+    assert {*PAIRS, *OPTIMISERS, *OTHERS} == set(support.names())

@@ -17,8 +17,8 @@ from autograd_check.errors import CourseError
 from solutions.convnet import Settings, loss_and_gradients, read, shifted, start, train, write
 from solutions.digits import digits, inner_split, outer_folds
 from solutions.ops import CNN_FUNCTIONS, load_ops
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHORT = Settings(lr=2e-3, shift=1, epochs=3)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer
@@ -13,8 +11,8 @@ from autograd_check.errors import CourseError
 from solutions.data import breast_cancer, folds
 from solutions.network import DIMS, Params, Settings, accuracy, descend, initial_parameters, momentum_step, sgd_training_step
 from solutions.ops import load_ops
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 OPS = load_ops("solutions", ROOT)
 
 

@@ -19,8 +19,8 @@ from solutions.network import Settings
 from solutions.ops import FUNCTIONS, load_ops
 from solutions.train import main, one_thread, train_command
 from solutions.validation import cross_validate, select_inside
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 OPS = load_ops("solutions", ROOT)
 
 

@@ -11,11 +11,9 @@ from torch import Tensor
 from torch.autograd import Function
 
 import autograd_check as ac
-from autograd_check.course.load import Course
 from autograd_check.grade.session import Session
 from autograd_check.verify.shared import Shared
-
-ROOT = Path(__file__).parents[2]
+from tests import support
 
 
 class HalfTanh(Function):
@@ -114,7 +112,7 @@ def test_a_function_without_a_differentiable_input_is_named() -> None:
 
 
 def test_files_graded_together_are_judged_as_they_are_alone(tmp_path: Path) -> None:
-    course = Course.load(ROOT)
+    course = support.course()
     right = course.lesson("linear").reference_source()
     wrong = right.replace("dout.sum(0)", "dout.mean(0)")
     assert wrong != right

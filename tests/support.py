@@ -1,0 +1,39 @@
+"""What tests of several folders need of the course in this repository: where it is, its names, and its lessons, loaded once."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.outline import Outline, read_outline
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@functools.cache
+def outline() -> Outline:
+    """The course at a glance; no lesson is run, so tests can be named from it."""
+    return read_outline(ROOT)
+
+
+@functools.cache
+def course() -> Course:
+    """The course; a lesson is run when it is first asked for, once in each process."""
+    return Course(outline())
+
+
+def lesson(name: str) -> CourseLesson:
+    """A lesson of the course."""
+    return course().lesson(name)
+
+
+def names() -> list[str]:
+    """All lessons of the course, in order."""
+    return [entry.name for entry in outline().lessons]
+
+
+@functools.cache
+def sources() -> dict[str, str]:
+    """The text of every solution by lesson, as what a file may import."""
+    return {entry.name: entry.solution.read_text(encoding="utf-8") for entry in outline().lessons}
