@@ -15,6 +15,7 @@ export OPENBLAS_NUM_THREADS := 1
 help:
 	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
 	@echo 'make test    the tests          make lint    style, types, the direction of imports'
+	@echo 'make long    tests that take long: the same claims with more seeds'
 	@echo 'make bench   speed against torch     make format  format the code'
 	@echo 'make record  whether every verdict is as it was recorded'
 
@@ -37,12 +38,13 @@ demo: $(STAMP)
 	$(BIN)/autograd-check train --network mlp
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --ignore tests/benchmarks
-	@echo 'each benchmark once, without timing:'
-	$(BIN)/python -m pytest -n 2 tests/benchmarks --benchmark-disable
+	$(BIN)/python -m pytest -n 2 --dist worksteal --benchmark-disable
 
 record: $(STAMP)
 	$(BIN)/python tests/record.py --against tests/record.json.gz
+
+long: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

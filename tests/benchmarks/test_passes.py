@@ -1,4 +1,4 @@
-"""Every lesson can be timed; `autograd-check bench`, the second half of `make bench`, prints the times."""
+"""Everything that `autograd-check bench` times can be timed: one round a lesson. `make bench` prints all rounds instead."""
 
 from __future__ import annotations
 
