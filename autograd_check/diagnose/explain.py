@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
 from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis
+from autograd_check.verify.finding import Diagnosis, Source
 
 
 def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = ()) -> Diagnosis | None:
@@ -26,7 +27,7 @@ def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = 
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or _on_most(evidence) or where_wrong(evidence)
+    return found or _on_most(evidence) or replace(where_wrong(evidence), source=Source.RELATION)
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:

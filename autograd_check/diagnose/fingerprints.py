@@ -11,7 +11,7 @@ from torch import Tensor
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis
+from autograd_check.verify.finding import Diagnosis, Source
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Finge
         return None
     best = next((known for known in alike if all(_equals_all(piece, known) for piece in evidence)), alike[0])
     says = f"Your numbers are exactly those of a known mistake: {best.name}."
-    return Diagnosis(best.cause, says, {"mistake": best.name, "probes": len(evidence)})
+    return Diagnosis(best.cause, says, {"mistake": best.name, "probes": len(evidence)}, Source.FINGERPRINT)
 
 
 def _equals(piece: Evidence, fingerprint: Fingerprint) -> bool:

@@ -6,6 +6,7 @@ Each is a function of all the evidence about one subject and answers only if it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import torch
@@ -17,7 +18,7 @@ from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis
+from autograd_check.verify.finding import Diagnosis, Source
 from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
 
 Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
@@ -31,7 +32,8 @@ def _same_shape(evidence: Sequence[Evidence]) -> bool:
 
 def relate(relation: Relation, evidence: Sequence[Evidence]) -> Diagnosis | None:
     """What a relation says of some evidence; nothing where an array is empty, since every relation holds among no entries."""
-    return None if any(piece.is_empty for piece in evidence) else relation(evidence)
+    found = None if any(piece.is_empty for piece in evidence) else relation(evidence)
+    return None if found is None else replace(found, source=Source.RELATION)
 
 
 def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -91,5 +91,5 @@ def _brief(finding: Finding, subjects: tuple[str, ...]) -> Row:
 
 
 def _probes(findings: Sequence[Finding]) -> str:
-    counts = [int(f.probe.split()[0]) for f in findings if f.probe.endswith(" probes") and f.probe.split()[0].isdigit()]
-    return f" ({max(counts)} probes)" if counts else ""
+    most = max((finding.probes for finding in findings), default=1)
+    return f" ({most} probes)" if most > 1 else ""

@@ -33,7 +33,7 @@ from autograd_check.verify.contract import (
 from autograd_check.verify.conventions import check_convention
 from autograd_check.verify.differencing import check_differences, own_sweep
 from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Source, Status, root_subject
 from autograd_check.verify.ground import Sweep
 from autograd_check.verify.oracle import oracle_sweep
 from autograd_check.verify.shared import Shared
@@ -210,7 +210,7 @@ def _explained(
     for subject, found in wrong.items():
         pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
         cause = explain([piece for piece in pieces if piece is not None])
-        certain = cause is not None and (cause.cause == Cause.IGNORES_UPSTREAM or "mistake" in cause.evidence)
+        certain = cause is not None and (cause.cause is Cause.IGNORES_UPSTREAM or cause.source is Source.FINGERPRINT)
         root = root_subject(subject)
         causes[subject] = nonlinear[root] if root in nonlinear and not certain else cause
     for subject in wrong:

@@ -33,7 +33,7 @@ def condense(findings: Iterable[Finding]) -> list[Finding]:
             condensed.append(max(bad, key=lambda finding: finding.status.severity))
         elif passed:
             probes = len({finding.probe for finding in passed})
-            condensed.append(passed[0] if probes == 1 else replace(passed[0], probe=f"{probes} probes"))
+            condensed.append(passed[0] if probes == 1 else replace(passed[0], probes=probes))
         else:
             condensed.append(group[0])
     return condensed

@@ -76,17 +76,29 @@ def _number(value: float | complex) -> float | str:
     return value if value - value == 0 else str(value)
 
 
+class Source(StrEnum):
+    """How a cause was found: by a relation between arrays, by the numbers of a known mistake, or by what a call did."""
+
+    RELATION = "relation"
+    FINGERPRINT = "fingerprint"
+    CONTRACT = "contract"
+
+
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why it is wrong: `cause` from the vocabulary, `says` one plain sentence, `evidence` the numbers behind it."""
+    """Why it is wrong: `cause` from the vocabulary, `says` one plain sentence, `evidence` the numbers behind it.
+
+    `source` says how it was found.
+    """
 
     cause: Cause
     says: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    source: Source = Source.CONTRACT
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record."""
-        return {"cause": str(self.cause), "says": self.says, "evidence": dict(self.evidence)}
+        return {"cause": str(self.cause), "says": self.says, "evidence": dict(self.evidence), "source": str(self.source)}
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,8 @@ class Finding:
     """What one check says about one subject on one probe.
 
     `subject` is `out` for what a forward, a step or a plain function returns, `d<primal>` for a gradient,
-    `dparams[2].w` for one of a network's; a convention's subject is the function that breaks it.
+    `dparams[2].w` for one of a network's; a convention's subject is the function that breaks it. `probes` is on how many it
+    passed, the first of them being `probe`.
     """
 
     check: str
@@ -105,6 +118,7 @@ class Finding:
     kind: Kind = Kind.VALUE
     mismatch: Mismatch | None = None
     diagnosis: Diagnosis | None = None
+    probes: int = 1
 
     def with_diagnosis(self, diagnosis: Diagnosis | None) -> Finding:
         """The same finding with its cause."""
@@ -116,6 +130,7 @@ class Finding:
             "check": self.check,
             "subject": self.subject,
             "probe": self.probe,
+            "probes": self.probes,
             "kind": str(self.kind),
             "status": str(self.status),
             "message": self.message,

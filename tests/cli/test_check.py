@@ -49,7 +49,7 @@ def test_json_has_the_documented_schema(program: Program, course: Path) -> None:
     failed = next(finding for finding in lesson["findings"] if finding["status"] == "failed")
     assert {"check", "subject", "probe", "status", "message", "mismatch", "diagnosis"} <= set(failed)
     assert set(failed["mismatch"]) == {"wrong", "total", "index", "got", "expected", "relative_error"}
-    assert set(failed["diagnosis"]) == {"cause", "says", "evidence"}
+    assert set(failed["diagnosis"]) == {"cause", "says", "evidence", "source"}
     assert failed["mismatch"]["got"] == pytest.approx(1.5 * failed["mismatch"]["expected"])
 
 

@@ -25,6 +25,7 @@ def test_a_mistake_in_both_passes_is_not_made_where_one_is_right() -> None:
     found = match_fingerprint([piece(2 * X, got_out=2 * X)], [both])
     assert found is not None
     assert found.evidence["mistake"] == "in both passes"
+    assert found.source == "fingerprint"
 
 
 def test_a_mistake_explains_every_piece() -> None:

@@ -16,8 +16,8 @@ SAYS = (
     "chain rule sums. The loss already divides by N."
 )
 FINDINGS = (
-    Finding("value", "out", "4 probes", Status.PASSED, "matches the definition"),
-    *(Finding("autograd", name, "4 probes", Status.PASSED, "matches autograd", Kind.GRADIENT) for name in ("dx", "db")),
+    Finding("value", "out", "4 rows", Status.PASSED, "matches the definition", probes=4),
+    *(Finding("autograd", name, "4 rows", Status.PASSED, "matches autograd", Kind.GRADIENT, probes=4) for name in ("dx", "db")),
     Finding(
         "autograd",
         "dw",
@@ -28,7 +28,7 @@ FINDINGS = (
         Mismatch(12, 12, (1, 2), 0.2058, 0.8231, 0.75),
         Diagnosis("mean_for_sum", SAYS),
     ),
-    *(Finding("finite differences", name, "2 probes", Status.PASSED, "matches", Kind.GRADIENT) for name in ("dx", "db")),
+    *(Finding("finite differences", name, "4 rows", Status.PASSED, "matches", Kind.GRADIENT, probes=2) for name in ("dx", "db")),
     Finding("finite differences", "dw", "", Status.SKIPPED, "not checked: dw already differs", Kind.GRADIENT),
     Finding("unmodified", "linear_backward", "4 rows", Status.PASSED, "as it should be", Kind.CONVENTION),
     Finding("keeps float32", "linear_backward", "4 rows", Status.PASSED, "as it should be", Kind.CONVENTION),

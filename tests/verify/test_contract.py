@@ -60,7 +60,7 @@ def test_right_code_passes_and_says_with_which_witnesses() -> None:
     findings = check()
     assert {finding.status for finding in findings} == {Status.PASSED}
     by_check = {(f.check, f.subject): f for f in findings}
-    assert by_check["value", "out"].probe == "2 probes"
+    assert by_check["value", "out"].probes == 2
     for subject in ("dx", "dw"):
         assert by_check["autograd", subject].kind is Kind.GRADIENT
         assert by_check["finite differences", subject].status is Status.PASSED
