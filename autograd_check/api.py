@@ -19,10 +19,12 @@ from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import UsesSingle, no_tensor
+from autograd_check.verify.differencing import own_gradients
 from autograd_check.verify.finding import Finding
 from autograd_check.verify.function import callee, in_float64, input_names, wrap
 from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
 from autograd_check.verify.report import Report, Reports
+from autograd_check.verify.rounding import Rounding
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
 from autograd_check.verify.values import FLOAT64, narrowed
@@ -209,7 +211,9 @@ def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared:
         if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
             return [no_tensor(candidate.returned[0])]
         if candidate.outputs > 1:
-            findings += check_outputs_apart(wrapped, point, seed)
+            dout = draw_cotangent(candidate.returned[0] if candidate.returned else None, torch.Generator().manual_seed(seed))
+            names = PairNames("forward", "backward", wrapped.wrt, None)
+            findings += check_outputs_apart(wrapped, point, seed, Rounding(own_gradients(candidate, names, dout), point))
         narrow = (low or candidate.doubted) and bool(narrows.to)
         if narrow and not any(finding.check == FLOAT64 for finding in findings):
             findings.append(narrowed("out"))

@@ -13,6 +13,8 @@ from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors
 
+NARROWER = {torch.float64: torch.float32, torch.complex128: torch.complex64}
+
 
 @dataclass(frozen=True)
 class PairNames:
@@ -42,10 +44,10 @@ class Case:
     reach: float = float("inf")
 
     def as_float32(self) -> Case:
-        """The same case with every float64 tensor in float32."""
+        """The same case with every float64 tensor in float32, complex ones alike."""
 
         def convert(tensor: Tensor) -> Tensor:
-            return tensor.float() if tensor.dtype is torch.float64 else tensor
+            return tensor.to(NARROWER.get(tensor.dtype, tensor.dtype))
 
         def narrowed(point: Point) -> Point:
             return Point({name: narrow(value) for name, value in point.primals.items()}, point.hyper)

@@ -31,11 +31,11 @@ from autograd_check.verify.contract import (
     failure_finding,
 )
 from autograd_check.verify.conventions import check_convention
-from autograd_check.verify.differencing import check_differences, own_sweep
+from autograd_check.verify.differencing import check_differences, own_gradients
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Source, Status, root_subject
-from autograd_check.verify.ground import Sweep
-from autograd_check.verify.oracle import oracle_sweep
+from autograd_check.verify.oracle import oracle_vjp
+from autograd_check.verify.rounding import Rounding
 from autograd_check.verify.shared import Shared
 from autograd_check.verify.trial import Trial, try_case
 from autograd_check.verify.unreferenced import Explain
@@ -87,9 +87,9 @@ def check_pair(
     kept = shared or Shared()
     ordinary = [case for case in cases if case.convention is None]
     trials = list(_trials(candidate, names, ordinary, seed, kept))
-    reference = own_sweep(candidate, names) if names.oracle is None else oracle_sweep(names.oracle)
+    roundings = {trial.case.name: _rounding(candidate, names, trial) for trial in trials}
     single = AskedOnce(uses_single)
-    findings = [finding for trial in trials for finding in _check_trial(trial, names, reference, single)]
+    findings = [found for trial in trials for found in _check_trial(trial, names, roundings[trial.case.name], single)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return condense(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
@@ -101,7 +101,9 @@ def check_pair(
         wanted, skipped = _wanted(names, trials, findings, single, forward_right)
         findings += skipped
         for trial in sound[:DIFFERENCED] if wanted else ():
-            findings += check_differences(candidate, names, trial, wanted, seed, explain, single, kept)
+            findings += check_differences(
+                candidate, names, trial, wanted, seed, explain, roundings[trial.case.name], single, kept
+            )
     if names.oracle is None and any(single.known.values()):
         findings.append(narrowed("out"))
     return condense(findings)
@@ -119,6 +121,14 @@ class AskedOnce:
         if trial.case.name not in self.known:
             self.known[trial.case.name] = self.ask(trial)
         return self.known[trial.case.name]
+
+
+def _rounding(candidate: PairCandidate, names: PairNames, trial: Trial) -> Rounding:
+    """What rounding does to the gradients of a trial: to the definition's, and without one to the code's own."""
+    dout = trial.douts[0] if trial.douts else None
+    if names.oracle is None:
+        return Rounding(own_gradients(candidate, names, dout), trial.case.point)
+    return Rounding(lambda point: oracle_vjp(names.oracle, point, names.wrt, dout)[1], trial.case.point)
 
 
 def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int, shared: Shared) -> Iterator[Trial]:
@@ -151,7 +161,7 @@ def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
     return []
 
 
-def _check_trial(trial: Trial, names: PairNames, reference: Sweep, uses_single: UsesSingle) -> list[Finding]:
+def _check_trial(trial: Trial, names: PairNames, rounding: Rounding, uses_single: UsesSingle) -> list[Finding]:
     """Contract and values of one ordinary case."""
     where, gradients = trial.case.name, [f"d{name}" for name in names.wrt]
     if trial.forward_failure is not None:
@@ -178,7 +188,7 @@ def _check_trial(trial: Trial, names: PairNames, reference: Sweep, uses_single: 
             findings += check_gradient_form(gradient, trial, names)
         else:
             findings += check_gradient(gradient, trial, names, uses_single)
-    findings += check_linear(trial, names, reference, uses_single)
+    findings += check_linear(trial, rounding, uses_single)
     findings += check_repeatable(trial, names)
     return findings
 

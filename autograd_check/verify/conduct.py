@@ -47,10 +47,10 @@ def check_aliases(trial: Trial, names: PairNames) -> Iterator[Finding]:
 
 def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """Two backward calls on the same inputs give the same bits."""
-    if len(trial.unpacked) < 5:
+    if len(trial.unpacked) < 6:
         return
     for subject, gradient in trial.unpacked[0].items():
-        if not equal_bits(gradient.value, trial.unpacked[4][subject].value):
+        if not equal_bits(gradient.value, trial.unpacked[-1][subject].value):
             text = (
                 f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
             )
@@ -105,14 +105,14 @@ def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterato
 
     `outcome` is of such a call, for the cotangent of the trial's first answer. Code that differs from run to run is left out.
     """
-    if len(trial.unpacked) < 5 or outcome.value is None:
+    if len(trial.unpacked) < 6 or outcome.value is None:
         return
     answered = unpack(outcome.value[1][0], names.wrt) if outcome.value[1] else None
     for subject, gradient in trial.unpacked[0].items():
         again = answered[subject].value if answered is not None else None
         if answered is None and outcome.failure is None:
             return
-        if not equal_bits(gradient.value, trial.unpacked[4][subject].value) or equal_bits(gradient.value, again):
+        if not equal_bits(gradient.value, trial.unpacked[-1][subject].value) or equal_bits(gradient.value, again):
             continue
         text = (
             f"{subject} is another one as soon as {names.forward} runs on other data before {names.backward}: what the backward "

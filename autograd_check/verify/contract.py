@@ -7,7 +7,7 @@ code that writes into `dout` or returns float64 for float32 may still have the r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,11 +18,10 @@ from autograd_check.verify.candidate import Failure, Opaque
 from autograd_check.verify.case import PairNames, combine
 from autograd_check.verify.compare import compare
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
-from autograd_check.verify.ground import Sweep
-from autograd_check.verify.rounding import EPS, SINGLE, of_its_function, of_its_size
+from autograd_check.verify.rounding import EPS, ROUNDINGS, SINGLE, Rounding, of_its_size
 from autograd_check.verify.scale import largest
-from autograd_check.verify.tree import as_tensors, is_differentiable, is_tensor, leaves, same_structure
-from autograd_check.verify.trial import LARGE, Gradient, Trial, parts
+from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, same_structure
+from autograd_check.verify.trial import LARGE, SMALL, WEIGHTS, Gradient, Trial, parts
 
 UsesSingle = Callable[[Trial], bool]
 """Whether numbers of at most float32 take part for the float64 numbers of a trial; asked before an error is put down to that."""
@@ -169,22 +168,21 @@ def _form(leaf: Any) -> Any:
     return ((), True) if plain_number(leaf) else type_text(leaf)
 
 
-def check_linear(trial: Trial, names: PairNames, reference: Sweep, uses_single: UsesSingle) -> Iterator[Finding]:
-    """v(αd₁ + βd₂) = αv(d₁) + βv(d₂) and v(0) = 0, to rounding: a backward pass is linear in its cotangent.
+def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> Iterator[Finding]:
+    """v(αd₁ + βd₂ + γd₃) = αv(d₁) + βv(d₂) + γv(d₃) and v(0) = 0, to rounding: a backward pass is linear in its cotangent.
 
-    `reference` evaluates the definition, or the forward itself: where a gradient cancels, its noise says what rounding leaves.
+    `rounding` is asked where a gradient may be what cancellation has left.
     """
-    if len(trial.unpacked) < 4:
+    if len(trial.unpacked) < 5:
         return
-    first, second, mixed, zero = trial.unpacked[:4]
-    for subject, gradient in first.items():
-        values = [leaves(answer[subject].value) for answer in (first, second, mixed, zero)]
+    for subject, gradient in trial.gradients.items():
+        values = [leaves(answer[subject].value) for answer in trial.unpacked[:5]]
         if len({tuple(map(_form, value)) for value in values}) > 1:
             text = f"{gradient.subject} has another shape or type for another dout; a backward is linear in its cotangent"
             diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
             yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
             continue
-        mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), reference, uses_single)
+        mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), rounding, uses_single)
         if mismatch is not None:
             text = (
                 f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
@@ -194,36 +192,38 @@ def check_linear(trial: Trial, names: PairNames, reference: Sweep, uses_single: 
             yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, mismatch, diagnosis)
 
 
+GAIN = 2 * (WEIGHTS[0] + LARGE * WEIGHTS[1] + SMALL * WEIGHTS[2])
+"""The size of all that the linearity check adds up, in sizes of the first cotangent."""
+
+
 def _nonlinear(
-    trial: Trial, primal: str, rows: list[tuple[Any, ...]], reference: Sweep, uses_single: UsesSingle
+    trial: Trial, primal: str, rows: list[tuple[Any, ...]], rounding: Rounding, uses_single: UsesSingle
 ) -> Mismatch | None:
-    """The first tensor of a gradient whose v(αd₁ + βd₂) or v(0) is off by more than rounding."""
-    alpha, beta = trial.weights
-    gain = 2 * (abs(alpha) + LARGE * abs(beta))  # of the three terms, in sizes of the first cotangent
+    """The first tensor of a gradient whose v of the combination, or v(0), is off by more than rounding."""
     count = max((leaf.numel() for leaf in leaves(trial.out) if is_tensor(leaf)), default=1)
-    noise: Mapping[int, float] | None = None
     for place, row in enumerate(rows):
         if not all(map(is_differentiable, row)):
             continue
-        one, two, both, none = row
+        one, two, both, none, sparse = row
         if not math.isfinite(largest(one)):
             continue  # said of this gradient already
-        gap = torch.add(both, one, alpha=-alpha).add_(two, alpha=-beta)
-        size = (abs(alpha) * largest(one) + abs(beta) * largest(two) + largest(both)) / gain
-        off = max(largest(gap) / gain, largest(none)) if math.isfinite(size + largest(none)) else math.inf
-        terms = max(count, one.numel())
+        expected = combine(1.0, combine(WEIGHTS[0], one, WEIGHTS[1], two), WEIGHTS[2], sparse)
+        sizes = [
+            weight * largest(part) for weight, part in zip((*WEIGHTS, 1.0, 1.0), (one, two, sparse, both, none), strict=True)
+        ]
+        if not all(map(math.isfinite, sizes)):
+            return compare(both, expected, 0.0) or compare(none, torch.zeros_like(none), 0.0)
+        size, terms = sum(sizes) / GAIN, max(count, one.numel())
+        off = max(largest(both - expected) / GAIN, largest(none))
         tolerance = of_its_size(size, terms)
-        if off <= tolerance < math.inf:
+        if off <= tolerance:
             continue
-        if noise is None:
-            noise = of_its_function(reference, trial.case.point, trial.douts[0], as_tensors(trial.out), primal)
-        tolerance += noise.get(place, 0.0)
-        coarse = of_its_size(size, terms, SINGLE) + SINGLE / EPS * noise.get(place, 0.0)
+        noise = ROUNDINGS * rounding.largest(primal, place)
+        tolerance += noise
+        coarse = of_its_size(size, terms, SINGLE) + SINGLE / EPS * noise
         if off <= tolerance or (off <= coarse and uses_single(trial)):
             continue
-        expected = combine(alpha, one, beta, two)
-        bound = tolerance if math.isfinite(size) else 0.0
-        return compare(both, expected, gain * bound) or compare(none, torch.zeros_like(none), bound)
+        return compare(both, expected, GAIN * tolerance) or compare(none, torch.zeros_like(none), tolerance)
     return None
 
 
@@ -237,8 +237,10 @@ def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:
     wrong += [
         (names.backward, path, leaf.dtype)
         for gradient in trial.gradients.values()
-        for path, leaf in parts(gradient.value, gradient.subject, names)
-        if is_tensor(leaf) and leaf.dtype is not torch.float32
+        for (path, leaf), primal in zip(
+            parts(gradient.value, gradient.subject, names), leaves(trial.case.point.primals[gradient.primal]), strict=False
+        )
+        if is_tensor(leaf) and leaf.dtype is not (primal.dtype if primal.is_complex() else torch.float32)
     ]
     for function, subject, dtype in wrong[:1]:
         text = (

@@ -45,7 +45,7 @@ def measured_noise(values: Sequence[float]) -> float:
     row = list(values)
     for _ in range(4):
         row = [b - a for a, b in zip(row, row[1:], strict=False)]
-    return 2 * math.sqrt(sum(d * d for d in row) / len(row) / 70)
+    return 2 * math.hypot(*row) / math.sqrt(len(row) * 70)
 
 
 def levels(quotients: Sequence[float], steps: Sequence[float], noise: float) -> list[Estimate]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from torch import Tensor
 
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.case import PairNames
@@ -11,10 +13,11 @@ from autograd_check.verify.contract import UsesSingle
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.ground import Sweep
 from autograd_check.verify.probes import probe_vjp
+from autograd_check.verify.rounding import Rounding
 from autograd_check.verify.rows import Batch, Row
 from autograd_check.verify.scale import largest
 from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import as_tensors, leaves, map_tensors
+from autograd_check.verify.tree import as_tensors, leaves
 from autograd_check.verify.trial import Trial, unpack
 from autograd_check.verify.unreferenced import Explain, Suspect, locate
 from autograd_check.verify.values import NEGLIGIBLE, number_pair
@@ -30,6 +33,7 @@ def check_differences(
     wrt: Sequence[str],
     seed: int,
     explain: Explain,
+    rounding: Rounding,
     uses_single: UsesSingle,
     shared: Shared | None = None,
 ) -> list[Finding]:
@@ -37,18 +41,15 @@ def check_differences(
     sweep = own_sweep(candidate, names)
     point, dout = trial.case.point, trial.douts[0]
 
-    def regrad(point: Point) -> Mapping[str, Any] | None:
-        outcome = candidate.vjp(names.forward, names.backward, point, [dout])
-        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
-        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
-
-    def spread(name: str) -> Any:
-        """What the definition's gradient does where its inputs move; nobody knows it where there is no definition."""
+    def spread(name: str) -> Sequence[Tensor]:
+        """What rounding does to a gradient; and what the definition's does where its inputs move, if there is one."""
+        moved = rounding(name)
         if names.oracle is None:
-            return None
-        sizes = iter([largest(leaf) for leaf in leaves(trial.reference.grads[f"d{name}"])])
+            return moved
+        right = zip(leaves(trial.reference.grads[f"d{name}"]), leaves(trial.reference.grad_spread[f"d{name}"]), strict=True)
         # out and the gradient agree with the definition's as far as a negligible constant in the forward lets them
-        return map_tensors(lambda s: s + NEGLIGIBLE * next(sizes), trial.reference.grad_spread[f"d{name}"])
+        known = [change + NEGLIGIBLE * largest(leaf) for leaf, change in right]
+        return [one + other for one, other in zip(known, moved, strict=True)] if moved else known
 
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
     verdicts = probe_vjp(
@@ -57,14 +58,14 @@ def check_differences(
         grads,
         dout,
         wrt=wrt,
-        regrad=regrad,
+        regrad=own_gradients(candidate, names, dout),
         seed=seed,
         base=as_tensors(trial.out),
         spread=spread,
         single=lambda: uses_single(trial),
         shared=shared,
     )
-    findings = {name: _finding(f"d{name}", verdict, trial.case.name) for name, verdict in verdicts.items()}
+    findings = {name: _finding(f"d{name}", verdict, trial.case.name, names) for name, verdict in verdicts.items()}
     if names.oracle is None:
         for name, finding in findings.items():
             if finding.status is Status.FAILED:
@@ -72,6 +73,17 @@ def check_differences(
                 suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape.get(f"d{name}"), explain)
                 findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
+
+
+def own_gradients(candidate: PairCandidate, names: PairNames, dout: Any) -> Callable[[Point], Mapping[str, Any] | None]:
+    """The code's own gradients by primal at any point, None where it gives none."""
+
+    def gradients(point: Point) -> Mapping[str, Any] | None:
+        outcome = candidate.vjp(names.forward, names.backward, point, [dout])
+        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
+        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
+
+    return gradients
 
 
 def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
@@ -100,9 +112,11 @@ def _trusted_tape(
     return {f"d{name}": outcome.value[0]} if confirmed[name].status is Status.PASSED else {}
 
 
-def _finding(subject: str, verdict: ProbeResult, probe: str) -> Finding:
+def _finding(subject: str, verdict: ProbeResult, probe: str, names: PairNames) -> Finding:
     if verdict.status is Status.PASSED:
         text = "matches finite differences of your own forward"
+        if names.oracle is None and verdict.resolution:
+            text += f"; an error above {verdict.resolution:.1g} in one entry would have been seen"
         return Finding(CHECK, subject, probe, Status.PASSED, text, Kind.GRADIENT)
     if verdict.status is Status.FAILED:
         analytic, numeric = number_pair(verdict.analytic, verdict.numeric)

@@ -88,7 +88,7 @@ class Ground:
         """Slopes of settled lines with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
         if not lines:
             return []
-        noises = self.noises(lines)
+        noises = self._noises(lines)
         ladders: list[list[float]] = [[] for _ in lines]
         bends: list[list[float]] = [[] for _ in lines]
         waiting = list(range(len(lines)))
@@ -112,7 +112,7 @@ class Ground:
             for line, ladder, bend, noise, steps in zip(lines, ladders, bends, noises, climbed, strict=True)
         ]
 
-    def noises(self, lines: Sequence[Line]) -> list[float]:
+    def _noises(self, lines: Sequence[Line]) -> list[float]:
         """The noise of a difference along each line, measured; on coarser scales as well while the values stand still."""
         found = [self.model] * len(lines)
         places = list(range(len(lines)))

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.directions import Direction, Ladder, draw_directions, ladder_of
+from autograd_check.verify.scale import norm
 from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
 
 Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
@@ -59,7 +60,7 @@ class Line:
         if not math.isfinite(total):
             products = torch.where(u != 0, products, 0)
             total = float(products.sum())
-        return total, float(torch.linalg.vector_norm(products))
+        return total, norm(products)
 
 
 class Walk(Sequence[Point]):

@@ -150,6 +150,6 @@ def _passes(ground: Ground, name: str, gradient: Tensor, slack: Tensor, generato
         regrad=lambda _: None,
         seed=seed,
         base=ground.base,
-        spread=lambda _: slack,
+        spread=lambda _: [slack],
     )
     return found[name].status is not Status.FAILED

@@ -9,8 +9,6 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.ground import Sweep
-from autograd_check.verify.rows import Row
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 
 SPREAD_DRAWS = 2
@@ -39,17 +37,6 @@ def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[st
     return map_tensors(lambda tensor: tensor.detach(), out), nested
 
 
-def oracle_sweep(oracle: Callable[..., Any]) -> Sweep:
-    """The oracle's value at many points; it decides nothing that is asked for."""
-
-    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
-        with torch.no_grad():
-            copies = [[map_tensors(_plain, value) for value in point.primals.values()] for point in points]
-            return [(oracle(*given, **point.hyper), None) for given, point in zip(copies, points, strict=True)]
-
-    return sweep
-
-
 def _leaf(tensor: Tensor) -> Tensor:
     copy = tensor.detach().clone()
     return copy.requires_grad_() if is_differentiable(copy) else copy
@@ -64,12 +51,12 @@ def oracle_spread(
 ) -> tuple[Any, dict[str, Any]]:
     """How far `out` and the gradients move when every primal in `wrt` moves by up to `ULPS` units in its last place.
 
-    Same nests as `oracle_vjp`; each entry is four times the largest change over `draws` random moves.
+    Same nests as `oracle_vjp`, of real numbers; each entry is four times the largest change over `draws` random moves.
     """
     out, grads = oracle_vjp(oracle, point, wrt, dout)
     generator = Generator().manual_seed(2718)
-    out_spread = [torch.zeros_like(leaf) for leaf in leaves(out)]
-    grad_spread = [torch.zeros_like(leaf) for leaf in leaves(grads)]
+    out_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(out)]
+    grad_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(grads)]
     for _ in range(draws):
         moved = Point(
             {
@@ -87,7 +74,7 @@ def oracle_spread(
 
 def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Tensor]) -> list[Tensor]:
     return [
-        torch.maximum(s, 4 * (m - b).abs()) if b.is_floating_point() and b.shape == m.shape else s
+        torch.maximum(s, 4 * (m - b).abs()) if is_differentiable(b) and b.shape == m.shape else s
         for s, b, m in zip(spreads, base, moved, strict=True)
     ]
 

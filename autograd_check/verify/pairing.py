@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.verify.rows import Batch, Row
-from autograd_check.verify.scale import largest
+from autograd_check.verify.scale import largest, norm
 from autograd_check.verify.tree import is_differentiable, leaves
 
 STACKED = 2**17
@@ -42,21 +42,16 @@ class Pairing:
 
     def model_noise(self) -> float:
         """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
-        total = 0.0
+        sizes = []
         for out, weight, clean in zip(self._outs, self._weights, self._all_finite, strict=True):
             values = out if clean else torch.where(torch.isfinite(out), out, 0)
-            size = float(torch.linalg.vector_norm(values.reshape(-1) * weight))
-            total += (2 * torch.finfo(out.dtype).eps * size) ** 2
-        return math.sqrt(total)
+            sizes.append(2 * torch.finfo(out.dtype).eps * norm(values.reshape(-1) * weight))
+        return math.hypot(*sizes)
 
     def size(self) -> float:
         """‖f·dout‖₂."""
-        return math.sqrt(
-            sum(
-                float(torch.linalg.vector_norm(torch.nan_to_num(out.reshape(-1), 0.0, 0.0, 0.0) * weight)) ** 2
-                for out, weight in zip(self._outs, self._weights, strict=True)
-            )
-        )
+        pairs = zip(self._outs, self._weights, strict=True)
+        return math.hypot(*(norm(torch.nan_to_num(out.reshape(-1), 0.0, 0.0, 0.0) * weight) for out, weight in pairs))
 
     def unit(self) -> float:
         """‖dout‖₂: what an output of ones amounts to."""

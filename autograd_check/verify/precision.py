@@ -16,6 +16,7 @@ from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.compare import compare
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.function import Callee, Wrapped, in_double, wrap
+from autograd_check.verify.rounding import ROUNDINGS, Rounding, of_its_size
 from autograd_check.verify.scale import largest, natural_size
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, named_leaves
 from autograd_check.verify.trial import Trial
@@ -55,8 +56,11 @@ class Narrowing(TorchDispatchMode):
         return out
 
 
-def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[Finding]:
-    """With several outputs, the backward copes with a cotangent for one of them only (autograd gives None for the rest)."""
+def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int, rounding: Rounding) -> Iterator[Finding]:
+    """With several outputs, the backward copes with a cotangent for one of them only, and what these give adds up to the whole.
+
+    autograd gives None for the outputs that nothing uses, so each of these calls takes branches of its own.
+    """
     with torch.enable_grad():
         try:
             out, (_, roots) = wrapped.forward(*point.primals.values())
@@ -65,15 +69,36 @@ def check_outputs_apart(wrapped: Wrapped, point: Point, seed: int) -> Iterator[F
     parts = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_tensor(leaf) and leaf.requires_grad]
     if len(parts) < 2:
         return
-    sources = [leaf for root in roots for leaf in leaves(root)]
-    for path, leaf in parts:
-        dout = draw_cotangent(leaf.detach(), Generator().manual_seed(seed))
+    sources = [leaf for root in roots for leaf in leaves(root) if is_differentiable(leaf)]
+    douts = [draw_cotangent(leaf.detach(), Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(parts)]
+    alone: list[Sequence[Tensor | None]] = []
+    for (path, leaf), dout in zip(parts, douts, strict=True):
         try:
-            torch.autograd.grad(leaf, sources, dout, retain_graph=True, allow_unused=True)
+            alone.append(torch.autograd.grad(leaf, sources, dout, retain_graph=True, allow_unused=True))
         except Exception as error:  # the code under test may raise anything
             text = f"with a cotangent for {path} alone the backward raised {type(error).__name__}: {error}"
             diagnosis = Diagnosis(Cause.CRASHED, "A backward gets None for an output that nothing uses; treat it as zero.")
             yield Finding("undefined gradients", path, "", Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
+            return
+    whole = torch.autograd.grad([leaf for _, leaf in parts], sources, douts, allow_unused=True)
+    places = [
+        (name, place, path)
+        for name, root in zip(wrapped.wrt, roots, strict=True)
+        for place, (path, leaf) in enumerate(named_leaves(root, f"d{name}"))
+        if is_differentiable(leaf)
+    ]
+    for (name, place, path), source, together, *each in zip(places, sources, whole, *alone, strict=True):
+        given = [torch.zeros_like(source) if grad is None else grad.detach() for grad in (together, *each)]
+        if any(grad.layout is not torch.strided for grad in given):
+            continue
+        size = sum(largest(grad) for grad in given)
+        tolerance = of_its_size(size, source.numel()) + ROUNDINGS * rounding.largest(name, place)
+        mismatch = compare(torch.stack(given[1:]).sum(0), given[0], tolerance)
+        if mismatch is not None:
+            text = f"cotangents for one output at a time give another {path} than all of them together: {mismatch_text(mismatch)}"
+            says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
+            diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, says)
+            yield Finding("undefined gradients", path, "", Status.FAILED, text, Kind.GRADIENT, mismatch, diagnosis)
             return
     yield Finding("undefined gradients", "out", "", Status.PASSED, "one output at a time", Kind.GRADIENT)
 

@@ -6,6 +6,7 @@ difference quotient alone. Requests are few and large, since they may cross a so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,12 @@ from autograd_check.verify.verdict import ON_A_KINK, TIGHT, ProbeResult, Spread,
 Regrad = Callable[[Point], Mapping[str, Any] | None]
 
 MOVES = 3
+SHORT = 2.0**-7
+"""Tensors of at most this size are tried with a direction of size 1 as well, where that is needed."""
+RESOLVED = 1e-6
+"""What a direction should resolve, as a share of the signal."""
+DIRECTIONS = 1 << 32
+"""Where the seeds of directions begin: a direction drawn like the cotangent has its signs, and tells less."""
 CLOSE = {"uniform": 1e-9, "relative": TIGHT}
 """What a quick measurement must resolve, as a share of the signal: it may hide an entry that matters no more than that.
 
@@ -57,12 +64,12 @@ def probe_vjp(
         regrad: the gradients at another point: where the point lies on a kink it is moved a little, and the result says so.
         seed: of the directions.
         base: the output at the point, where it is known already.
-        spread: how far every entry of the reference's gradient moves with the last places of the primals, and
+        spread: what rounding does to every entry of a primal's gradient, and
         single: whether float32 takes part; asked for only where the gradient disagrees.
         shared: what other checks at this point have drawn already.
 
     """
-    kept, generator = shared or Shared(), Generator().manual_seed(seed + 1)
+    kept, generator = shared or Shared(), Generator().manual_seed(DIRECTIONS + 2 * seed + 1)
 
     def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
         return kept.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
@@ -71,7 +78,7 @@ def probe_vjp(
     if ground is None:
         return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
     test = UnderTest(ground, grads, spread, single)
-    lines = draw_lines(point.primals, wrt, KINDS, Generator().manual_seed(seed), draw)
+    lines = draw_lines(point.primals, wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * seed), draw)
     results = _on(test, wrt, lines, generator)
     for _ in range(MOVES):
         kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
@@ -117,6 +124,7 @@ def _on(test: UnderTest, names: Sequence[str], lines: Sequence[Line], generator:
         verdicts += _carefully(test, rest)
         wrong = [line for line, verdict in verdicts if verdict.status is Status.FAILED]
         verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
+        verdicts = [_better(test, line, verdict, generator) for line, verdict in verdicts]
     return {name: combined([v for v in verdicts if v[0].primal == name], ground.counts.get(name, 0)) for name in names}
 
 
@@ -126,6 +134,30 @@ def _carefully(test: UnderTest, lines: Sequence[Line], *, whole: bool = False) -
     slopes = test.ground.careful(steady, whole=whole)
     kinked = [(line, ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=line.leaf)) for line in settled if not line.step]
     return kinked + [(line, verdict_on(test, line, careful)) for line, careful in zip(steady, slopes, strict=True)]
+
+
+def _better(test: UnderTest, line: Line, verdict: ProbeResult, generator: Generator) -> tuple[Line, ProbeResult]:
+    """A verdict on a tensor of tiny numbers, from a direction as long as 1 where its own size resolves too little.
+
+    A bias of 1e-13 says nothing of how far it has to move before a layer's output does. A failure stands where a second
+    direction fails as well.
+    """
+    signal = max(abs(verdict.numeric), abs(verdict.analytic))
+    unresolved = verdict.status is Status.INCONCLUSIVE and verdict.reason != ON_A_KINK
+    if line.kind != "uniform" or line.narrowest > SHORT or not (unresolved or verdict.tolerance > RESOLVED * signal):
+        return line, verdict
+    drawn = draw_lines(test.ground.point.primals, [line.primal], ("uniform",), generator)
+    longer = [_as_long_as_one(one) for one in (line, *drawn) if one.leaf == line.leaf]
+    found = [result for _, result in _carefully(test, longer, whole=True)]
+    if all(result.status is Status.FAILED for result in found):
+        return line, found[0]
+    passed = [result for result in found if result.status is Status.PASSED and result.resolution < verdict.resolution]
+    return (line, passed[0]) if len(passed) == len(found) and verdict.status is not Status.FAILED else (line, verdict)
+
+
+def _as_long_as_one(line: Line) -> Line:
+    factor = 2.0 ** -round(math.log2(line.narrowest))
+    return replace(line, u=line.u * factor, narrowest=line.narrowest * factor, step=line.ladder.largest)
 
 
 def _confirmed(

@@ -1,16 +1,16 @@
 """What may be called rounding: decided before a finding is made, from the arithmetic and from the reference alone.
 
 A backward is a chain of linear maps with fixed coefficients. What rounds on the way keeps it from being exactly linear, by a
-few units in the last place of the numbers that entered an entry. How large those were is told without asking the gradient to
-excuse itself: by its own largest entry; and, where a gradient cancels (that of Σ softmax(x) is rounding and nothing else), by
-the function's value. Each stage z of the chain rounds the forward by ε|z|·|∂φ/∂z| and the backward by ε|∂z/∂x|·|∂φ/∂z|, which
-is the same over the size of x. So the noise of φ = ⟨dout, f⟩, measured on the reference, is the noise of its gradient.
+few units in the last place of the numbers that entered an entry. A share of its largest entry is always granted. Where a
+gradient cancels (that of Σ softmax(x) is rounding and nothing else) it is run again with every operation rounding anew.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,8 +18,7 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.ground import Ground, Sweep, make_ground
-from autograd_check.verify.lines import draw_lines
+from autograd_check.verify.scale import largest
 from autograd_check.verify.tree import is_differentiable, leaves
 
 EPS = torch.finfo(torch.float64).eps
@@ -33,9 +32,9 @@ complex householder_product and svd_lowrank leave up to 1e-12, all others less t
 GROWTH = 8.0
 """Units in the last place for each √n: sums of n terms of one size round to √n of them (Higham and Mary, 2019, theorem 2.4)."""
 ROUNDINGS = 16.0
-"""Noises of the function that a gradient which cancels may amount to: the noise is a mean, the worst entry of many is wanted."""
-COARSE = 2.0**-40
-"""How coarsely every operation rounds when its effect is measured: far above float64's own rounding, and far below the function's bends."""
+"""How much more than it was seen to move a gradient may be off by rounding: of a few draws the worst entry of many is wanted."""
+COARSE = 2.0**-28
+"""How coarsely every operation rounds when its effect is measured: far above float64's own rounding, far below the function's bends."""
 DRAWS = 4
 MOVES = frozenset(
     {"clone", "copy", "_to_copy", "cat", "stack", "index", "index_select", "gather", "flip", "roll", "constant_pad_nd"}
@@ -87,28 +86,57 @@ def of_its_size(size: float, count: int, eps: float = EPS) -> float:
     return max(RESOLUTION, GROWTH * math.sqrt(count) * eps) * size
 
 
-def of_its_function(sweep: Sweep, point: Point, dout: Any, base: Any, primal: str) -> dict[int, float]:
-    """The rounding of a gradient that cancels, by the number of the tensor in the primal.
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding may do to the gradients at a point, entry by entry: how far they move when every operation rounds anew.
 
-    `sweep` evaluates the reference: the oracle, or the forward itself where there is none; `base` is its output at the point.
+    `gradients` gives them by primal, of the definition where there is one and else of the code itself; None where it fails.
+    Code cannot excuse itself by what is rough in it: a gradient that jumps by its whole error whenever a number moves by
+    `COARSE` gets EPS / COARSE of that error, a sixteen-millionth.
     """
-    ground = make_ground(sweep, point, dout, base)
-    if ground is None:
-        return {}
-    lines = draw_lines(point.primals, [primal], ("uniform",), Generator().manual_seed(0))
-    everywhere = _spread(ground)
-    return {
-        line.leaf: ROUNDINGS * max(noise, everywhere) / line.narrowest
-        for line, noise in zip(lines, ground.noises(lines), strict=True)
-    }
+
+    gradients: Callable[[Point], Mapping[str, Any] | None]
+    point: Point
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __call__(self, primal: str) -> list[Tensor]:
+        """For every tensor of a primal's gradient the movement of each entry, a real number; empty where there is none."""
+        if not self._known:
+            self._known.update(self._measured())
+        found: list[Tensor] = self._known.get(primal, [])
+        return found
+
+    def largest(self, primal: str, place: int) -> float:
+        """The largest movement of an entry in one tensor of a primal."""
+        found = self(primal)
+        return largest(found[place]) if place < len(found) else 0.0
+
+    def _measured(self) -> dict[str, list[Tensor]]:
+        exact = self._asked(None)
+        rounded = [grads for seed in range(DRAWS) if (grads := self._asked(seed)) is not None]
+        return (
+            {"": []} if exact is None else {name: _spread(grad, [r.get(name) for r in rounded]) for name, grad in exact.items()}
+        )
+
+    def _asked(self, seed: int | None) -> Mapping[str, Any] | None:
+        anew = Point(dict(self.point.primals), self.point.hyper)
+        try:
+            with nullcontext() if seed is None else RandomRounding(Generator().manual_seed(seed)):
+                return self.gradients(anew)
+        except Exception:  # a definition may refuse what rounding took out of its domain
+            return None
 
 
-def _spread(ground: Ground) -> float:
-    """The noise of φ that random rounding makes, for float64: what no small step shows where the forward happens to be exact."""
-    try:
-        with RandomRounding(Generator().manual_seed(0)):
-            rounded = [ground.sweep([ground.point], False)[0][0] for _ in range(DRAWS)]
-    except Exception:  # an oracle may refuse what rounding took out of its domain: then small steps alone tell
-        return 0.0
-    changes = [change for change in ground.pairing.differences([(out, ground.base) for out in rounded]) if math.isfinite(change)]
-    return EPS / COARSE * math.sqrt(sum(change**2 for change in changes) / max(len(changes), 1))
+def _spread(exact: Any, rounded: Sequence[Any]) -> list[Tensor]:
+    found = []
+    for place, leaf in enumerate(leaves(exact)):
+        if not is_differentiable(leaf):
+            found.append(torch.zeros(()))
+            continue
+        spread = torch.zeros(leaf.shape, dtype=torch.float64)
+        for other in rounded:
+            moved = leaves(other)[place] if len(leaves(other)) > place else None
+            if isinstance(moved, Tensor) and is_differentiable(moved) and moved.shape == leaf.shape:
+                spread = torch.maximum(spread, torch.nan_to_num((moved - leaf).detach().abs().to(torch.float64), 0.0, 0.0, 0.0))
+        found.append(EPS / COARSE * spread)
+    return found

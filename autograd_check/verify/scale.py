@@ -10,6 +10,9 @@ from torch import Tensor
 
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves
 
+SQUARES = 1e-140, 1e140
+"""Between these two, squares of float64 keep all their digits."""
+
 
 def natural_size(out: Any, dout: Any, primal: Any) -> float:
     """‖out‖·max|dout| / rms(x): the gradient of a function that changes by its own size when x does.
@@ -23,10 +26,14 @@ def natural_size(out: Any, dout: Any, primal: Any) -> float:
 
 
 def norm(tensor: Tensor) -> float:
-    """The euclidean norm of what is finite."""
+    """The euclidean norm of what is finite; squares that over- or underflow do not lose it."""
     tensor = tensor.detach()
     size = float(torch.linalg.vector_norm(tensor))
-    return size if math.isfinite(size) else float(torch.linalg.vector_norm(torch.nan_to_num(tensor, 0.0, 0.0, 0.0)))
+    if SQUARES[0] < size < SQUARES[1]:
+        return size
+    finite = torch.nan_to_num(tensor, 0.0, 0.0, 0.0)
+    most = largest(finite)
+    return most * float(torch.linalg.vector_norm(finite / most)) if most else 0.0
 
 
 def largest(tensor: Tensor) -> float:

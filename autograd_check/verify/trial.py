@@ -19,11 +19,14 @@ from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensor
 
 LARGE = 2.0**10
 """How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
-WEIGHTS = 4.0, 1 / LARGE
-"""Of the linearity check v(αd₁ + βd₂) = αv(d₁) + βv(d₂). The combination is all ones, the cotangent of a plain sum, so that
-d₂ = (1 − 4 d₁)/β has the signs that d₁ (at least ½ in size) has not: every entry is seen with both."""
-MULTIPLE = -3.0 * LARGE
-"""All cotangents of one number are multiples of one another: v(c d₁) = c v(d₁) is what is checked, with one call less."""
+SMALL = 2.0**-10
+"""The size of the third cotangent's one entry: what is lost below a size, or beside zeros, is lost there."""
+WEIGHTS = 4.0, 1 / LARGE, 1.0
+"""Of the linearity check: v of the combination αd₁ + βd₂ + γd₃ is that of the three answers.
+
+The combination is all ones, the cotangent of a plain sum. d₃ is zero but for one small entry. So d₂ = (1 − 4 d₁ − d₃)/β has
+the signs that d₁ (at least ½ in size) has not: every entry is seen with both.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Trial:
     """A case, its reference, and the answers of the code under test.
 
     `answers[k]` are the raw results of the backward for `douts[k]`: first the plain cotangent, then (where the case asks
-    for the linearity check) a second one, their combination with `weights`, zero, and the first again.
+    for the linearity check) a large one, their combination with a sparse one by `WEIGHTS`, zero, the sparse one, and the
+    first again.
     """
 
     case: Case
@@ -68,11 +72,6 @@ class Trial:
     spoilt: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     unpacked: tuple[Mapping[str, Gradient], ...] = field(default=())
-
-    @property
-    def weights(self) -> tuple[float, float]:
-        """α and β of the third cotangent αd₁ + βd₂."""
-        return (MULTIPLE, 0.0) if self.douts[2] is self.douts[1] else WEIGHTS
 
     @property
     def gradients(self) -> Mapping[str, Gradient]:
@@ -158,18 +157,24 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     first = draw_cotangent(out, generator)
     if not full:
         return (first,)
-    if isinstance(out, Tensor) and out.numel() == 1:
-        second = mixed = combine(MULTIPLE, first, 0.0, first)
-    else:
-        mixed = map_leaves(_ones, first)
-        second = combine(1 / WEIGHTS[1], mixed, -WEIGHTS[0] / WEIGHTS[1], first)
-    return (first, second, mixed, combine(0.0, first, 0.0, second), first)
+    mixed, sparse = map_leaves(_ones, first), map_leaves(lambda leaf: _one_of(leaf, generator), first)
+    second = combine(1 / WEIGHTS[1], combine(1.0, mixed, -WEIGHTS[2], sparse), -WEIGHTS[0] / WEIGHTS[1], first)
+    return (first, second, mixed, combine(0.0, first, 0.0, second), sparse, first)
 
 
 def _ones(leaf: Any) -> Any:
     if not is_differentiable(leaf):
         return leaf
     return torch.full_like(leaf, 1 + 1j) if leaf.is_complex() else torch.ones_like(leaf)
+
+
+def _one_of(leaf: Any, generator: Generator) -> Any:
+    """`SMALL` at one entry, at random, and zero elsewhere."""
+    if not is_differentiable(leaf) or not leaf.numel():
+        return leaf
+    sparse = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
+    sparse.view(-1)[int(torch.randint(leaf.numel(), (), generator=generator))] = SMALL
+    return sparse
 
 
 def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
