@@ -10,7 +10,7 @@ from autograd_check.errors import CourseError, UnknownCauseError
 
 
 def test_a_cause_is_its_word() -> None:
-    assert Cause.SIGN == "sign"
+    assert Cause.SIGN.value == "sign"
     assert str(Cause.MISSING_BATCH_MEAN) == "missing_batch_mean"
     assert Cause.named("sign") is Cause.SIGN
 

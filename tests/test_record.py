@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from autograd_check.causes import Cause
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from tests import record
 
@@ -68,7 +69,7 @@ def test_passed_findings_are_counted_by_subject_and_others_listed() -> None:
     findings = (
         Finding("value", "out", "one", Status.PASSED, "right", Kind.VALUE),
         Finding("shape", "out", "one", Status.PASSED, "right", Kind.VALUE),
-        Finding("autograd", "dx", "one", Status.FAILED, "wrong", Kind.GRADIENT, None, Diagnosis("sign", "")),
+        Finding("autograd", "dx", "one", Status.FAILED, "wrong", Kind.GRADIENT, None, Diagnosis(Cause.SIGN, "")),
         Finding("finite differences", "dx", "", Status.SKIPPED, f"raised ({record.ROOT}/a/b.py:3)", Kind.GRADIENT),
     )
     assert record.verdict(findings, Status.FAILED, score=5.0) == {

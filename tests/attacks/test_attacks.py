@@ -4,15 +4,19 @@ Every attack returns a gradient of zeros. It has failed if the grader still rece
 the grader's own functions, files and processes are as before; and if the next honest file gets its honest answer.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from autograd_check.run.deadline import PATIENCE
+from autograd_check.run.zygote import Zygote
 from autograd_check.verify import finding
 from autograd_check.verify.candidate import Point
 
@@ -105,14 +109,14 @@ IDLE = {
 }
 
 
-def point():
+def point() -> Any:
     return Point({"x": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)})
 
 
 DOUT = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 
 
-def grader_state():
+def grader_state() -> Any:
     """What an attack must not move: functions that verdicts rest on, files, descriptors, handlers."""
     return (
         torch.equal,
@@ -129,14 +133,14 @@ def grader_state():
     )
 
 
-def honest_answer(zygote):
+def honest_answer(zygote: Zygote) -> Any:
     with zygote.candidate(HONEST, "honest.py", deadline=20.0) as candidate:
         outcome = candidate.vjp("f_forward", "f_backward", point(), [DOUT])
     return outcome.ok and torch.equal(outcome.value[1][0], 2 * point().primals["x"] * DOUT)
 
 
 @pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES.keys())
-def test_patches_stay_on_their_side(zygote, patch):
+def test_patches_stay_on_their_side(zygote: Zygote, patch: Any) -> None:
     before = grader_state()
     with zygote.candidate(f"{ZEROS}\n{patch}\n", "attack.py", deadline=10.0) as candidate:
         outcome = candidate.vjp("f_forward", "f_backward", point(), [DOUT])
@@ -151,7 +155,7 @@ def test_patches_stay_on_their_side(zygote, patch):
     ids=[*WRECKS, *IDLE],
 )
 @pytest.mark.parametrize("when", ["while loading", "while called"])
-def test_wrecks_are_failures_and_nothing_else(zygote, code, causes, patience, when):
+def test_wrecks_are_failures_and_nothing_else(zygote: Zygote, code: str, causes: Any, patience: Any, when: str) -> None:
     before = grader_state()
     body = "\n".join(f"    {line}" for line in code.splitlines())
     source = f"{ZEROS}\ndef wreck():\n{body}\n" + ("wreck()\n" if when == "while loading" else "")
@@ -165,17 +169,17 @@ def test_wrecks_are_failures_and_nothing_else(zygote, code, causes, patience, wh
     assert not Path("/tmp/autograd_check_attack").exists() or Path("/tmp/autograd_check_attack").stat().st_size == 0
 
 
-def test_the_zygote_may_be_killed_where_the_system_lets_it(zygote):
+def test_the_zygote_may_be_killed_where_the_system_lets_it(zygote: Zygote) -> None:
     """With a user of its own the student may not; as the grader's user it may, and the zygote is started again."""
     source = "import os, signal\ndef f(): os.kill(os.getppid(), signal.SIGKILL)\n"
     with zygote.candidate(source, "attack.py", deadline=5.0) as candidate:
-        failure = candidate.call("f", []).failure
+        failure: Any = candidate.call("f", []).failure
     if os.geteuid() == 0:
         assert (failure.cause, failure.exception) == ("crashed", "PermissionError")
     assert honest_answer(zygote)
 
 
-def test_a_process_left_behind_is_ended(zygote, tmp_path):
+def test_a_process_left_behind_is_ended(zygote: Zygote, tmp_path: Path) -> None:
     """A grandchild in a session of its own, where the system lets one be made at all."""
     source = (
         "import os, time\ndef leave():\n    try: pid = os.fork()\n    except OSError: return 0\n"
@@ -187,14 +191,14 @@ def test_a_process_left_behind_is_ended(zygote, tmp_path):
     assert leader == 0 or not any(_session_of(process) == leader for process in Path("/proc").glob("[0-9]*"))
 
 
-def _session_of(process):
+def _session_of(process: Any) -> Any:
     try:
         return int((process / "stat").read_text().rpartition(")")[2].split()[3])
     except (OSError, IndexError):
         return -1
 
 
-def test_answers_sent_ahead_do_not_match(zygote):
+def test_answers_sent_ahead_do_not_match(zygote: Zygote) -> None:
     """The student answers the next request before it is asked: the number of the request is not known yet."""
     source = (
         "import os\nfrom autograd_check.run.wire import pack, REPLY\n"
@@ -205,12 +209,12 @@ def test_answers_sent_ahead_do_not_match(zygote):
         "    return 2.0\n"
     )
     with zygote.candidate(source, "attack.py", deadline=5.0) as candidate:
-        failure = candidate.call("f", []).failure
+        failure: Any = candidate.call("f", []).failure
     assert failure.cause == "died"
     assert failure.says == "its process sent something that is no answer: expected the answer to the request in hand"
 
 
-def test_a_forged_answer_is_data_of_the_expected_form_or_nothing(zygote):
+def test_a_forged_answer_is_data_of_the_expected_form_or_nothing(zygote: Zygote) -> None:
     """The student replaces the code that answers: what arrives is still checked before anybody unpacks it."""
     source = (
         "import gc\nfrom autograd_check.run.session import Session\nfrom autograd_check.verify.candidate import Outcome\n"
@@ -226,7 +230,7 @@ def test_a_forged_answer_is_data_of_the_expected_form_or_nothing(zygote):
         assert failure.says == f"its process sent something that is no answer: expected the value of a {ask}, got another form"
 
 
-def test_secrets_of_the_environment_do_not_reach_the_student(zygote):
+def test_secrets_of_the_environment_do_not_reach_the_student(zygote: Zygote) -> None:
     source = "import os\ndef f(): return sorted(os.environ)\n"
     with zygote.candidate(source, "attack.py") as candidate:
         names = candidate.call("f", []).value

@@ -1,16 +1,11 @@
-"""Helpers of these benchmarks are imported by name; `make bench` runs them at full length."""
+"""Benchmarks run on one thread; `make bench` runs them at full length."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "verify")]
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from functions import CASES, TanhLoss, normal
 from torch import Tensor
 
 import autograd_check as ac
+from tests.benchmarks.functions import CASES, TanhLoss, normal
 
 gradcheck = torch.autograd.gradcheck
 X = normal(16, 20)
@@ -51,9 +52,9 @@ def test_speed_beside_torchs_gradcheck(benchmark: Any, full: bool, capsys: pytes
         for name, (function, inputs) in CASES.items():
             fn = function.apply
             calls: dict[str, Callable[[], Any]] = {
-                "ours": lambda fn=fn, inputs=inputs: ac.gradcheck(fn, inputs),
-                "fast": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs, fast_mode=True),
-                "slow": lambda fn=fn, inputs=inputs: gradcheck(fn, inputs),
+                "ours": partial(ac.gradcheck, fn, inputs),
+                "fast": partial(gradcheck, fn, inputs, fast_mode=True),
+                "slow": partial(gradcheck, fn, inputs),
             }
             rounds = {"ours": 60, "fast": 60, "slow": 5}
             rows[name] = medians(calls, rounds if full else dict.fromkeys(calls, 1))
@@ -111,8 +112,8 @@ def test_cost_grows_with_one_forward_and_not_with_the_parameters(
             w, x = (normal(side, side) / side**0.5).detach().requires_grad_(), normal(64, side, seed=1).detach()
             w_plain = w.detach()
             calls: dict[str, Callable[[], Any]] = {
-                "forward": lambda w=w_plain, x=x: TanhLoss.apply(w, x),
-                "check": lambda w=w, x=x: ac.gradcheck(TanhLoss.apply, (w, x)),
+                "forward": partial(TanhLoss.apply, w_plain, x),
+                "check": partial(ac.gradcheck, TanhLoss.apply, (w, x)),
             }
             found = medians(calls, {"forward": 30, "check": 7} if full else dict.fromkeys(calls, 1))
             rows[side * side] = (found["forward"], found["check"])

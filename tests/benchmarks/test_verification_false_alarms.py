@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import families
-import peers
 import pytest
 import torch
-from functions import normal
-from peers import Answer
-from spoiling import spoiler
 from torch import Tensor
 
 import autograd_check as ac
+from tests.benchmarks import peers
+from tests.benchmarks.functions import normal
+from tests.benchmarks.peers import Answer
+from tests.verify import families
+from tests.verify.spoiling import spoiler
 
 SEEDS_OF_PEERS = 5
 

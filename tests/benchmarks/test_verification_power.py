@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from spoiling import spoiler
 from torch import Generator, Tensor
 
 import autograd_check as ac
+from tests.verify.spoiling import spoiler
 
 pytestmark = pytest.mark.timeout(1800)
 

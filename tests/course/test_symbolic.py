@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from autograd_check.course.samples import Sample, integers, labels, normal, sequence, uniform
+from autograd_check.course.samples import integers, labels, normal, sequence, uniform
 from autograd_check.course.spec import Pair, probe
 from autograd_check.course.symbolic import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
@@ -20,7 +20,7 @@ from tests import support
 PAIRS = [name for name, source in support.sources().items() if "Pair(" in source]
 
 
-def pair(oracle: Callable[..., Any], *wrt: str, hyper: dict[str, Any] | None = None, **primals: Sample) -> Pair:
+def pair(oracle: Callable[..., Any], *wrt: str, hyper: Any = None, **primals: Any) -> Pair:
     return Pair("toy", wrt or tuple(primals), oracle, (probe("p", hyper=hyper, **primals),))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import factor
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
 from autograd_check.verify.evidence import Evidence
@@ -11,12 +14,12 @@ from autograd_check.verify.evidence import Evidence
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def piece(got, got_out=X, scale: float = 1.0) -> Evidence:
+def piece(got: Any, got_out: Any = X, scale: float = 1.0) -> Evidence:
     return Evidence("dx", got, X * scale, {"x": X}, {}, X, X, lambda _: {"dx": X * scale}, {"dx": got, "out": got_out})
 
 
-def known(name: str, dx, out=X) -> Fingerprint:
-    return Fingerprint(name, "sign", lambda primals, hyper, dout: {"dx": dx, "out": out})
+def known(name: str, dx: Any, out: Any = X) -> Fingerprint:
+    return Fingerprint(name, Cause.SIGN, lambda primals, hyper, dout: {"dx": dx, "out": out})
 
 
 def test_a_mistake_in_both_passes_is_not_made_where_one_is_right() -> None:

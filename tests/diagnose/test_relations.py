@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.relations import RELATIONS, relate
@@ -171,7 +172,7 @@ def test_a_column_against_a_row_is_seen() -> None:
 
 def test_a_known_mistake_gives_its_cause_where_the_relation_says_less() -> None:
     wrong = torch.sin(DOUT @ W.T)
-    known = Fingerprint("sine of the gradient", "missing_term", lambda primals, hyper, dout: {"dx": torch.sin(dout @ W.T)})
+    known = Fingerprint("sine of the gradient", Cause.MISSING_TERM, lambda primals, hyper, dout: {"dx": torch.sin(dout @ W.T)})
     found = explain([piece("dx", wrong)], [known])
     assert found is not None
     assert found.cause == "missing_term"
@@ -179,7 +180,7 @@ def test_a_known_mistake_gives_its_cause_where_the_relation_says_less() -> None:
 
 
 def test_a_known_mistake_that_is_right_on_this_probe_is_no_match() -> None:
-    right = Fingerprint("no mistake here", "sign", lambda primals, hyper, dout: {"dx": dout @ W.T})
+    right = Fingerprint("no mistake here", Cause.SIGN, lambda primals, hyper, dout: {"dx": dout @ W.T})
     found = explain([piece("dx", DOUT @ W.T + 1e-3 * X)], [right])
     assert found is not None
     assert found.cause == "unknown"
@@ -261,8 +262,10 @@ def test_no_evidence_no_diagnosis() -> None:
 
 def test_of_two_mistakes_with_one_gradient_alike_the_one_that_fits_all_gradients_is_named() -> None:
     wrong = DOUT.sum(0).abs().sqrt() * 0.1
-    half = Fingerprint("only db", "sign", lambda primals, hyper, dout: {"dw": X.T @ dout * 0, "db": wrong})
-    whole = Fingerprint("both", "missing_term", lambda primals, hyper, dout: {"dx": dout @ W.T, "dw": X.T @ dout, "db": wrong})
+    half = Fingerprint("only db", Cause.SIGN, lambda primals, hyper, dout: {"dw": X.T @ dout * 0, "db": wrong})
+    whole = Fingerprint(
+        "both", Cause.MISSING_TERM, lambda primals, hyper, dout: {"dx": dout @ W.T, "dw": X.T @ dout, "db": wrong}
+    )
     found = explain([piece("db", wrong)], [half, whole])
     assert found is not None
     assert found.cause == "missing_term"
@@ -302,7 +305,7 @@ def test_an_empty_gradient_on_one_probe_leaves_the_cause_of_the_others() -> None
 
 
 def test_an_empty_gradient_is_no_fingerprint() -> None:
-    known = Fingerprint("nothing returned", "overwritten", lambda primals, hyper, dout: {"dw": tensor(0, M)})
+    known = Fingerprint("nothing returned", Cause.OVERWRITTEN, lambda primals, hyper, dout: {"dw": tensor(0, M)})
     found = explain([piece("dw", tensor(0, M))], [known])
     assert found is not None
     assert found.cause == "wrong_shape"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.course.samples import literal, normal
 from autograd_check.course.spec import Claim, Initialiser, Pair, Plain, Properties, Property, Unanswered, UpdateRule, probe
 from autograd_check.grade.context import Context
@@ -114,7 +115,7 @@ def test_a_claim_that_fails_skips_what_comes_after_it() -> None:
         return Claim("is not so", "sign")
 
     def unanswered(candidate: Candidate, seed: int) -> Claim:
-        raise Unanswered(Failure("crashed", "no", "ValueError"))
+        raise Unanswered(Failure(Cause.CRASHED, "no", "ValueError"))
 
     claims = Properties(("f",), (Property("one", holds), Property("two", fails), Property("three", holds)))
     findings = judge(claims, f=abs)

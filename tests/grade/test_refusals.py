@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.course.samples import normal
 from autograd_check.course.spec import Convention, Probe, probe
 from autograd_check.grade.context import Context
@@ -15,7 +16,7 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 
-LONE = Convention("not_refused", "a mean of one is no mean.")
+LONE = Convention(Cause.NOT_REFUSED, "a mean of one is no mean.")
 
 
 def judge(function: Callable[..., Any], *probes: Probe) -> Finding:

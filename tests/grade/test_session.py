@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def course() -> Course:
     return support.course()
 
 
-def graded(course: Course, folder: Path, name: str, source: str):
+def graded(course: Course, folder: Path, name: str, source: str) -> Any:
     path = folder / f"{name}.py"
     path.write_text(source)
     return Session(course).grade_file(name, path)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.course.samples import normal
 from autograd_check.course.spec import Convention, Rival, Run, Stateful, probe
 from autograd_check.errors import WireError
@@ -43,14 +44,14 @@ CENTRE = Stateful(
     ("x",),
     oracle,
     (run("first", True, False), run("second", True, True, False, True, False)),
-    rivals=(Rival(Convention("twice", "the means are to be added once."), rival),),
+    rivals=(Rival(Convention(Cause.CONSTANT_FACTOR, "the means are to be added once."), rival),),
     refuses=(
         probe(
             "one row",
             x=normal(1, 3),
             hyper={"train": True},
             mentions=(),
-            convention=Convention("not_refused", "one row is its own mean."),
+            convention=Convention(Cause.NOT_REFUSED, "one row is its own mean."),
         ),
     ),
 )
@@ -117,7 +118,7 @@ def test_every_way_of_returning_the_state_is_accepted(functions: dict[str, Any])
         assert {f.status for f in findings} == {Status.PASSED}, bad(findings)
 
 
-def wrong(change: Callable[[Tensor, Any, bool], Any]) -> Callable[..., Any]:
+def wrong(change: Callable[[Tensor, Any, bool], Any] | None) -> Callable[..., Any]:
     """The right layer with another state handed on."""
 
     def layer(x: Tensor, state: Any, *, train: bool) -> Any:
@@ -147,7 +148,7 @@ def test_a_rival_definition_is_a_convention() -> None:
         return *rival(x, state, train=train), train
 
     findings = judge(centre_forward=twice)
-    assert ("definition", "centre_forward", "twice") in bad(findings)
+    assert ("definition", "centre_forward", "constant_factor") in bad(findings)
     assert {f.kind for f in findings if f.status is Status.FAILED} == {Kind.CONVENTION}
     message = next(f.message for f in findings if f.check == "definition")
     assert message == "everything is right for another definition: the means are to be added once."

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
@@ -201,7 +202,7 @@ def test_epsilon_inside_the_root_is_seen_and_named_by_the_lessons_own_mistake() 
         with InProcess.of({"step": eps_inside}) as candidate:
             return {"out": flat(candidate.trajectory("step", primals["starts"], primals["gradients"], hyper).value)}
 
-    findings = judge(eps_inside, (Fingerprint("epsilon inside the root", "wrong_operand", trajectory),))
+    findings = judge(eps_inside, (Fingerprint("epsilon inside the root", Cause.WRONG_OPERAND, trajectory),))
     assert failed(findings) == [("value", "wrong_operand")]
     says = findings[0].diagnosis.says  # type: ignore[union-attr]
     assert says.endswith("Your numbers are exactly those of a known mistake: epsilon inside the root.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.pictures import Picture, pictures
@@ -20,7 +22,12 @@ X = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.floa
 DOUT = torch.ones(12, dtype=torch.float64)
 
 
-def curve_of(forward, gradient, x=X):
+def texts(figure: Any) -> list[str]:
+    """What the legend of a figure says."""
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def curve_of(forward: Any, gradient: Any, x: Any = X) -> Any:
     return step_curve(lambda points, marks: sweep(forward, points, signatures=marks), Point({"x": x}), {"x": gradient}, DOUT, "x")
 
 
@@ -30,7 +37,7 @@ def test_the_worst_entry_is_framed(shape: tuple[int, ...]) -> None:
     got = expected.clone()
     got.view(-1)[-1] += 0.5
     figure = error_map(got, expected, "dw")
-    (frame,) = figure.axes[0].lines
+    frame: Any = figure.axes[0].lines[0]
     columns = shape[-1] if shape else 1
     assert (frame.get_xdata()[0], frame.get_ydata()[0]) == (columns - 1, expected.numel() // columns - 1)
     assert "dw" in figure.axes[0].get_title()
@@ -51,7 +58,7 @@ def test_the_error_is_a_v_and_the_chosen_step_is_near_its_bottom() -> None:
     assert lowest / 300 < curve.chosen < 300 * lowest
     assert curve.smooth_below == curve.steps[0]
     figure = v_curve(curve)
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    labels = texts(figure)
     assert any(label.startswith("chosen step") for label in labels)
     assert {"truncation, estimated", "round-off, measured"} <= set(labels)
     figure.savefig(io.BytesIO())
@@ -63,30 +70,30 @@ def test_where_a_branch_changes_is_shaded() -> None:
     curve = curve_of(torch.relu, (x > 0).to(x.dtype), x)
     assert curve is not None
     assert 0 < curve.smooth_below < curve.steps[0]
-    labels = [text.get_text() for text in v_curve(curve).axes[0].get_legend().get_texts()]
+    labels = texts(v_curve(curve))
     assert "another branch" in labels
 
 
 def test_a_forward_that_does_not_run_has_no_curve() -> None:
-    def broken(x):
+    def broken(x: Any) -> Any:
         raise RuntimeError("no")
 
     assert curve_of(broken, X) is None
 
 
-def candidate_of(lesson: str, **changed) -> InProcess:
+def candidate_of(lesson: str, **changed: Any) -> InProcess:
     given = {name: changed.get(name, function) for name, function in functions_of(lesson).items()}
     return InProcess.of(given)
 
 
-def functions_of(lesson: str):
+def functions_of(lesson: str) -> Any:
     return {name: getattr(import_module(f"solutions.{lesson}"), name) for name in LESSONS[lesson]}
 
 
 LESSONS = {"u02_network.linear": ("linear_forward", "linear_backward"), "u02_network.mlp": ("mlp_forward", "mlp_backward")}
 
 
-def lesson_of(lesson: str):
+def lesson_of(lesson: str) -> Any:
     return import_module(f"solutions.{lesson}").LESSON
 
 
@@ -102,7 +109,7 @@ def test_a_page_has_a_row_for_each_gradient() -> None:
 
 
 def test_a_wrong_gradient_has_a_plateau_beside_the_v() -> None:
-    def linear_backward(dout, cache):
+    def linear_backward(dout: Tensor, cache: Any) -> Any:
         x, w = cache
         return dout @ w.T, x.T @ dout, dout.mean(0)
 
@@ -111,7 +118,8 @@ def test_a_wrong_gradient_has_a_plateau_beside_the_v() -> None:
     assert [picture.subject for picture in wrong] == ["db"]
     assert wrong[0].own is not None
     assert min(wrong[0].own.errors) > 0.5 * max(wrong[0].own.errors)
-    labels = [text.get_text() for text in v_curve(wrong[0].curve, wrong[0].own).axes[0].get_legend().get_texts()]
+    curve: Any = wrong[0].curve
+    labels = texts(v_curve(curve, wrong[0].own))
     assert "the same for your db" in labels
 
 

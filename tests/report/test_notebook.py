@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import Tensor
 
 from autograd_check.errors import CourseError
 from autograd_check.notebook import check
 from tests.toy import make_course
 
 
-def double_forward(x):
+def double_forward(x: Any) -> Any:
     return x + x, None
 
 
-def double_backward(dout, cache):
+def double_backward(dout: Tensor, cache: Any) -> Any:
     return 3 * dout
 
 
@@ -29,7 +31,7 @@ def test_functions_of_a_cell_are_checked_as_the_lesson_that_asks_for_them(tmp_pa
 
 
 def test_what_is_right_needs_no_picture(tmp_path: Path) -> None:
-    def double_backward(dout, cache):
+    def double_backward(dout: Tensor, cache: Any) -> Any:
         return 2 * dout
 
     report = check(double_forward, double_backward, course=make_course(tmp_path))
@@ -38,7 +40,7 @@ def test_what_is_right_needs_no_picture(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_drawn_is_reported_without_a_picture(tmp_path: Path) -> None:
-    def double_backward(dout, cache):
+    def double_backward(dout: Tensor, cache: Any) -> Any:
         raise ZeroDivisionError("oh")
 
     report = check(double_forward, double_backward, course=make_course(tmp_path))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from autograd_check.causes import Cause
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.console import make_console
@@ -26,7 +27,7 @@ FINDINGS = (
         "12 of 12 entries differ, worst at [1, 2]: yours 0.2058, expected 0.8231",
         Kind.GRADIENT,
         Mismatch(12, 12, (1, 2), 0.2058, 0.8231, 0.75),
-        Diagnosis("mean_for_sum", SAYS),
+        Diagnosis(Cause.MEAN_FOR_SUM, SAYS),
     ),
     *(Finding("finite differences", name, "4 rows", Status.PASSED, "matches", Kind.GRADIENT, probes=2) for name in ("dx", "db")),
     Finding("finite differences", "dw", "", Status.SKIPPED, "not checked: dw already differs", Kind.GRADIENT),
@@ -55,7 +56,9 @@ def test_a_failure_reads_as_the_design_shows_it() -> None:
 
 
 def test_only_the_first_failure_is_in_full() -> None:
-    other = Finding("shape", "dx", "p", Status.FAILED, "dx has shape (3,)", Kind.GRADIENT, None, Diagnosis("wrong_shape", "long"))
+    other = Finding(
+        "shape", "dx", "p", Status.FAILED, "dx has shape (3,)", Kind.GRADIENT, None, Diagnosis(Cause.WRONG_SHAPE, "long")
+    )
     rows = rows_of(record(FINDINGS[3], other))
     assert [row.paragraphs for row in rows] == [(f"{FINDINGS[3].message} (probe: 4 rows)", SAYS), ("dx has shape (3,)",)]
     assert [len(row.paragraphs) for row in rows_of(record(FINDINGS[3], other), verbose=True)] == [2, 2]
@@ -69,7 +72,14 @@ def test_findings_that_say_the_same_share_a_row() -> None:
 
 def test_the_worst_comes_first_and_the_students_own_frames_follow() -> None:
     crash = Finding(
-        "runs", "out", "", Status.FAILED, "f raised E", Kind.VALUE, None, Diagnosis("crashed", "f", {"trace": "  a.py\n    x\n"})
+        "runs",
+        "out",
+        "",
+        Status.FAILED,
+        "f raised E",
+        Kind.VALUE,
+        None,
+        Diagnosis(Cause.CRASHED, "f", {"trace": "  a.py\n    x\n"}),
     )
     unsure = Finding("finite differences", "dx", "", Status.INCONCLUSIVE, "cannot tell", Kind.GRADIENT)
     rows = rows_of(record(unsure, crash))

@@ -1,5 +1,10 @@
 """Every candidate test runs twice: in this process and in one of its own."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 
@@ -19,11 +24,11 @@ def linear_backward(dout, cache):
 
 
 @pytest.fixture(params=["in process", "isolated"])
-def open_candidate(request):
+def open_candidate(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A function that opens a candidate of some source, in both executors."""
     opened = []
 
-    def open_one(source, filename="student.py", **options):
+    def open_one(source: str, filename: Any = "student.py", **options: Any) -> Any:
         if request.param == "in process":
             opened.append(InProcess(source, filename, **options))
         else:
@@ -36,13 +41,13 @@ def open_candidate(request):
 
 
 @pytest.fixture(params=["in process", "isolated", "trusted"])
-def open_pair(request):
+def open_pair(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A function that opens a candidate of a source with `forward` and `backward`, in every executor of a pair."""
     opened = []
 
-    def open_one(source):
+    def open_one(source: str) -> Any:
         if request.param == "trusted":
-            scope = {}
+            scope: dict[str, Any] = {}
             exec(compile(source, "student.py", "exec"), scope)
             return Trusted(scope["forward"], scope["backward"])
         if request.param == "isolated":
@@ -56,15 +61,15 @@ def open_pair(request):
         candidate.close()
 
 
-def numbers(*shape, seed=0):
+def numbers(*shape: int, seed: int = 0) -> Any:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @pytest.fixture
-def point():
+def point() -> Any:
     return Point({"x": numbers(4, 3), "w": numbers(3, 5, seed=1), "b": numbers(5, seed=2)})
 
 
 @pytest.fixture
-def dout():
+def dout() -> Any:
     return numbers(4, 5, seed=3)

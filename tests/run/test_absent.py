@@ -1,5 +1,9 @@
 """Imports that no layer needs: plotting, data sets, packages that are not installed where the file is graded."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from autograd_check.run.absent import tried
@@ -15,24 +19,24 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("source", HARMLESS.values(), ids=HARMLESS.keys())
-def test_what_a_file_does_with_it_while_it_loads(open_candidate, source):
+def test_what_a_file_does_with_it_while_it_loads(open_candidate: Any, source: str) -> None:
     candidate = open_candidate(f"{source}\ndef f(x): return x + 1\n")
     assert candidate.loaded().failure is None
     assert candidate.call("f", [1]).value == 2
 
 
-def test_a_function_that_needs_it_says_what_is_missing(open_candidate):
+def test_a_function_that_needs_it_says_what_is_missing(open_candidate: Any) -> None:
     failure = open_candidate("import nowhere_at_all as n\ndef f(x):\n    return n.exp(x)\n").call("f", [1]).failure
     assert (failure.cause, failure.exception, failure.where) == ("crashed", "ModuleNotFoundError", "student.py:3")
     assert failure.says == "No module named 'nowhere_at_all' where this is graded; a layer does without it"
 
 
-def test_a_file_that_can_do_without_it_is_told(open_candidate):
+def test_a_file_that_can_do_without_it_is_told(open_candidate: Any) -> None:
     source = "try:\n    import nowhere_at_all as xp\nexcept ImportError:\n    import numpy as xp\ndef f(): return float(xp.sqrt(4.0))\n"
     assert open_candidate(source).call("f", []).value == 2.0
 
 
-def test_what_is_tried():
+def test_what_is_tried() -> None:
     assert tried("try:\n    import a.b, c\n    from d.e import f\nexcept ImportError:\n    import g\nimport h\n") == {
         "a",
         "c",

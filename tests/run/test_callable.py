@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.run.callable import TorchCallable
 from autograd_check.run.restore import reseed
 from autograd_check.verify.candidate import Failure, Outcome, Point
@@ -123,7 +124,7 @@ def test_an_exception_is_a_failure() -> None:
         raise NotImplementedError
 
     outcome = vjp(*candidate_of(fn, X), D)
-    assert outcome == Outcome(failure=Failure("not_implemented", "", "NotImplementedError"))
+    assert outcome == Outcome(failure=Failure(Cause.NOT_IMPLEMENTED, "", "NotImplementedError"))
 
 
 def test_the_tape_is_the_functions_own_where_it_has_a_backward_of_its_own() -> None:
@@ -136,7 +137,9 @@ def test_the_tape_is_the_functions_own_where_it_has_a_backward_of_its_own() -> N
     vjp(candidate, point, D)
     assert torch.equal(candidate.taped("forward", point, D, ["x"]).value[0], 2 * X * D)
     candidate, point = candidate_of(torch.sin, X)
-    assert candidate.taped("forward", point, D, ["x"]) == Outcome(failure=Failure("missing", "the backward is the tape itself"))
+    assert candidate.taped("forward", point, D, ["x"]) == Outcome(
+        failure=Failure(Cause.MISSING, "the backward is the tape itself")
+    )
 
 
 def test_what_a_run_gave_is_known() -> None:

@@ -1,9 +1,13 @@
 """What a candidate answers, the same in both executors."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from autograd_check.verify.candidate import Code, Opaque, Point, Seed
 
@@ -19,17 +23,17 @@ def linear_backward(dout, cache):
 """
 
 
-def f64(values):
+def f64(values: Any) -> Any:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def test_names_of_functions(open_candidate):
+def test_names_of_functions(open_candidate: Any) -> None:
     candidate = open_candidate(LINEAR)
     assert candidate.functions() == ("linear_forward", "linear_backward")
     assert candidate.loaded().ok
 
 
-def test_vjp_is_the_functions_own_value(open_candidate, point, dout):
+def test_vjp_is_the_functions_own_value(open_candidate: Any, point: Point, dout: Tensor) -> None:
     outcome = open_candidate(LINEAR).vjp("linear_forward", "linear_backward", point, [dout, 2 * dout])
     out, (first, second) = outcome.value
     x, w, b = point.primals.values()
@@ -41,7 +45,7 @@ def test_vjp_is_the_functions_own_value(open_candidate, point, dout):
     assert (outcome.changed, outcome.aliases, outcome.printed) == ((), (), "")
 
 
-def test_each_backward_has_a_forward_of_its_own_unless_the_cache_is_shared(open_candidate):
+def test_each_backward_has_a_forward_of_its_own_unless_the_cache_is_shared(open_candidate: Any) -> None:
     source = "def f_forward(x): return x * 2, [0]\ndef f_backward(d, cache):\n    cache[0] += 1\n    return d * cache[0]\n"
     candidate = open_candidate(source)
     x, d = f64([1.0]), f64([3.0])
@@ -51,7 +55,7 @@ def test_each_backward_has_a_forward_of_its_own_unless_the_cache_is_shared(open_
     assert [float(g) for g in shared] == [3.0, 6.0]
 
 
-def test_a_failing_backward_leaves_the_output(open_candidate):
+def test_a_failing_backward_leaves_the_output(open_candidate: Any) -> None:
     source = "def f_forward(x): return x * 2, None\ndef f_backward(d, cache):\n    y = 1\n    return d / cache\n"
     outcome = open_candidate(source, "mine.py").vjp("f_forward", "f_backward", Point({"x": f64([1.0])}), [f64([1.0])])
     assert torch.equal(outcome.value[0], f64([2.0]))
@@ -62,7 +66,7 @@ def test_a_failing_backward_leaves_the_output(open_candidate):
     assert outcome.failure.trace == '  File "mine.py", line 4, in f_backward\n    return d / cache'
 
 
-def test_the_second_of_two_backwards_may_fail(open_candidate):
+def test_the_second_of_two_backwards_may_fail(open_candidate: Any) -> None:
     source = "def f_forward(x): return x, [x]\ndef f_backward(d, cache): return d * cache.pop()\n"
     outcome = open_candidate(source).vjp("f_forward", "f_backward", Point({"x": f64([2.0])}), [f64([1.0])] * 2, share_cache=True)
     assert len(outcome.value[1]) == 1
@@ -78,7 +82,7 @@ def test_the_second_of_two_backwards_may_fail(open_candidate):
         ("{'out': x}", "f_forward must return (out, cache); it returned one dict"),
     ],
 )
-def test_a_forward_returns_out_and_cache(open_candidate, returned, text):
+def test_a_forward_returns_out_and_cache(open_candidate: Any, returned: Any, text: str) -> None:
     candidate = open_candidate(f"def f_forward(x): return {returned}\ndef f_backward(d, c): return d\n")
     point = Point({"x": torch.ones(2, 2, dtype=torch.float64)})
     for outcome in (candidate.vjp("f_forward", "f_backward", point, []), candidate.sweep("f_forward", [point])):
@@ -99,7 +103,7 @@ def test_a_forward_returns_out_and_cache(open_candidate, returned, text):
         ("return undefined", "crashed", "NameError", "name 'undefined' is not defined"),
     ],
 )
-def test_failures(open_candidate, body, cause, exception, says):
+def test_failures(open_candidate: Any, body: str, cause: str, exception: Any, says: str) -> None:
     failure = open_candidate(f"def f(x):\n    {body}\n").call("f", [f64([1.0])]).failure
     assert (failure.cause, failure.exception) == (cause, exception)
     assert failure.says.startswith(says)
@@ -108,7 +112,7 @@ def test_failures(open_candidate, body, cause, exception, says):
     assert "autograd_check" not in failure.trace
 
 
-def test_a_missing_function(open_candidate):
+def test_a_missing_function(open_candidate: Any) -> None:
     candidate = open_candidate("f = 3\n")
     assert candidate.call("g", []).failure.cause == "missing"
     assert candidate.call("g", []).failure.says == "g is not defined"
@@ -124,7 +128,7 @@ def test_a_missing_function(open_candidate):
         ("raise NotImplementedError\n", "NotImplementedError", "student.py:1", "not_implemented"),
     ],
 )
-def test_a_file_that_does_not_load(open_candidate, source, exception, where, cause):
+def test_a_file_that_does_not_load(open_candidate: Any, source: str, exception: Any, where: Any, cause: str) -> None:
     candidate = open_candidate(source)
     loaded = candidate.loaded()
     assert (loaded.failure.exception, loaded.failure.where, loaded.failure.cause) == (exception, where, cause)
@@ -134,7 +138,7 @@ def test_a_file_that_does_not_load(open_candidate, source, exception, where, cau
     assert candidate.vjp("f", "g", Point({}), []).failure == loaded.failure
 
 
-def test_changed_arguments_are_named(open_candidate):
+def test_changed_arguments_are_named(open_candidate: Any) -> None:
     source = (
         "def f_forward(x, params):\n    x += 1\n    params[0][1].mul_(2)\n    return x.clone(), x\n"
         "def f_backward(d, cache):\n    d.zero_()\n    return d.clone()\n"
@@ -146,7 +150,7 @@ def test_changed_arguments_are_named(open_candidate):
     assert (float(x), float(b)) == (1.0, 3.0)
 
 
-def test_a_nan_that_stays_is_no_change_and_a_lost_item_is_one(open_candidate):
+def test_a_nan_that_stays_is_no_change_and_a_lost_item_is_one(open_candidate: Any) -> None:
     source = "def f(x, items):\n    return x.sum()\ndef g(x, items):\n    items.pop()\n    return x\n"
     candidate = open_candidate(source)
     arguments = [f64([math.nan, 1.0]), [f64([1.0])]]
@@ -166,7 +170,7 @@ def test_a_nan_that_stays_is_no_change_and_a_lost_item_is_one(open_candidate):
         ("cache[3][:, :2], cache[3][:, 1:3], d.sum(0)", ("dw shares memory with dx",)),
     ],
 )
-def test_gradients_that_share_memory(open_candidate, gradients, aliases):
+def test_gradients_that_share_memory(open_candidate: Any, gradients: Any, aliases: Any) -> None:
     source = (
         "def f_forward(x, w, b): return x + w, (x, w, x.new_zeros(4, 2), x.new_zeros(2, 4))\n"
         f"def f_backward(d, cache): return {gradients}\n"
@@ -177,7 +181,7 @@ def test_gradients_that_share_memory(open_candidate, gradients, aliases):
     assert outcome.aliases == aliases
 
 
-def test_prints_are_kept_short_and_warnings_dropped(open_candidate, capfd, recwarn):
+def test_prints_are_kept_short_and_warnings_dropped(open_candidate: Any, capfd: Any, recwarn: Any) -> None:
     source = (
         "import sys, warnings\nprint('loading')\n"
         "def f(x):\n    print('hello', x)\n    print('e', file=sys.stderr)\n    warnings.warn('no')\n    return x\n"
@@ -191,7 +195,7 @@ def test_prints_are_kept_short_and_warnings_dropped(open_candidate, capfd, recwa
     assert not recwarn.list
 
 
-def test_arguments_keep_their_strides_and_dtype(open_candidate):
+def test_arguments_keep_their_strides_and_dtype(open_candidate: Any) -> None:
     source = "def f(x): return list(x.stride()), str(x.dtype), x.is_contiguous()\ndef g(x): return x * 1\n"
     candidate = open_candidate(source)
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
@@ -212,7 +216,7 @@ def test_arguments_keep_their_strides_and_dtype(open_candidate):
         torch.tensor([1 + 2j]).conj(),
     ],
 )
-def test_tensors_of_every_kind_come_back(open_candidate, tensor):
+def test_tensors_of_every_kind_come_back(open_candidate: Any, tensor: Any) -> None:
     back = open_candidate("def f(x): return x.clone()\n").call("f", [tensor]).value
     assert (back.shape, back.dtype) == (tensor.shape, tensor.dtype)
     assert torch.equal(torch.isnan(back), torch.isnan(tensor))
@@ -220,7 +224,7 @@ def test_tensors_of_every_kind_come_back(open_candidate, tensor):
     assert torch.equal(back[kept], tensor.resolve_conj()[kept])
 
 
-def test_values_that_are_no_tensors(open_candidate):
+def test_values_that_are_no_tensors(open_candidate: Any) -> None:
     source = (
         "import torch, numpy, collections\nclass Own: pass\n"
         "def f(): return [1, 2.5, True, None, 'text', (1,), {'a': 1, 2: 'b'}, 1 + 2j]\n"
@@ -248,7 +252,7 @@ def test_values_that_are_no_tensors(open_candidate):
     assert not parameter.requires_grad
 
 
-def test_seeds_and_code_are_made_anew_for_every_call(open_candidate):
+def test_seeds_and_code_are_made_anew_for_every_call(open_candidate: Any) -> None:
     source = "import torch\ndef f(n, *, generator): return torch.rand(n, generator=generator)\ndef apply(g, x): return g(x)\n"
     candidate = open_candidate(source)
     one, two = (candidate.call("f", [4], {"generator": Seed(7)}).value for _ in range(2))
@@ -258,13 +262,13 @@ def test_seeds_and_code_are_made_anew_for_every_call(open_candidate):
     assert [candidate.call("apply", [code, 5]).value for _ in range(2)] == [8, 8]
 
 
-def test_unseeded_randomness_stays_visible(open_candidate):
+def test_unseeded_randomness_stays_visible(open_candidate: Any) -> None:
     source = "import torch\ndef f_forward(x): return x, None\ndef f_backward(d, cache): return d * torch.rand(1, dtype=d.dtype)\n"
     one, two = open_candidate(source).vjp("f_forward", "f_backward", Point({"x": f64([1.0])}), [f64([1.0])] * 2).value[1]
     assert not torch.equal(one, two)
 
 
-def test_a_sweep_reseeds_and_survives_a_bad_point(open_candidate):
+def test_a_sweep_reseeds_and_survives_a_bad_point(open_candidate: Any) -> None:
     source = (
         "import torch\ndef f_forward(x):\n    if x < 0: raise ValueError\n    return x + torch.rand(1, dtype=x.dtype), None\n"
         "def g_forward(x): return x * 2\n"
@@ -281,14 +285,14 @@ def test_a_sweep_reseeds_and_survives_a_bad_point(open_candidate):
     assert nowhere.value == [(None, None)]
 
 
-def test_signatures_tell_branches_apart(open_candidate):
+def test_signatures_tell_branches_apart(open_candidate: Any) -> None:
     source = "def f_forward(x): return (x > 0) * x, None\n"
     points = [Point({"x": f64([value])}) for value in (1.0, 2.0, -1.0)]
     (_, one), (_, two), (_, other) = open_candidate(source).sweep("f_forward", points, signatures=True).value
     assert one == two != other
 
 
-def test_the_tape_of_the_functions_own_forward(open_candidate):
+def test_the_tape_of_the_functions_own_forward(open_candidate: Any) -> None:
     source = (
         "import torch\n"
         "def f_forward(x, params, ids):\n"
@@ -307,7 +311,7 @@ def test_the_tape_of_the_functions_own_forward(open_candidate):
     assert candidate.taped("cut_forward", Point({"x": x}), d, ["x"]).value == [None]
 
 
-def test_the_tape_of_complex_and_of_several_outputs(open_candidate):
+def test_the_tape_of_complex_and_of_several_outputs(open_candidate: Any) -> None:
     source = "def f_forward(z, x): return (z * (1 + 2j), x.float() * 3, 'text'), None\ndef wide_forward(x): return x[None] * x[:, None], None\n"
     candidate = open_candidate(source)
     z, x = torch.tensor([1 - 1j, 2j], dtype=torch.complex128), f64([1.0, 2.0])
@@ -319,12 +323,12 @@ def test_the_tape_of_complex_and_of_several_outputs(open_candidate):
     assert failure.says == "the forward returned shape (2, 2), expected (2,), the shape of dout"
 
 
-def test_gradients_are_off_while_functions_run(open_candidate):
+def test_gradients_are_off_while_functions_run(open_candidate: Any) -> None:
     source = "import torch\ndef f(x): return torch.is_grad_enabled()\n"
     assert open_candidate(source).call("f", [1]).value is False
 
 
-def test_operations_are_named(open_candidate, point, dout):
+def test_operations_are_named(open_candidate: Any, point: Point, dout: Tensor) -> None:
     source = (
         "import torch\ndef f_forward(x, w, b): return torch.nn.functional.softmax(x @ w, -1), x\n"
         "def f_backward(d, x):\n    with torch.enable_grad():\n        return d.sigmoid_()\n"
@@ -351,26 +355,26 @@ def test_operations_are_named(open_candidate, point, dout):
         "from linear import *",
     ],
 )
-def test_earlier_lessons_are_imported_by_any_path(open_candidate, point, line):
+def test_earlier_lessons_are_imported_by_any_path(open_candidate: Any, point: Point, line: Any) -> None:
     source = f"{line}\ndef f(x, w, b): return linear_forward(x, w, b)[0]\n"
     candidate = open_candidate(source, dependencies={"linear": LINEAR})
     x, w, b = point.primals.values()
     assert torch.equal(candidate.call("f", [x, w, b]).value, x @ w + b)
 
 
-def test_a_lesson_is_made_once_and_may_import_another(open_candidate):
+def test_a_lesson_is_made_once_and_may_import_another(open_candidate: Any) -> None:
     dependencies = {"one": "items = []\n", "two": "from .one import items\nitems.append(1)\n"}
     source = "import one, two\nfrom lessons.u.one import items\ndef f(): return items is one.items, one.items\n"
     assert open_candidate(source, dependencies=dependencies).call("f", []).value == (True, [1])
 
 
-def test_a_lesson_that_is_not_given_is_named(open_candidate):
+def test_a_lesson_that_is_not_given_is_named(open_candidate: Any) -> None:
     loaded = open_candidate("from lessons.u07.conv2d import conv2d_forward\n", dependencies={"linear": LINEAR}).loaded()
     assert loaded.failure.exception == "ModuleNotFoundError"
     assert loaded.failure.says == "no earlier lesson is called 'conv2d' (this file imports linear)"
 
 
-def test_dataclasses_and_caches_of_any_kind(open_candidate):
+def test_dataclasses_and_caches_of_any_kind(open_candidate: Any) -> None:
     source = (
         "from __future__ import annotations\nfrom dataclasses import dataclass\nimport torch\n"
         "@dataclass\nclass Cache:\n    x: torch.Tensor\n"
@@ -388,7 +392,7 @@ def test_dataclasses_and_caches_of_any_kind(open_candidate):
         "while True:\n        try:\n            while True: pass\n        except Exception: pass",
     ],
 )
-def test_endless_loops_are_stopped(open_candidate, body):
+def test_endless_loops_are_stopped(open_candidate: Any, body: str) -> None:
     candidate = open_candidate(f"def f(x):\n    {body}\ndef g(): return 1\n", deadline=0.4)
     failure = candidate.call("f", [1]).failure
     assert failure.cause == "timed_out"
@@ -396,25 +400,25 @@ def test_endless_loops_are_stopped(open_candidate, body):
     assert candidate.call("g", []).value == 1
 
 
-def test_an_endless_loop_while_loading(open_candidate):
+def test_an_endless_loop_while_loading(open_candidate: Any) -> None:
     candidate = open_candidate("while True: pass\n", deadline=0.4)
     assert candidate.loaded().failure.cause == "timed_out"
     assert candidate.call("f", []).failure.cause == "timed_out"
 
 
-def test_processor_time_is_what_counts(open_candidate):
+def test_processor_time_is_what_counts(open_candidate: Any) -> None:
     """Whoever waits, for a processor on a busy machine or for anything else, is not endless."""
     candidate = open_candidate("import time\ndef f():\n    time.sleep(0.5)\n    return 1\n", deadline=0.2)
     assert candidate.call("f", []).value == 1
 
 
-def test_what_sleeps_for_good_is_stopped_as_well(open_candidate):
+def test_what_sleeps_for_good_is_stopped_as_well(open_candidate: Any) -> None:
     candidate = open_candidate("import time\ndef f(): time.sleep(1000)\n", patience=0.5)
     failure = candidate.call("f", []).failure
     assert (failure.cause, failure.says) == ("timed_out", "it was stopped after 0.5 s; is there a loop that never ends?")
 
 
-def test_the_deadline_is_of_one_call_not_of_a_sweep(open_candidate):
+def test_the_deadline_is_of_one_call_not_of_a_sweep(open_candidate: Any) -> None:
     busy = "    until = time.process_time() + 0.1\n    while time.process_time() < until: pass\n"
     candidate = open_candidate(f"import time\ndef f_forward(x):\n{busy}    return x, None\n", deadline=0.5)
     outcome = candidate.sweep("f_forward", [Point({"x": f64([1.0])})] * 9)

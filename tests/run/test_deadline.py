@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from autograd_check.run import deadline
 from autograd_check.run.deadline import SHARE, SHORTEST, Stopwatch, processor_clock
 
 
@@ -25,7 +24,7 @@ class Clock:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(deadline.time, "monotonic", clock)
+    monkeypatch.setattr("autograd_check.run.deadline.time.monotonic", clock)
     return clock
 
 
@@ -78,7 +77,7 @@ def test_the_kernel_tells_what_another_process_uses() -> None:
 
 
 def test_elsewhere_a_part_of_the_time_by_the_clock_counts(wall: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline.sys, "platform", "darwin")
+    monkeypatch.setattr("autograd_check.run.deadline.sys.platform", "darwin")
     clock = processor_clock(1)
     before = clock()
     wall.now += 8

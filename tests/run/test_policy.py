@@ -1,6 +1,9 @@
 """Honesty read from the source: what is turned down, on which line, why; and what ordinary code may do."""
 
+from __future__ import annotations
+
 import ast
+from typing import Any
 
 import pytest
 
@@ -75,7 +78,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize(("source", "name", "line"), FORBIDDEN.values(), ids=FORBIDDEN.keys())
-def test_what_is_turned_down(source, name, line):
+def test_what_is_turned_down(source: str, name: str, line: Any) -> None:
     found = violations(source, ["f"])
     assert (name, line) in [(violation.name, violation.line) for violation in found]
     assert all(violation.function == "f" and violation.reason for violation in found)
@@ -92,14 +95,14 @@ def test_what_is_turned_down(source, name, line):
         "class A:\n    import {0} as b\n    c = b.d",
     ],
 )
-def test_dangerous_modules_at_work_while_loading(module, form):
+def test_dangerous_modules_at_work_while_loading(module: Any, form: Any) -> None:
     found = violations(f"{form.format(module)}\ndef f(x): return x\n", ["f"])
     assert [(violation.function, violation.name) for violation in found] == [("", module)]
     assert found[0].says.endswith("a layer needs nothing outside its arguments; remove the import")
 
 
 @pytest.mark.parametrize("module", ["os", "sys", "matplotlib.pyplot"])
-def test_an_import_that_nothing_uses_is_no_violation(module):
+def test_an_import_that_nothing_uses_is_no_violation(module: Any) -> None:
     source = f"import {module} as m\ndef plot(): m.show()\ndef f(x): return x\n"
     assert violations(source, ["f"]) == ()
     assert [v.function for v in violations(source, ["plot"])] == ["plot"]
@@ -113,7 +116,7 @@ def test_an_import_that_nothing_uses_is_no_violation(module):
         "from os import getcwd\nimport os.path as p\nhere = p.dirname(getcwd())",
     ],
 )
-def test_what_notebooks_do_with_their_own_folder_is_no_violation(source):
+def test_what_notebooks_do_with_their_own_folder_is_no_violation(source: str) -> None:
     assert violations(f"{source}\ndef f(x): return x\n", ["f"]) == ()
 
 
@@ -128,12 +131,12 @@ def test_what_notebooks_do_with_their_own_folder_is_no_violation(source):
         "import sys\nsys.modules.clear()\nsys.path.append('.')",
     ],
 )
-def test_a_harmless_use_does_not_excuse_another(source):
+def test_a_harmless_use_does_not_excuse_another(source: str) -> None:
     found = violations(f"{source}\ndef f(x): return x\n", ["f"])
     assert [violation.name for violation in found] == [source[7:].partition("\n")[0]]
 
 
-def test_torch_is_not_to_be_changed():
+def test_torch_is_not_to_be_changed() -> None:
     found = violations("import torch\ntorch.allclose = lambda *a: True\ndef f(x):\n    torch.Tensor.sum = None\n", ["f"])
     assert [(v.function, v.name, v.line) for v in found] == [("f", "torch.Tensor.sum", 4), ("", "torch.allclose", 2)]
     assert found[1].says == "the file uses torch.allclose (line 2): torch itself is not to be changed"
@@ -159,7 +162,7 @@ ORDINARY = {
 
 
 @pytest.mark.parametrize("source", ORDINARY.values(), ids=ORDINARY.keys())
-def test_ordinary_code_is_accepted(source):
+def test_ordinary_code_is_accepted(source: str) -> None:
     assert violations(source, ["f"]) == ()
 
 
@@ -175,7 +178,7 @@ def test_ordinary_code_is_accepted(source):
         ("getattr(torch, 'softmax')(x, 0)", "torch.softmax"),
     ],
 )
-def test_the_lessons_own_answer(body, name):
+def test_the_lessons_own_answer(body: str, name: str) -> None:
     source = f"import torch\ndef f(x): return {body}\n"
     (found,) = violations(source, ["f"], forbids=("softmax",))
     assert found == Violation("f", name, 2, "this is the lesson's own answer")
@@ -183,30 +186,30 @@ def test_the_lessons_own_answer(body, name):
     assert violations(source, ["f"]) == ()
 
 
-def test_a_function_of_the_students_own_may_have_that_name():
+def test_a_function_of_the_students_own_may_have_that_name() -> None:
     source = "import torch\ndef softmax(x): return x.exp() / x.exp().sum()\nclass A:\n    def go(self, x): return self.softmax(x)\ndef f(x): return softmax(x), A().go(x)"
     assert violations(source, ["f"], forbids=("softmax",)) == ()
 
 
-def test_dotted_names_are_forbidden_exactly():
+def test_dotted_names_are_forbidden_exactly() -> None:
     source = "import torch\ndef f(x): return torch.cdist(x, x) + x.cdist\n"
     assert [v.name for v in violations(source, ["f"], forbids=("torch.cdist",))] == ["torch.cdist"]
 
 
-def test_allows_takes_names_off_the_list():
+def test_allows_takes_names_off_the_list() -> None:
     source = "import torch\ndef f(x):\n    y = torch.optim.SGD\n    return x.requires_grad_()\n"
     assert [v.name for v in violations(source, ["f"])] == ["torch.optim.SGD", "requires_grad_"]
     assert [v.name for v in violations(source, ["f"], allows=("torch.optim",))] == ["requires_grad_"]
     assert violations(source, ["f"], allows=("torch.optim", "requires_grad_")) == ()
 
 
-def test_every_function_has_its_own_violations_once_in_order():
+def test_every_function_has_its_own_violations_once_in_order() -> None:
     source = "import torch\ndef h(x): return torch.nn.functional.relu(x)\ndef b(x): return h(h(x))\ndef a(x): return h(x)\n"
     found = violations(source, ["a", "b", "c"])
     assert [(v.function, v.name) for v in found] == [("a", "torch.nn.functional.relu"), ("b", "torch.nn.functional.relu")]
 
 
-def test_an_expression_too_deep_to_check():
+def test_an_expression_too_deep_to_check() -> None:
     source = "def f(x): return " + "-" * 3000 + "x\n"
     found = violations(source, ["f"])
     assert all(v.reason == "they cannot be checked; write them in several lines" for v in found)
@@ -227,7 +230,7 @@ QUOTIENTS = {
 
 
 @pytest.mark.parametrize("source", QUOTIENTS.values(), ids=QUOTIENTS.keys())
-def test_difference_quotients(source):
+def test_difference_quotients(source: str) -> None:
     (found,) = violations(source, ["f_forward", "f_backward"])
     assert found.name == "numeric_differentiation"
     assert found.says.endswith("finite differences are only nearly right; the gradient is to be derived by hand")
@@ -243,11 +246,11 @@ NO_QUOTIENTS = {
 
 
 @pytest.mark.parametrize("source", NO_QUOTIENTS.values(), ids=NO_QUOTIENTS.keys())
-def test_what_only_looks_like_a_difference_quotient(source):
+def test_what_only_looks_like_a_difference_quotient(source: str) -> None:
     assert violations(source, ["f_backward", "numerical_gradient"]) == ()
 
 
-def test_operations_that_ran():
+def test_operations_that_ran() -> None:
     ran = ("matmul", "mm", "_softmax_backward_data", "sigmoid_", "native_batch_norm", "add", "convolution_backward")
     assert operations_used(ran, ("softmax", "torch.sigmoid", "convolution")) == (
         "_softmax_backward_data",
@@ -260,7 +263,7 @@ def test_operations_that_ran():
     assert operations_used(ran, ("soft",)) == ()
 
 
-def test_functions_of_single_numbers_are_no_answer():
+def test_functions_of_single_numbers_are_no_answer() -> None:
     source = "import math, torch\ndef f(x):\n    return torch.tensor([math.tanh(v) for v in x.tolist()])\ndef g(x): return torch.tanh(x)\n"
     assert violations(source, ["f"], forbids=["tanh"]) == ()
     assert [v.name for v in violations(source, ["g"], forbids=["tanh"])] == ["torch.tanh"]
@@ -274,11 +277,11 @@ def test_functions_of_single_numbers_are_no_answer():
         "from torch.nn.functional import one_hot\ndef f(x): return one_hot(x)",
     ],
 )
-def test_helpers_that_are_no_layers_may_be_used(source):
+def test_helpers_that_are_no_layers_may_be_used(source: str) -> None:
     assert list(violations(source, ["f"])) == []
 
 
-def test_a_method_of_ones_own_may_be_called_like_the_lesson():
+def test_a_method_of_ones_own_may_be_called_like_the_lesson() -> None:
     source = "class Layer:\n    def conv2d(self, x): return x\ndef conv2d_forward(x): return Layer().conv2d(x), None\n"
     made = "class Layer:\n    def conv2d(self, x): return x\ndef conv2d_forward(x):\n    layer = Layer()\n    return layer.conv2d(x), None\n"
     assert list(violations(source, ["conv2d_forward"], forbids=("conv2d",))) == []

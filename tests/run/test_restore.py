@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,7 @@ def test_a_rewind_repeats_random_numbers_and_buffers() -> None:
         layer(X)
         rewind()
         assert torch.equal(torch.rand(2), first)
-        assert torch.equal(layer.running_mean, torch.zeros(4, dtype=torch.float64))
+        assert torch.equal(layer.get_buffer("running_mean"), torch.zeros(4, dtype=torch.float64))
 
 
 def test_inputs_and_their_gradients_are_left_alone() -> None:
@@ -59,12 +60,12 @@ def test_inputs_and_their_gradients_are_left_alone() -> None:
 def test_the_parameters_of_a_module_are_checked_too() -> None:
     class Scale(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, w):
+        def forward(ctx: Any, x: Any, w: Any) -> Any:
             ctx.save_for_backward(x, w)
             return x * w
 
         @staticmethod
-        def backward(ctx, grad):
+        def backward(ctx: Any, grad: Any) -> Any:
             x, w = ctx.saved_tensors
             return grad * w, 2 * (grad * x).sum(0)
 
@@ -73,7 +74,7 @@ def test_the_parameters_of_a_module_are_checked_too() -> None:
             super().__init__()
             self.w = nn.Parameter(torch.arange(1.0, 5.0, dtype=torch.float64))
 
-        def forward(self, x):
+        def forward(self, x: Any) -> Any:
             return Scale.apply(x, self.w)
 
     report = ac.gradcheck(Layer(), (X,), raise_exception=False)

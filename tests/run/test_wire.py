@@ -1,9 +1,12 @@
 """Frames and their values: whatever is not exactly what an encoder writes is refused."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import socket
 import struct
+from typing import Any
 
 import pytest
 import torch
@@ -17,14 +20,14 @@ from autograd_check.run.wire import REPLY, REQUEST, Limits, TooLarge, receive, s
 from autograd_check.verify.candidate import Code, Opaque, Point, Seed
 
 
-def through(message, limits=REQUEST):
+def through(message: Any, limits: Any = REQUEST) -> Any:
     one, other = socket.socketpair()
     with one, other:
         send(one, message, limits)
         return receive(other, limits)
 
 
-def raw(data):
+def raw(data: Any) -> Any:
     one, other = socket.socketpair()
     with one, other:
         one.sendall(data)
@@ -32,21 +35,21 @@ def raw(data):
         return receive(other, REPLY)
 
 
-def frame(table, body, payload=b""):
+def frame(table: Any, body: Any, payload: Any = b"") -> Any:
     header = json.dumps({"table": table, "body": body}).encode()
     return struct.pack("<4sIQ", b"AGC1", len(header), len(payload)) + header + payload
 
 
-def entry(**changed):
+def entry(**changed: Any) -> Any:
     return {"dtype": "float64", "shape": [2], "offset": 0, "bytes": 16, **changed}
 
 
-def test_records_of_a_request():
+def test_records_of_a_request() -> None:
     message = {"a": Seed(3), "b": Code("f", "def f(): pass"), "c": Opaque("set"), "d": [1, (2.5, None)], "e": b"xy", "f": 1 - 2j}
     assert through(message) == message
 
 
-def test_a_point_and_a_shared_tensor_sent_once():
+def test_a_point_and_a_shared_tensor_sent_once() -> None:
     x = torch.arange(6.0).reshape(2, 3)
     encoder = Encoder()
     encoder.encode([Point({"x": x}, {"k": (1, 2)}), Point({"x": x})])
@@ -65,13 +68,13 @@ def test_a_point_and_a_shared_tensor_sent_once():
         max_leaves=20,
     )
 )
-def test_plain_values_come_back_as_they_were(value):
+def test_plain_values_come_back_as_they_were(value: Any) -> None:
     assert through(value, REPLY) == value
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused_or_end(data):
+def test_any_bytes_are_refused_or_end(data: Any) -> None:
     with pytest.raises((WireError, EOFError)):
         raw(data)
 
@@ -102,7 +105,7 @@ def test_any_bytes_are_refused_or_end(data):
         max_size=2,
     ),
 )
-def test_any_json_is_a_value_or_refused(body, table):
+def test_any_json_is_a_value_or_refused(body: Any, table: Any) -> None:
     # Anything but a value or a WireError fails the test.
     with contextlib.suppress(WireError):
         Decoder(table, bytearray(48)).decode(body)
@@ -124,26 +127,27 @@ def test_any_json_is_a_value_or_refused(body, table):
         ({}, "expected a table of tensors"),
     ],
 )
-def test_tensors_that_do_not_fit_their_bytes(table, message):
+def test_tensors_that_do_not_fit_their_bytes(table: Any, message: Any) -> None:
     with pytest.raises(WireError, match=message):
         raw(frame(table, {"tensor": 0}, bytes(16)))
 
 
-def test_a_reply_has_no_strides_and_no_records_of_requests():
+def test_a_reply_has_no_strides_and_no_records_of_requests() -> None:
     data = frame([entry(shape=[1], strides=[1 << 40], bytes=8)], {"tensor": 0}, bytes(16))
     assert raw(data).stride() == (1,)
-    for body in (
+    bodies: tuple[Any, ...] = (
         {"seed": 1},
         {"code": ["1", ""]},
         {"point": [{"dict": []}, {"dict": []}]},
         {"pickle": "x"},
         {"tuple": [], "dict": []},
-    ):
+    )
+    for body in bodies:
         with pytest.raises(WireError, match="expected one known kind of value"):
             raw(frame([], body))
 
 
-def test_bytes_that_are_no_bool_become_one():
+def test_bytes_that_are_no_bool_become_one() -> None:
     data = frame([{"dtype": "bool", "shape": [2], "offset": 0, "bytes": 2}], {"tensor": 0}, b"\x07\x00" + bytes(14))
     assert raw(data).view(torch.uint8).tolist() == [1, 0]
 
@@ -160,17 +164,17 @@ def test_bytes_that_are_no_bool_become_one():
         (struct.pack("<4sIQ", b"AGC1", 2, 0) + b"{}", "expected a header with a table and a body"),
     ],
 )
-def test_bytes_that_are_no_frame(data, message):
+def test_bytes_that_are_no_frame(data: Any, message: Any) -> None:
     with pytest.raises(WireError, match=message):
         raw(data)
 
 
-def test_nesting_without_end():
+def test_nesting_without_end() -> None:
     with pytest.raises(WireError, match="expected at most 40 levels"):
         raw(frame([], json.loads("[" * 50 + "]" * 50)))
 
 
-def test_limits_hold_when_sending():
+def test_limits_hold_when_sending() -> None:
     one, other = socket.socketpair()
     with one, other:
         with pytest.raises(TooLarge, match="expected a header of at most 100 bytes"):
@@ -183,7 +187,7 @@ def test_limits_hold_when_sending():
             send(one, torch.zeros(1, dtype=torch.float8_e4m3fn), REPLY)
 
 
-def test_silence_ends_when_no_time_is_left():
+def test_silence_ends_when_no_time_is_left() -> None:
     left = iter([0.01, 0.01, 0.0])
     one, other = socket.socketpair()
     with one, other, pytest.raises(TimeoutError):

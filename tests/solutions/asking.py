@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Failure, Outcome, Seed
 
 
@@ -28,7 +29,7 @@ class Asking:
         try:
             value = self.functions[function](*given, **named)
         except Exception as error:
-            return Outcome(failure=Failure("crashed", str(error), type(error).__name__, trace=traceback.format_exc()))
+            return Outcome(failure=Failure(Cause.CRASHED, str(error), type(error).__name__, trace=traceback.format_exc()))
         changed = [
             n for n, (a, b) in enumerate(zip(given, args, strict=True)) if isinstance(a, torch.Tensor) and not torch.equal(a, b)
         ]

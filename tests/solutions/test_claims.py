@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from autograd_check.course.spec import Claim, Properties, Unanswered
+from autograd_check.verify.candidate import Candidate
 from solutions.u02_network import broadcast_hunt, training
 from tests.solutions.asking import Asking, namespace
 
@@ -21,7 +22,7 @@ def claims(module: ModuleType, space: dict[str, Any], seed: int) -> list[Claim]:
         assert isinstance(task, Properties)
         for prop in task.properties:
             try:
-                made.append(prop.test(Asking(space), seed))
+                made.append(prop.test(cast(Candidate, Asking(space)), seed))
             except Unanswered as unanswered:
                 made.append(Claim(unanswered.args[0].says, unanswered.args[0].cause))
             if not made[-1].holds:

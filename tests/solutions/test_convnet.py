@@ -56,8 +56,8 @@ def test_a_hundred_steps_stay_with_torch(ops: Any, few: tuple[Tensor, Tensor]) -
     twin = Twin().double()
     with torch.no_grad():
         for layer, (w, b) in zip((0, 3, 7), params, strict=True):
-            twin.layers[layer].weight.copy_(w.T if layer == 7 else w)
-            twin.layers[layer].bias.copy_(b)
+            twin.layers.get_parameter(f"{layer}.weight").copy_(w.T if layer == 7 else w)
+            twin.layers.get_parameter(f"{layer}.bias").copy_(b)
     optimiser = torch.optim.AdamW(twin.parameters(), lr=2e-3)
     states: list[Any] = [None] * 6
     for step in range(100):
@@ -72,9 +72,9 @@ def test_a_hundred_steps_stay_with_torch(ops: Any, few: tuple[Tensor, Tensor]) -
         flat, states = [p for p, _ in steps], [s for _, s in steps]
         params = list(zip(flat[::2], flat[1::2], strict=True))
     for layer, (w, b) in zip((0, 3, 7), params, strict=True):
-        weight = twin.layers[layer].weight
+        weight, bias = (twin.layers.get_parameter(f"{layer}.{name}") for name in ("weight", "bias"))
         assert float((w - (weight.T if layer == 7 else weight)).detach().abs().max()) <= 1e-9
-        assert float((b - twin.layers[layer].bias).detach().abs().max()) <= 1e-9
+        assert float((b - bias).detach().abs().max()) <= 1e-9
 
 
 def test_training_learns(ops: Any, few: tuple[Tensor, Tensor]) -> None:

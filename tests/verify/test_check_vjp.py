@@ -134,7 +134,7 @@ def test_random_numbers_and_running_statistics_start_alike_and_are_put_back() ->
         with torch.no_grad():
             layer(x)
         mask = torch.rand(x.shape) < 0.5
-        scale = 1 + layer.running_var
+        scale = 1 + layer.get_buffer("running_var")
         return x * mask * scale, (mask, scale)
 
     def backward(dout: Tensor, cache: Any) -> Tensor:
@@ -146,7 +146,7 @@ def test_random_numbers_and_running_statistics_start_alike_and_are_put_back() ->
     report = ac.check_vjp(forward, backward, [X], oracle=None)
     assert [f.check for f in report.findings if f.status == "failed" and f.kind == "convention"] == []
     assert torch.equal(torch.rand(3), expected)
-    assert torch.equal(layer.running_var, torch.ones(3, dtype=torch.float64))
+    assert torch.equal(layer.get_buffer("running_var"), torch.ones(3, dtype=torch.float64))
 
 
 def test_the_parameters_of_a_network_are_checked_one_by_one() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.explain import explain
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
@@ -293,9 +294,9 @@ def test_a_convention_probe_never_touches_the_gradient() -> None:
     names = PairNames("relu_forward", "relu_backward", ("x",), torch.relu, {})
     cases = [
         Case("plain", Point({"x": tensor(4, 3) + 0.01})),
-        Case("zeros", Point({"x": torch.zeros(3, dtype=torch.float64)}), ("ties", "relu'(0) is 0 here")),
+        Case("zeros", Point({"x": torch.zeros(3, dtype=torch.float64)}), (Cause.TIES, "relu'(0) is 0 here")),
     ]
-    functions = {"relu_forward": lambda x: (x.clamp(min=0), x), "relu_backward": lambda d, x: d * (x >= 0)}
+    functions: dict[str, Any] = {"relu_forward": lambda x: (x.clamp(min=0), x), "relu_backward": lambda d, x: d * (x >= 0)}
     with InProcess.of(functions) as candidate:
         findings = check_pair(candidate, names, cases)
     found = failed(findings)
@@ -423,7 +424,7 @@ def test_a_gradient_of_any_dtype_is_judged(dtype: torch.dtype) -> None:
 
 
 def test_nan_at_a_tie_is_no_convention() -> None:
-    tie = Case("a tie", Point({"x": torch.tensor([0.0, 1.0], dtype=torch.float64)}), ("ties", "at 0 the gradient is 0."))
+    tie = Case("a tie", Point({"x": torch.tensor([0.0, 1.0], dtype=torch.float64)}), (Cause.TIES, "at 0 the gradient is 0."))
     first = Case("ordinary", Point({"x": tensor(2)}))
     names = PairNames("abs_forward", "abs_backward", ("x",), torch.abs)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from cotangent_errors import SIZES, SPOILS, Spoil
 from torch import Generator, Tensor
 
 import autograd_check as ac
@@ -16,6 +15,7 @@ from autograd_check.course.load import Course
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Kind, Status, worst
+from tests.verify.cotangent_errors import SIZES, SPOILS, Spoil
 
 COUNTS = (10, 1000)
 ALL_COUNTS = (10, 100, 1000, 10_000)
@@ -87,7 +87,7 @@ def test_no_error_passes(name: str, layer: str) -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_no_error_passes_at_any_size_and_count(layer: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Prints the table: for each error the checks in which it is there, by both ways, and how many of them failed."""
-    passed = {}
+    passed: dict[str, Any] = {}
     for name, spoil in SPOILS.items():
         statuses = [str(r.status) for _, *both in checked(layer, spoil, ALL_COUNTS, SIZES) for r in both]
         passed |= {name: other} if (other := [status for status in statuses if status != "failed"]) else {}
@@ -119,7 +119,7 @@ def test_the_grader_fails_the_gradient_itself(course: Course, name: str, size: f
     x = torch.randn(4, 7, generator=Generator().manual_seed(1), dtype=torch.float64)
     if not shows(SPOILS[name], size, forward, backward, x):
         size = 1e-1  # what drops small entries has few to drop
-    functions = {
+    functions: dict[str, Any] = {
         "softmax_forward": lambda x: (
             torch.exp(x - x.amax(-1, keepdim=True)).div(torch.exp(x - x.amax(-1, keepdim=True)).sum(-1, keepdim=True)),
             x,

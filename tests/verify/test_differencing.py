@@ -20,7 +20,7 @@ def judge(factor: float) -> list[Finding]:
     def forward(x: Any) -> Any:
         return (x**2).sum().item(), x
 
-    functions = {"loss_forward": forward, "loss_backward": lambda dout, x: factor * dout * x}
+    functions: dict[str, Any] = {"loss_forward": forward, "loss_backward": lambda dout, x: factor * dout * x}
     with InProcess.of(functions) as candidate:
         return check_pair(candidate, NAMES, [CASE])
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-import families
 import pytest
 
 import autograd_check as ac
+from tests.verify import families
 
 
 @pytest.mark.parametrize("seeds", [range(3), pytest.param(range(3, 23), marks=pytest.mark.long)], ids=["few", "many"])

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from spoiling import spoiler
 from torch import Tensor, nn
 from torch.autograd import Function
 
 import autograd_check as ac
+from tests.verify.spoiling import spoiler
 
 
 def tensor(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from spoiling import spoiler
 from torch import Tensor
 from torch.autograd import Function
 
 import autograd_check as ac
+from tests.verify.spoiling import spoiler
 
 
 def network(kind: str, seed: int) -> tuple[Any, Tensor]:

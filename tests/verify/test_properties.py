@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spoiling import spoiler
 from torch import Tensor
 
 import autograd_check as ac
+from tests.verify.spoiling import spoiler
 
 STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "sin": torch.sin,

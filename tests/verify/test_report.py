@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from autograd_check.causes import Cause
 from autograd_check.errors import GradientError
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 from autograd_check.verify.report import Report
@@ -19,7 +20,7 @@ FAILED = Finding(
     "1 of 6 entries differ, worst at [1, 2]: yours 2, expected <1>",
     Kind.GRADIENT,
     Mismatch(1, 6, (1, 2), 2.0, 1.0, 1.0),
-    Diagnosis("constant_factor", "twice too large"),
+    Diagnosis(Cause.CONSTANT_FACTOR, "twice too large"),
 )
 UNSURE = Finding("finite differences", "db", "", Status.INCONCLUSIVE, "cannot tell", Kind.GRADIENT)
 

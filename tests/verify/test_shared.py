@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,7 @@ def test_a_thing_is_made_once_for_its_owners_and_again_for_others() -> None:
 
 def test_an_owner_lives_as_long_as_what_was_made_for_it() -> None:
     shared = Shared()
-    places = {
-        id(tensor): shared.once("sum", [tensor], lambda tensor=tensor: float(tensor)) for tensor in map(torch.tensor, range(50))
-    }
+    places = {id(tensor): shared.once("sum", [tensor], partial(float, tensor)) for tensor in map(torch.tensor, range(50))}
     assert sorted(places.values()) == [float(number) for number in range(50)]
 
 
@@ -77,8 +76,13 @@ def test_directions_are_drawn_once_for_one_input(monkeypatch: pytest.MonkeyPatch
     from autograd_check.verify import probes
 
     drawn: list[int] = []
-    original = probes.draw_directions
-    monkeypatch.setattr(probes, "draw_directions", lambda *given: drawn.append(0) or original(*given))
+    original = vars(probes)["draw_directions"]
+
+    def counted(*given: Any) -> Any:
+        drawn.append(0)
+        return original(*given)
+
+    monkeypatch.setattr(probes, "draw_directions", counted)
     ac.gradcheck_all({"tanh": (torch.tanh, X), "exp": (torch.exp, X), "sin": (torch.sin, X)})
     assert len(drawn) == 1
 

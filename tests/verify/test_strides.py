@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.case import Case
 from autograd_check.verify.strides import non_contiguous, non_contiguous_cases
@@ -39,7 +40,7 @@ def test_what_has_one_layout_only_stays(shape: tuple[int, ...]) -> None:
     assert non_contiguous(plain) is plain
 
 
-def case(name: str, convention: tuple[str, str] | None = None, reach: float = float("inf"), **primals: object) -> Case:
+def case(name: str, convention: tuple[Cause, str] | None = None, reach: float = float("inf"), **primals: object) -> Case:
     return Case(name, Point(primals, {"eps": 0.1}), convention, reach)
 
 
@@ -50,7 +51,7 @@ def test_every_combination_of_ranks_is_made_once_from_its_first_case_that_has_an
         case("4 rows", x=numbered(4, 3)),
         case("5 rows", x=numbered(5, 3)),
         case("one axis", x=numbered(6)),
-        case("at an edge", ("tie", "says"), x=numbered(2, 2, 2)),
+        case("at an edge", (Cause.TIES, "says"), x=numbered(2, 2, 2)),
     ]
     made = list(non_contiguous_cases(cases))
     assert [made_case.name for made_case in made] == ["4 rows, non-contiguous", "one axis, non-contiguous"]
@@ -75,7 +76,7 @@ def test_all_tensors_of_a_nest_are_changed_and_what_is_no_tensor_stays() -> None
 
 
 def test_a_difference_means_what_it_means_where_a_lesson_says_so() -> None:
-    layout = ("layout", "x may be any view")
+    layout = (Cause.LAYOUT, "x may be any view")
     cases = [case("4 rows", x=numbered(4, 3)), case("turned", layout, 0.5, x=numbered(2, 3, 4).mT)]
     (made,) = non_contiguous_cases(cases)
     assert (made.name, made.convention, made.reach) == ("4 rows, non-contiguous", layout, 0.5)

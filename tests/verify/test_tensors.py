@@ -1,8 +1,11 @@
 """Copies that are faithful, comparison to the bit, and overlap that is exact."""
 
+from __future__ import annotations
+
 import math
 from itertools import product
 from operator import mul
+from typing import Any
 
 import pytest
 import torch
@@ -18,19 +21,19 @@ BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
     "view",
     [BASE, BASE.mT, BASE[1:, ::2, 3:], BASE[:, :1].expand(3, 7, 5), BASE[0, 0, 0], BASE[:0], BASE.permute(2, 0, 1)[::3]],
 )
-def test_a_faithful_clone(view):
+def test_a_faithful_clone(view: Any) -> None:
     copy = faithful_clone(view)
     assert torch.equal(copy, view)
     assert copy.stride() == view.stride()
     assert copy.untyped_storage().data_ptr() != BASE.untyped_storage().data_ptr() or not view.numel()
 
 
-def test_a_clone_leaves_the_tape():
+def test_a_clone_leaves_the_tape() -> None:
     root = torch.ones(2, requires_grad=True)
     assert not faithful_clone(root * 2).requires_grad
 
 
-def test_a_nest_is_copied_and_what_is_no_tensor_stays():
+def test_a_nest_is_copied_and_what_is_no_tensor_stays() -> None:
     name = object()
     nest = [(BASE.mT, name), {"x": BASE[0]}]
     copy = copied(nest)
@@ -40,14 +43,14 @@ def test_a_nest_is_copied_and_what_is_no_tensor_stays():
     assert not share_memory(copy[1]["x"], BASE)
 
 
-def test_a_sparse_tensor_is_copied_and_compared():
+def test_a_sparse_tensor_is_copied_and_compared() -> None:
     sparse = torch.eye(4).to_sparse()
     assert equal_bits(faithful_clone(sparse), sparse)
     assert not equal_bits(sparse, 2 * sparse)
     assert not equal_bits(sparse, torch.eye(4))
 
 
-def complex_tensor(*parts):
+def complex_tensor(*parts: Any) -> Any:
     return torch.view_as_complex(torch.tensor(parts, dtype=torch.float64))
 
 
@@ -81,14 +84,14 @@ def complex_tensor(*parts):
         (complex(math.nan, 1.0), complex(math.nan, 2.0), False),
     ],
 )
-def test_equal_bits(one, other, same):
+def test_equal_bits(one: Any, other: Any, same: Any) -> None:
     assert equal_bits(one, other) is same
     assert equal_bits(other, one) is same
     assert equal_bits(copied(one), one)
 
 
 @pytest.mark.parametrize("name", ["equal", "eq", "ne", "isin", "arange"])
-def test_a_later_patch_of_torch_does_not_reach_the_comparison(monkeypatch, name):
+def test_a_later_patch_of_torch_does_not_reach_the_comparison(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     one = torch.tensor([math.nan, 1.0])
     changed, other = torch.tensor([0.0, 1.0]), torch.zeros(5)[::2]
     monkeypatch.setattr(torch, name, lambda *_, **__: torch.ones(9, dtype=torch.bool))
@@ -103,7 +106,7 @@ indices = st.tuples(st.integers(0, 5), st.integers(0, 6), st.integers(1, 3))
 
 @settings(max_examples=150, deadline=None)
 @given(indices, indices, indices, indices)
-def test_overlap_is_exact(rows, columns, other_rows, other_columns):
+def test_overlap_is_exact(rows: Any, columns: Any, other_rows: Any, other_columns: Any) -> None:
     """Against the definition: writing into one view shows in the other."""
     base = torch.zeros(6, 6)
     one = base[slice(*rows), slice(*columns)]
@@ -116,7 +119,7 @@ def test_overlap_is_exact(rows, columns, other_rows, other_columns):
     ("shape", "strides", "start"),
     [((7, 2), (0, 3), 0), ((5, 5), (2, 2), 0), ((3, 1), (4, 9), 1), ((4,), (0,), 2), ((2, 3), (5, 1), 0), ((), (), 3)],
 )
-def test_overlap_of_a_view_with_gaps_is_exact(shape, strides, start):
+def test_overlap_of_a_view_with_gaps_is_exact(shape: Any, strides: Any, start: Any) -> None:
     """Expanded and overlapping views have more entries than places: each place is looked at by itself."""
     base = torch.zeros(24)
     view = base.as_strided(shape, strides, start)
@@ -124,7 +127,7 @@ def test_overlap_of_a_view_with_gaps_is_exact(shape, strides, start):
     assert {place for place in range(24) if share_memory(view, base[place : place + 1])} == reached
 
 
-def test_overlap_is_seen_through_another_storage():
+def test_overlap_is_seen_through_another_storage() -> None:
     """A numpy array that looks into a tensor has a storage of its own when it becomes a tensor again."""
     base = torch.zeros(6)
     again = torch.from_numpy(base.numpy()[2:])
@@ -133,7 +136,7 @@ def test_overlap_is_seen_through_another_storage():
     assert not share_memory(base[:2], again)
 
 
-def test_other_storages_and_types_do_not_overlap():
+def test_other_storages_and_types_do_not_overlap() -> None:
     base = torch.zeros(4, dtype=torch.complex128)
     assert share_memory(base, torch.view_as_real(base)[..., 1])
     assert not share_memory(base, base.clone())
