@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from autograd_check.verify.tree import is_differentiable, is_tensor, leaves
 
+TOGETHER = 2**14
+"""Up to this many entries several tensors are looked at together; copies of more cost more than the calls that they save."""
 SQUARES = 1e-140, 1e140
 """Between these two, squares of float64 keep all their digits."""
 
@@ -34,6 +37,14 @@ def norm(tensor: Tensor) -> float:
     finite = torch.nan_to_num(tensor, 0.0, 0.0, 0.0)
     most = largest(finite)
     return most * float(torch.linalg.vector_norm(finite / most)) if most else 0.0
+
+
+def largest_of(tensors: Sequence[Tensor]) -> list[float]:
+    """The largest |entry| of each of some tensors of one shape and dtype."""
+    if tensors[0].numel() == 0 or tensors[0].numel() > TOGETHER or len({tensor.dtype for tensor in tensors}) > 1:
+        return [largest(tensor) for tensor in tensors]
+    found: list[float] = torch.linalg.vector_norm(torch.stack(list(tensors)).flatten(1), math.inf, dim=1).tolist()
+    return found
 
 
 def largest(tensor: Tensor) -> float:
