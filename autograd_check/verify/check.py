@@ -257,7 +257,7 @@ def _conventions(
         names.forward,
         names.backward,
         first.case.point,
-        [first.douts[0], first.douts[3], first.douts[0]],  # the zero in between wipes out a cache that is written into
+        [first.douts[0], first.douts[3], first.douts[0]],  # the zeros in between wipe out a cache that is written into
         share_cache=True,
         between=others[0] if others else None,
     )

@@ -169,14 +169,15 @@ def _form(leaf: Any) -> Any:
 
 
 def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> Iterator[Finding]:
-    """v(αd₁ + βd₂ + γd₃) = αv(d₁) + βv(d₂) + γv(d₃) and v(0) = 0, to rounding: a backward pass is linear in its cotangent.
+    """v(αd₁ + βd₂ + γd₃) = αv(d₁) + βv(d₂) + γv(d₃), to rounding: a backward pass is linear in its cotangent.
 
+    A constant c too much shows as (α + β + γ − 1) c, so that v(0) = 0 follows.
     `rounding` is asked where a gradient may be what cancellation has left.
     """
-    if len(trial.unpacked) < 5:
+    if len(trial.unpacked) < 4:
         return
     for subject, gradient in trial.gradients.items():
-        values = [leaves(answer[subject].value) for answer in trial.unpacked[:5]]
+        values = [leaves(answer[subject].value) for answer in trial.unpacked[:4]]
         if len({tuple(map(_form, value)) for value in values}) > 1:
             text = f"{gradient.subject} has another shape or type for another dout; a backward is linear in its cotangent"
             diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
@@ -199,21 +200,22 @@ GAIN = 2 * (WEIGHTS[0] + LARGE * WEIGHTS[1] + SMALL * WEIGHTS[2])
 def _nonlinear(
     trial: Trial, primal: str, rows: list[tuple[Any, ...]], rounding: Rounding, uses_single: UsesSingle
 ) -> Mismatch | None:
-    """The first tensor of a gradient whose v of the combination, or v(0), is off by more than rounding."""
+    """The first tensor of a gradient whose v of the combination is off by more than rounding."""
     count = max((leaf.numel() for leaf in leaves(trial.out) if is_tensor(leaf)), default=1)
     for place, row in enumerate(rows):
         if not all(map(is_differentiable, row)):
             continue
-        one, two, both, none, sparse = row
+        one, two, both, sparse = row
         expected = torch.add(sparse, one, alpha=WEIGHTS[0]).add_(two, alpha=WEIGHTS[1])
-        sizes = largest_of([one, two, sparse, both, none, both - expected])
+        sizes = largest_of([one, two, sparse, both, both - expected])
         if not math.isfinite(sizes[0]):
             continue  # said of this gradient already
         if not all(map(math.isfinite, sizes)):
-            return compare(both, expected, 0.0) or compare(none, torch.zeros_like(none), 0.0)
-        size = sum(weight * part for weight, part in zip((*WEIGHTS, 1.0, 1.0), sizes, strict=False)) / GAIN
+            nans = (compare(answer, torch.zeros_like(answer), math.inf) for answer in (both, two, sparse))
+            return next((found for found in nans if found is not None), None) or compare(both, expected, 0.0)
+        size = sum(weight * part for weight, part in zip((*WEIGHTS, 1.0), sizes, strict=False)) / GAIN
         terms = max(count, one.numel())
-        off = max(sizes[5] / GAIN, sizes[4])
+        off = sizes[4] / GAIN
         tolerance = of_its_size(size, terms)
         if off <= tolerance:
             continue
@@ -223,7 +225,7 @@ def _nonlinear(
         coarse = of_its_size(size, terms, SINGLE) + SINGLE / EPS * noise
         if off <= tolerance or (off <= coarse and uses_single(trial)):
             continue
-        return compare(both, expected, GAIN * tolerance) or compare(none, torch.zeros_like(none), tolerance)
+        return compare(both, expected, GAIN * tolerance)
     return None
 
 

@@ -43,7 +43,7 @@ def largest_of(tensors: Sequence[Tensor]) -> list[float]:
     """The largest |entry| of each of some tensors of one shape and dtype."""
     if tensors[0].numel() == 0 or tensors[0].numel() > TOGETHER or len({tensor.dtype for tensor in tensors}) > 1:
         return [largest(tensor) for tensor in tensors]
-    found: list[float] = torch.linalg.vector_norm(torch.stack(list(tensors)).flatten(1), math.inf, dim=1).tolist()
+    found: list[float] = torch.linalg.vector_norm(torch.stack(list(tensors)).reshape(len(tensors), -1), math.inf, dim=1).tolist()
     return found
 
 
