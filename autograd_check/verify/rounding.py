@@ -1,4 +1,4 @@
-"""What may be called rounding: decided before a finding is made, from the arithmetic and from the reference alone.
+"""What may be called rounding: measured before a finding is made, by arithmetic that rounds more coarsely.
 
 A backward is a chain of linear maps with fixed coefficients. What rounds on the way keeps it from being exactly linear, by a
 few units in the last place of the numbers that entered an entry. A share of its largest entry is always granted. Where a
