@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
+from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.fingerprints import LessonFingerprints
 from autograd_check.grade.honesty import rejected, without_rejected
@@ -70,12 +71,19 @@ def grade_lesson(
 def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, shared: Shared | None = None) -> list[Finding]:
     """All findings of a lesson's tasks about code that is already loaded."""
     findings: list[Finding] = []
+    kept = shared or Shared()
     for task in lesson.spec.tasks:
-        fingerprints = LessonFingerprints(lesson, task) if isinstance(task, (Pair, Stateful, UpdateRule)) else ()
-        context = Context(candidate, seed, fingerprints, lesson.spec.forbids, shared or Shared())
+        context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept)
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings
+
+
+def _fingerprints(lesson: CourseLesson, task: Task, shared: Shared) -> Sequence[Fingerprint]:
+    """The lesson's known mistakes; those of a pair keep nothing from call to call, and serve all files."""
+    if isinstance(task, Pair):
+        return shared.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
+    return LessonFingerprints(lesson, task) if isinstance(task, (Stateful, UpdateRule)) else ()
 
 
 def open_candidate(
