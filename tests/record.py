@@ -37,12 +37,15 @@ from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Finding, Status
-from tests.attacks.test_attacks import DOUT, PATCHES, WRECKS, ZEROS, point
+from tests.attacks.test_attacks import DOUT, IDLE, PATCHES, WRECKS, ZEROS, point
 from tests.verify import families
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = range(3)
 """Of each family of functions; everything else is graded with seed 0."""
+
+PATIENCE = 10.0
+"""Seconds by the clock for attacks that wait and use no processor time."""
 
 Verdict = dict[str, Any]
 Entry = tuple[str, Callable[[], Verdict]]
@@ -127,7 +130,7 @@ def _attacked(source: str) -> Verdict:
 
 
 def entries_of_wreck(name: str) -> Iterator[Entry]:
-    code, causes = WRECKS[name]
+    code, causes = WRECKS[name] if name in WRECKS else (IDLE[name], {"timed_out"})
     source = f"{ZEROS}\ndef wreck():\n{textwrap.indent(code, '    ')}\n"
     yield f"attack/{name}, while loading", partial(_wrecked, f"{source}wreck()\n", causes, loading=True)
     yield f"attack/{name}, while called", partial(_wrecked, source, causes, loading=False)
@@ -135,7 +138,7 @@ def entries_of_wreck(name: str) -> Iterator[Entry]:
 
 def _wrecked(source: str, causes: set[str], *, loading: bool) -> Verdict:
     """The cause of the failure. Which of several allowed ones it is depends on the machine: all of them are given."""
-    with Zygote() as zygote, zygote.candidate(source, "attack.py", deadline=1.0) as candidate:
+    with Zygote() as zygote, zygote.candidate(source, "attack.py", deadline=1.0, patience=PATIENCE) as candidate:
         failure = (candidate.loaded() if loading else candidate.call("wreck", [])).failure
     cause = failure.cause if failure else "no failure"
     return {"status": " or ".join(sorted(causes)) if cause in causes else cause}
@@ -157,7 +160,7 @@ def groups() -> list[Group]:
         "lesson": [entry.name for entry in course().outline.lessons],
         "family": list(families.FAMILIES),
         "patch": list(PATCHES),
-        "wreck": list(WRECKS),
+        "wreck": [*WRECKS, *IDLE],
     }
     return [(source, name) for source in SOURCES for name in names[source]]
 
