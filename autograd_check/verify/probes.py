@@ -156,7 +156,7 @@ def _better(test: UnderTest, line: Line, verdict: ProbeResult, generator: Genera
 
 
 def _as_long_as_one(line: Line) -> Line:
-    factor = 2.0 ** -round(math.log2(line.narrowest))
+    factor = 2.0 ** min(-round(math.log2(line.narrowest)), 1000)  # a subnormal has no reciprocal
     return replace(line, u=line.u * factor, narrowest=line.narrowest * factor, step=line.ladder.largest)
 
 
