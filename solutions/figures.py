@@ -1,4 +1,4 @@
-"""The curves of the story: loss and accuracy, before and after the broadcast is mended."""
+"""The curves of the story: loss and accuracy, before and after the broadcast is fixed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def story_figure(before: Curves, after: Curves, baseline: float) -> Figure:
     """Two panels over the epochs: the loss, and the reported accuracy with the share of the larger class beside it."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    for curves, style, label in ((before, BEFORE, "(N, 1) against (N,)"), (after, AFTER, "mended")):
+    for curves, style, label in ((before, BEFORE, "(N, 1) against (N,)"), (after, AFTER, "fixed")):
         epochs = range(1, len(curves.loss) + 1)
         loss.plot(epochs, curves.loss, label=label, **style)
         accuracy.plot(epochs, curves.reported_accuracy, label=label, **style)

@@ -1,4 +1,4 @@
-"""The story of unit 2: the network that stayed at 62 %, before and after its shapes are mended.
+"""The story of unit 2: the network that stayed at 62 %, before and after its shapes are fixed.
 
 A notebook trained this network, and its prediction was (N, 1) where its target was (N,). Subtracting them gives N × N, without a
 warning: every row is compared with every row's target. The loss is then lowest where the network says the same to everybody, the
@@ -46,7 +46,7 @@ def before(data: Data, seed: int) -> Curves:
 
 
 def after(data: Data, seed: int) -> Curves:
-    """The run with loss and accuracy mended, from the same initial parameters, on the same data, with the same steps."""
+    """The run with loss and accuracy fixed, from the same initial parameters, on the same data, with the same steps."""
     return _run(data, seed, loss_and_gradients, accuracy)
 
 

@@ -2,7 +2,7 @@
 
 python -m solutions.train                     the reference's layers: ten-fold cross-validation, and the story of the 62 %
 python -m solutions.train --ops lessons       your layers; what is not written yet is borrowed from the reference
-python -m solutions.train --plot curves.svg   loss and accuracy, before and after the broadcast is mended
+python -m solutions.train --plot curves.svg   loss and accuracy, before and after the broadcast is fixed
 python -m solutions.train --select            choose the settings again, on inner folds (some minutes)
 python -m solutions.train --network cnn --checkpoint runs/    the deep CNN on digits; goes on from runs/ if it was stopped
 """

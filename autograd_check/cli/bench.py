@@ -17,7 +17,7 @@ def bench(lessons: LessonsArgument = None, output: FormatOption = Format.TEXT, c
     # torch takes a second to import
     from autograd_check.course.load import Course
     from autograd_check.grade.bench import bench_course
-    from autograd_check.report.speed import render_timings, timings_to_dict
+    from autograd_check.report.timings import render_timings, timings_to_dict
 
     timings = list(bench_course(Course.load(course_root(course)), lessons or []))
     typer.echo(json.dumps(timings_to_dict(timings), indent=2) if output is Format.JSON else render_timings(timings))

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
-from autograd_check.report.console import show
-from autograd_check.report.progress import tracked
+from autograd_check.report.console import show, tracked
 
 
 def check(
@@ -36,7 +35,7 @@ def check(
     """
     # torch takes a second to import: the other commands do without it
     from autograd_check.course.load import Course
-    from autograd_check.grade.batch import grade_all, records_to_dict, remember
+    from autograd_check.grade.pool import grade_all, records_to_dict, remember
     from autograd_check.grade.targets import choose_targets
     from autograd_check.report.terminal import render_all
 

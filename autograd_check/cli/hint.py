@@ -6,7 +6,7 @@ from autograd_check.cli.options import CourseOption, LessonArgument, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import Progress
 from autograd_check.report.console import show
-from autograd_check.report.standing import render_hint
+from autograd_check.report.status import render_hint
 
 
 def hint(lesson: LessonArgument, course: CourseOption = None) -> None:

@@ -10,7 +10,7 @@ from autograd_check.cli.options import CourseOption, Format, FormatOption, cours
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import stages
 from autograd_check.report.console import show
-from autograd_check.report.standing import list_to_dict, render_list
+from autograd_check.report.status import list_to_dict, render_list
 
 
 def list_lessons(course: CourseOption = None, output: FormatOption = Format.TEXT) -> None:

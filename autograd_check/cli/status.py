@@ -8,7 +8,7 @@ from autograd_check.cli.options import CourseOption, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import stages
 from autograd_check.report.console import show
-from autograd_check.report.standing import render_standing
+from autograd_check.report.status import render_standing
 
 
 def status(context: typer.Context, course: CourseOption = None) -> None:

@@ -21,7 +21,7 @@ def stubs(
     # loading a course imports torch
     from autograd_check.course.handout import plan, write
     from autograd_check.course.load import Course
-    from autograd_check.report.handout import check_text, written_text
+    from autograd_check.report.generated import check_text, written_text
 
     loaded = Course.load(course_root(course))
     handouts = plan(loaded)

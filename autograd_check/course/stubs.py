@@ -10,7 +10,7 @@ import ast
 import json
 from pathlib import Path
 
-from autograd_check.course.regions import Layout, Region, read_layout
+from autograd_check.course.markers import Layout, Region, read_layout
 from autograd_check.errors import CourseError, MarkerError
 
 

@@ -63,7 +63,7 @@ def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | N
     subject = evidence[0].subject
     says = (
         f"{subject} is the right gradient of the forward that you wrote, but that forward is not the one of the definition. "
-        "Mend the forward first."
+        "Fix the forward first."
     )
     return Diagnosis(Cause.CONSISTENT_WITH_WRONG_FORWARD, says, {})
 

@@ -42,7 +42,7 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     share = "every entry" if wrong == total else f"{wrong} of {total} entries"
     says = f"{piece.subject} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
     if not piece.forward_right:
-        says += " The forward is wrong as well: mend it first."
+        says += " The forward is wrong as well: fix it first."
     elif piece.own is not None:
         says += " The forward is right, so look at the backward alone."
     return Diagnosis(Cause.UNKNOWN, says, {"wrong": wrong, "total": total, "norm_ratio": _ratio(piece)})

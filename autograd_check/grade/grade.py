@@ -13,9 +13,9 @@ from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
-from autograd_check.grade.fingerprints import LessonFingerprints
 from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
+from autograd_check.grade.known_mistakes import LessonFingerprints
 from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
@@ -122,5 +122,5 @@ def _same_code(one: str, other: str) -> bool:
 
 
 def _untouched(lesson: CourseLesson) -> Finding:
-    text = f"{lesson.spec.name} is as it was handed out: find what is wrong in it, and mend it"
+    text = f"{lesson.spec.name} is as it was handed out: find what is wrong in it, and fix it"
     return Finding("changed", "out", "", Status.TODO, text, Kind.VALUE, None, Diagnosis(Cause.NOT_IMPLEMENTED, text))

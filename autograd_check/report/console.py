@@ -1,11 +1,14 @@
-"""Consoles: colour only on a terminal, never more than 80 columns, `NO_COLOR` respected (by rich), plain text in pipes."""
+"""Consoles: colour only on a terminal, at most 80 columns, `NO_COLOR` respected (by rich), plain text in pipes; a progress bar for long work."""
 
 from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 COLUMNS = 80
@@ -27,3 +30,23 @@ def complain(message: str) -> None:
     """Print an error to stderr, wrapped; paths are never broken."""
     lines = (textwrap.fill(line, COLUMNS, break_long_words=False, break_on_hyphens=False) for line in message.split("\n"))
     make_console(stderr=True).print("\n".join(lines), soft_wrap=True)
+
+
+T = TypeVar("T")
+
+
+def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """The items, with a bar that counts them and says how long the rest will take."""
+    console = make_console(stderr=True)
+    if total < 2 or not console.is_terminal:
+        yield from items
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # no refreshing thread: processes for students' code are forked meanwhile, and a fork should find one thread
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(what, total=total)
+        progress.refresh()
+        for item in items:
+            yield item
+            progress.advance(task)
+            progress.refresh()

@@ -81,7 +81,7 @@ def render_examination(found: Examination) -> str:
     if missing:
         lines.append(f"           not installed: {', '.join(missing)}; pip install 'autograd-check[{','.join(missing)}]'")
     lines += [f"problem    {problem}" for problem in found.problems]
-    return "\n".join([*lines, "Everything needed is here." if found.healthy else "Something needs mending."])
+    return "\n".join([*lines, "Everything needed is here." if found.healthy else "Something needs fixing."])
 
 
 def _version(name: str) -> str:

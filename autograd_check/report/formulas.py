@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair
-from autograd_check.course.symbolic import ClosedForms, closed_forms
+from autograd_check.course.symbolic.closed_form import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
 
 SHOWN = 16

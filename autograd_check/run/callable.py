@@ -12,9 +12,9 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.run.batch import BatchedSweep, Known
-from autograd_check.run.effects import changed_paths
 from autograd_check.run.failures import failure_of
 from autograd_check.run.restore import Rewind
+from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.function import Wrapped
 from autograd_check.verify.oracle import oracle_vjp

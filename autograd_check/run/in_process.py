@@ -11,9 +11,9 @@ from typing import Any
 
 from autograd_check.run import deadline as alarms
 from autograd_check.run.batch import BatchedSweep
+from autograd_check.run.caller import Request, Session, load
 from autograd_check.run.deadline import DEADLINE, PATIENCE, Deadline, NoDeadline
 from autograd_check.run.restore import Rewind, reseed
-from autograd_check.run.session import Request, Session, load
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.rows import Row
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autograd_check.run import rules
-from autograd_check.run.differences import difference_quotients
+from autograd_check.run.numeric_differentiation import difference_quotients
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.scope import Definition, FileScope, chain_root, imported, running_statements, scoped
 

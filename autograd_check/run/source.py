@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from autograd_check.run.absent import PLOTTING, Absent, Loading, tried
+from autograd_check.run.placeholder_modules import PLOTTING, Absent, Loading, tried
 
 COURSE_FOLDERS = ("lessons", "solutions")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd_check.run.failures import WrongArity
-from autograd_check.run.plain import fresh, type_name
+from autograd_check.run.marshal import fresh, type_name
 from autograd_check.verify.candidate import Point, StateAfter
 from autograd_check.verify.tree import is_tensor
 

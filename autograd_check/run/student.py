@@ -13,8 +13,8 @@ from typing import Any
 from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.run import limits
+from autograd_check.run.caller import Session, load
 from autograd_check.run.deadline import NoDeadline
-from autograd_check.run.session import Session, load
 from autograd_check.run.wire import REPLY, REQUEST, pack, receive
 from autograd_check.verify.candidate import Failure, Outcome
 

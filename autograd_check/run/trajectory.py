@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autograd_check.run.failures import WrongArity
-from autograd_check.run.plain import fresh, plain, type_name
+from autograd_check.run.marshal import fresh, plain, type_name
 from autograd_check.verify.tree import is_tensor
 
 

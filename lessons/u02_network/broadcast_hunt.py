@@ -6,8 +6,8 @@ share of the larger class, as if it had never looked at the data. It is a copy o
 
     autograd-check train --network broadcast_hunt --ops lessons
 
-One mistake was planted, and it bites in more than one place. Every layer below comes from your earlier lessons, and is right. Find it and mend
-it; mended, the same network with the same seed passes 96 %.
+One mistake was planted, and it bites in more than one place. Every layer below comes from your earlier lessons, and is right. Find it and fix
+it; fixed, the same network with the same seed passes 96 %.
 
 Shapes are meant to be: x (N, D); y (N,), zeros and ones, as the data file gives them; params [(w, b), …] with one output. The loss is the mean
 over N of the binary cross-entropy of logit and target, dparams its gradient, the accuracy the share of rows whose logit is on the right side of 0.

@@ -149,7 +149,7 @@ print("product   ", tuple((y * torch.log(prediction)).shape))
 # network would have that had learnt nothing.
 
 # %% [markdown]
-# ## Mended
+# ## Fixed
 #
 # The loss takes logits, refuses shapes that do not match, and the backward pass is written by hand: it is the unit's lessons, in short.
 
@@ -262,7 +262,7 @@ print("before   loss {:.4f}   accuracy {:.1%}".format(*before_history[-1]))
 print("after    loss {:.4f}   accuracy {:.1%}".format(*after_history[-1]))
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for history, label, style in ((before_history, "(N, 1) against (N,)", "C1--"), (after_history, "mended", "C0-")):
+for history, label, style in ((before_history, "(N, 1) against (N,)", "C1--"), (after_history, "fixed", "C0-")):
     for axis, values in zip(axes, zip(*history)):
         axis.plot(values, style, label=label)
 axes[1].axhline(q, color="0.5", linestyle=":", label="always the larger class")

@@ -9,7 +9,7 @@ One clue: a softmax does not change when all scores of a row are shifted togethe
 grow, every one of them upwards.
 
 One mistake was planted, in `loss_and_gradients`. The functions that it imports are from your earlier lessons, and are right. Find it and
-mend it.
+fix it.
 
 Shapes are meant to be: x (N, D); y (N,), class indices from 0 to K − 1; w (D, K), b (K,); scores = x w + b and p = softmax(scores) are (N, K).
 The loss is the mean over N of −log p[n, y[n]], the surprise at the true class; dw and db are its gradients.

@@ -5,7 +5,7 @@ This network is trained with Adam, batch by batch. The loss falls, the accuracy 
 the same batches, it usually ends worse: its loss does not settle but dances, as if it had never slowed down.
 
 One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is about how they are used. Find it and
-mend it: mended, the parameters equal torch's after every epoch.
+fix it: fixed, the parameters equal torch's after every epoch.
 
 Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in order, the last one may be shorter.
 """

@@ -7,7 +7,7 @@ scaled by 1 / (1 − p), and in evaluation nothing is dropped. With p = 0 even e
 
     h = relu(x w + b) · m / (1 − p)     m ~ Bernoulli(1 − p)     x (N, D), w (D, H), b (H,)  →  h (N, H)
 
-One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find it and mend it.
+One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find it and fix it.
 """
 
 import torch

@@ -9,7 +9,7 @@ One clue: a softmax does not change when all scores of a row are shifted togethe
 grow, every one of them upwards.
 
 One mistake was planted, in `loss_and_gradients`. The functions that it imports are from your earlier lessons, and are right. Find it and
-mend it.
+fix it.
 
 Shapes are meant to be: x (N, D); y (N,), class indices from 0 to K − 1; w (D, K), b (K,); scores = x w + b and p = softmax(scores) are (N, K).
 The loss is the mean over N of −log p[n, y[n]], the surprise at the true class; dw and db are its gradients.
@@ -198,7 +198,7 @@ def learns_as_it_should(candidate, seed):
         return Claim(
             "history must hold the loss of every epoch, taken before its step, as it did when it was handed out.", "forward_wrong"
         )
-    return Claim("the mended classifier learns as torch's does")
+    return Claim("the fixed classifier learns as torch's does")
 
 
 def _planted(x, y, w, b):
@@ -213,7 +213,7 @@ def _planted(x, y, w, b):
     return loss, dw, db
 
 
-def _half_mended(x, y, w, b):
+def _half_fixed(x, y, w, b):
     loss, _, db = loss_and_gradients(x, y, w, b)
     return loss, _planted(x, y, w, b)[1], db
 
@@ -280,7 +280,7 @@ LESSON = Lesson(
     target=None,
     mistakes=(
         mistake("as handed out", "missing_term", loss_and_gradients=_planted),
-        mistake("mended for b only", "missing_term", loss_and_gradients=_half_mended),
+        mistake("fixed for b only", "missing_term", loss_and_gradients=_half_fixed),
         mistake("sum forgotten", "missing_term", "(dp - (dp * p).sum(1, keepdim=True))", "dp"),
         mistake("summed over the rows", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum(0, keepdim=True)"),
         mistake("summed over everything", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum()"),

@@ -8,7 +8,7 @@ This classifier trains in that way. Its loss falls, its accuracy rises, and with
 recorded, the 121st, and the same training ends elsewhere, with another loss for every micro. Large training libraries shipped this very mistake
 for years, because everything looked alive.
 
-One mistake was planted. The layer and the loss are those of your earlier lessons, and right. Find it and mend it.
+One mistake was planted. The layer and the loss are those of your earlier lessons, and right. Find it and fix it.
 
 Shapes: x (N, D), y (N,) class indices, w (D, C), b (C,). The loss is the mean over all N rows of their cross-entropy; dw and db are its gradients.
 """

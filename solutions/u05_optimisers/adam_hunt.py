@@ -5,7 +5,7 @@ This network is trained with Adam, batch by batch. The loss falls, the accuracy 
 the same batches, it usually ends worse: its loss does not settle but dances, as if it had never slowed down.
 
 One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is about how they are used. Find it and
-mend it: mended, the parameters equal torch's after every epoch.
+fix it: fixed, the parameters equal torch's after every epoch.
 
 Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in order, the last one may be shorter.
 """
@@ -189,7 +189,7 @@ def _fit_with(one_epoch):
     return fit
 
 
-def _half_mended(x, y, params, states, *, lr, batch):
+def _half_fixed(x, y, params, states, *, lr, batch):
     total = 0.0
     inner = states
     for rows in torch.arange(len(x)).split(batch):
@@ -249,7 +249,7 @@ LESSON = Lesson(
     target=None,
     mistakes=(
         mistake("as handed out", "stale_state", "        states = [state for _, state in moved]\n", ""),
-        mistake("kept within an epoch only", "stale_state", epoch=_half_mended, fit=_fit_with(_half_mended)),
+        mistake("kept within an epoch only", "stale_state", epoch=_half_fixed, fit=_fit_with(_half_fixed)),
         mistake("one state for all parameters", "crashed", "[state for _, state in moved]", "[moved[0][1]] * len(moved)"),
         mistake(
             "only the last batch's loss", "forward_wrong", "total += float(loss) * len(rows) / len(x)", "total = float(loss)"

@@ -156,7 +156,7 @@ def learns(candidate, seed):
             "unknown",
             evidence={"accuracy": shares},
         )
-    return Claim("the mended network learns")
+    return Claim("the fixed network learns")
 
 
 def _score(x, y, params):

@@ -7,7 +7,7 @@ scaled by 1 / (1 − p), and in evaluation nothing is dropped. With p = 0 even e
 
     h = relu(x w + b) · m / (1 − p)     m ~ Bernoulli(1 − p)     x (N, D), w (D, H), b (H,)  →  h (N, H)
 
-One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find it and mend it.
+One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find it and fix it.
 """
 
 import torch
@@ -156,7 +156,7 @@ def learns(candidate, seed):
             "unknown",
             evidence={"accuracy": shares},
         )
-    return Claim("the mended network learns")
+    return Claim("the fixed network learns")
 
 
 def _score(x, y, params):
@@ -345,7 +345,7 @@ LESSON = Lesson(
         ),
         mistake("drops in evaluation too", "forward_wrong", "p if train else 0.0", "p"),
         mistake("relu forgotten on the way", "missing_term", " * (active > 0)", ""),
-        mistake("mended by not dropping any more", "wrong_distribution", "p if train else 0.0", "0.0"),
+        mistake("fixed by not dropping any more", "wrong_distribution", "p if train else 0.0", "0.0"),
     ),
     variants=(
         variant(

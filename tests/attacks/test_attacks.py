@@ -42,7 +42,7 @@ PATCHES = {
         "import autograd_check.verify.finding as m\nm.Finding = m.Status = None\n"
         "import autograd_check.verify.candidate as c\nc.Outcome.ok = property(lambda self: True)"
     ),
-    "the session's class": "import autograd_check.run.session as s\ns.Session.vjp = lambda *a, **k: None",
+    "the session's class": "import autograd_check.run.caller as s\ns.Session.vjp = lambda *a, **k: None",
     "atexit handlers": 'import atexit\natexit.register(lambda: print(\'{"status": "passed"}\'))',
     "printed verdicts": 'print(\'{"schema": 1, "lessons": [{"status": "passed", "score": 10}]}\')',
     "signal handlers": "import signal\nfor n in (2, 14, 15): signal.signal(n, signal.SIG_IGN)",
@@ -217,7 +217,7 @@ def test_answers_sent_ahead_do_not_match(zygote: Zygote) -> None:
 def test_a_forged_answer_is_data_of_the_expected_form_or_nothing(zygote: Zygote) -> None:
     """The student replaces the code that answers: what arrives is still checked before anybody unpacks it."""
     source = (
-        "import gc\nfrom autograd_check.run.session import Session\nfrom autograd_check.verify.candidate import Outcome\n"
+        "import gc\nfrom autograd_check.run.caller import Session\nfrom autograd_check.verify.candidate import Outcome\n"
         "Session.vjp = lambda self, **k: Outcome(value='passed')\n"
         "Session.sweep = lambda self, **k: Outcome(value=[('passed',)])\n"
         "def f_forward(x): return x, x\n"

@@ -111,7 +111,7 @@ def test_stubs_check_names_the_command_that_mends(program: Program, course: Path
     (course / STUB).unlink()
     ran = program("stubs", "--check")
     assert ran.code == 1
-    assert f"{STUB}: missing\nTo mend it: autograd-check stubs\n" in ran.out
+    assert f"{STUB}: missing\nTo fix it: autograd-check stubs\n" in ran.out
     ran = program("stubs")
     assert (ran.code, ran.out) == (0, f"1 file of lessons/ written:\n  {STUB}\n")
     (course / STUB).write_text(RIGHT)

@@ -6,7 +6,7 @@ from pathlib import Path
 from autograd_check.course.files import MANIFEST
 from autograd_check.course.handout import FileState, Handout, plan, reset, write
 from autograd_check.course.load import Course
-from autograd_check.report.handout import check_text, written_text
+from autograd_check.report.generated import check_text, written_text
 from tests import support
 from tests.toy import make_course
 
@@ -96,11 +96,11 @@ def test_reset_puts_the_stub_back_and_keeps_the_work(tmp_path: Path) -> None:
 def test_the_check_names_the_files_and_the_mending_command() -> None:
     behind = Handout(STUB, "", FileState.OUTDATED)
     assert check_text([behind]) == (
-        "lessons/ is not what solutions/ would give:\n  lessons/u01_toys/double.py: outdated\nTo mend it: autograd-check stubs",
+        "lessons/ is not what solutions/ would give:\n  lessons/u01_toys/double.py: outdated\nTo fix it: autograd-check stubs",
         False,
     )
     edited = Handout(STUB, "", FileState.EDITED)
-    assert check_text([behind, edited])[0].endswith("To mend it: autograd-check stubs --force")
+    assert check_text([behind, edited])[0].endswith("To fix it: autograd-check stubs --force")
     assert check_text([Handout(STUB, "", FileState.CURRENT)]) == ("All 1 files of lessons/ are up to date.", True)
 
 

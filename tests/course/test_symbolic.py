@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from autograd_check.course.samples import integers, labels, normal, sequence, uniform
 from autograd_check.course.spec import Pair, probe
-from autograd_check.course.symbolic import ClosedForms, closed_forms
+from autograd_check.course.symbolic.closed_form import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
 from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.tree import leaves, map_tensors, named_leaves

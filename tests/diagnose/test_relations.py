@@ -139,7 +139,7 @@ def test_consistent_with_a_wrong_forward_comes_before_everything_else() -> None:
     found = explain([piece("dw", wrong, own=wrong, forward_right=False)])
     assert found is not None
     assert found.cause == "consistent_with_wrong_forward"
-    assert "Mend the forward first" in found.says
+    assert "Fix the forward first" in found.says
 
 
 def test_an_output_in_place_of_the_input_is_seen_where_the_function_is_elementwise() -> None:

@@ -7,7 +7,7 @@ import pytest
 from autograd_check.course.spec import Specimen, WriteTheTest
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.run.in_process import InProcess
-from autograd_check.run.plain import evaluate
+from autograd_check.run.marshal import evaluate
 from autograd_check.verify.candidate import Code
 from autograd_check.verify.finding import Status
 from tests import support

@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "lessons" / "u02_network"
-MEND = "run: jupytext --sync lessons/u02_network/story.py && jupyter execute --inplace lessons/u02_network/story.ipynb"
+FIX = "run: jupytext --sync lessons/u02_network/story.py && jupyter execute --inplace lessons/u02_network/story.ipynb"
 
 
 def cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
@@ -24,13 +24,13 @@ def texts(notebook: nbformat.NotebookNode) -> str:
 
 def test_the_notebook_is_its_text_source() -> None:
     notebook, source = jupytext.read(FOLDER / "story.ipynb"), jupytext.read(FOLDER / "story.py")
-    assert cells(notebook) == cells(source), MEND
+    assert cells(notebook) == cells(source), FIX
 
 
 def test_the_committed_notebook_shows_its_results() -> None:
     notebook = jupytext.read(FOLDER / "story.ipynb")
-    assert all(cell.outputs for cell in notebook.cells if "print(" in cell.source and cell.cell_type == "code"), MEND
-    assert any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])), MEND
+    assert all(cell.outputs for cell in notebook.cells if "print(" in cell.source and cell.cell_type == "code"), FIX
+    assert any("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])), FIX
 
 
 # jupyter's own packages warn about each other

@@ -89,7 +89,7 @@ def test_the_whole_data_ends_at_the_entropy_of_the_base_rate() -> None:
     assert after.last()["reported_accuracy"] == after.last()["true_accuracy"] > 0.96
 
 
-def test_the_hunt_reports_over_96_percent_once_mended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hunt_reports_over_96_percent_once_fixed(capsys: pytest.CaptureFixture[str]) -> None:
     record = train_command(network="broadcast_hunt")
     assert record["reported_accuracy"] == pytest.approx(record["true_accuracy"])
     assert record["true_accuracy"] > 0.96

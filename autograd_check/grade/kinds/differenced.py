@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.course.spec import Checker, Scalar
-from autograd_check.run.plain import evaluate
+from autograd_check.run.marshal import evaluate
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.values import looks_single
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograd_check.course.mirror.execute import Array, Mirror, Rule, Unmirrored, as_array
+from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored, as_array
 
 
 def _add(m: Mirror, a: Any, b: Any, *, alpha: float = 1) -> Any:

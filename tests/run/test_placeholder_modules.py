@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autograd_check.run.absent import tried
+from autograd_check.run.placeholder_modules import tried
 
 HARMLESS = {
     "plots while loading": "import matplotlib.pyplot as plt\nplt.rcParams['a'] = 3\nfig = plt.figure()\nplt.plot([1], label='a')",

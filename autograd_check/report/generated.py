@@ -8,13 +8,13 @@ from autograd_check.course.handout import FileState, Handout, Written
 
 
 def check_text(handouts: Sequence[Handout]) -> tuple[str, bool]:
-    """The files that are not up to date and the command that mends them; whether all are."""
+    """The files that are not up to date and the command that fixes them; whether all are."""
     behind = [handout for handout in handouts if handout.state is not FileState.CURRENT]
     if not behind:
         return f"All {len(handouts)} files of lessons/ are up to date.", True
     lines = [f"  {handout.path.as_posix()}: {handout.state}" for handout in behind]
-    mend = "autograd-check stubs --force" if any(h.state is FileState.EDITED for h in behind) else "autograd-check stubs"
-    return "\n".join(["lessons/ is not what solutions/ would give:", *lines, f"To mend it: {mend}"]), False
+    fix = "autograd-check stubs --force" if any(h.state is FileState.EDITED for h in behind) else "autograd-check stubs"
+    return "\n".join(["lessons/ is not what solutions/ would give:", *lines, f"To fix it: {fix}"]), False
 
 
 def written_text(written: Written) -> tuple[str, bool]:

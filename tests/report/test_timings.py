@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autograd_check.grade.bench import Timing, compare_calls, one_thread
-from autograd_check.report.speed import render_timings, timings_to_dict
+from autograd_check.report.timings import render_timings, timings_to_dict
 
 
 def test_ratios_are_those_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:

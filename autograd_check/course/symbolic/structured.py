@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograd_check.course.mirror.arrays import axes, total
-from autograd_check.course.mirror.execute import Array, Mirror, Rule, Unmirrored, as_array
+from autograd_check.course.symbolic.arrays import axes, total
+from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored, as_array
 
 
 def _softmax(m: Mirror, a: Tensor, dim: int, *_: Any, **__: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from autograd_check.course.mirror.execute import Array, Mirror, Rule, Unmirrored, as_array
+from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored, as_array
 
 
 def axes(a: Tensor, dim: Any) -> tuple[int, ...]:

@@ -16,12 +16,12 @@ import torch
 
 from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
-from autograd_check.run.effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.failures import Missing, WrongArity, failure_of
+from autograd_check.run.marshal import fresh, plain, tensors_in, type_name
 from autograd_check.run.operations import OperationRecorder
-from autograd_check.run.plain import fresh, plain, tensors_in, type_name
 from autograd_check.run.printed import Printed, quietly
 from autograd_check.run.restore import Rewind, reseed
+from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.source import run_source
 from autograd_check.run.stateful import bind_state
 from autograd_check.run.tape import differentiate, follow, rooted

@@ -16,15 +16,15 @@ import sympy
 import torch
 from torch import Tensor
 
-from autograd_check.course.algebra import Symbolic
-from autograd_check.course.mirror import arrays, elementwise, layers
-from autograd_check.course.mirror.execute import Array, Mirror, Rule, Unmirrored
 from autograd_check.course.spec import Pair
-from autograd_check.course.tiny import TinyPoint, tiny_point
+from autograd_check.course.symbolic import arrays, elementwise, structured
+from autograd_check.course.symbolic.algebra import Symbolic
+from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored
+from autograd_check.course.symbolic.tiny import TinyPoint, tiny_point
 from autograd_check.errors import CourseError
 from autograd_check.verify.tree import is_differentiable, map_tensors, named_leaves
 
-RULES: Mapping[str, Rule] = {**elementwise.RULES, **arrays.RULES, **layers.RULES}
+RULES: Mapping[str, Rule] = {**elementwise.RULES, **arrays.RULES, **structured.RULES}
 SIMPLIFIED = 24
 """Expressions of at most this many operations are simplified; on longer ones sympy may take minutes."""
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.run.effects import changed_paths, gradient_overlaps
+from autograd_check.run.side_effects import changed_paths, gradient_overlaps
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.tensors import equal_bits
 

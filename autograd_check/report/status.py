@@ -88,7 +88,7 @@ def _line(entry: LessonEntry, stage: Stage, following: LessonEntry | None) -> Te
 
 
 def _advice(outline: Outline, entry: LessonEntry, stage: Stage) -> Text:
-    verb = {Stage.OPEN: "Next", Stage.FAILED: "Mend", Stage.CHANGED: "Check again"}.get(stage, "Go on with")
+    verb = {Stage.OPEN: "Next", Stage.FAILED: "Fix", Stage.CHANGED: "Check again"}.get(stage, "Go on with")
     text = Text(f"{verb}: {entry.name} · {entry.title} (about {entry.minutes} minutes)\n", style="bold")
     text.append(f"  open   {entry.stub.relative_to(outline.root).as_posix()}\n", style="not bold")
     text.append(f"  check  autograd-check check {entry.name}\n", style="not bold")
