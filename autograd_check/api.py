@@ -11,22 +11,19 @@ from torch import Tensor
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
-from autograd_check.run.callable import TorchCallable
+from autograd_check.report.result import Report, Reports
+from autograd_check.run.callable import Callee, Narrows, TorchCallable, callee, in_float64, input_names, is_single, wrap
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import same_start
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
-from autograd_check.verify.contract import UsesSingle, no_tensor
-from autograd_check.verify.differencing import own_gradients
+from autograd_check.verify.contract import check_outputs_apart, no_tensor
 from autograd_check.verify.finding import Finding
-from autograd_check.verify.function import callee, in_float64, input_names, wrap
-from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
-from autograd_check.verify.report import Report, Reports
-from autograd_check.verify.rounding import Rounding
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.precision import check_own_precision
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves
+from autograd_check.verify.trial import Case, PairNames, UsesSingle, draw_cotangent
 from autograd_check.verify.values import FLOAT64, narrowed
 
 IGNORED = {
@@ -87,7 +84,8 @@ def check_vjp(
     with same_start(forward, backward) as rewind:
         candidate = Trusted(forward, backward, rewind=rewind)
         single = partial(uses_single, candidate, "forward", "backward")
-        return Report(title, tuple(_check(candidate, checked, oracle, point, seed, single)))
+        pair = PairNames("forward", "backward", checked, oracle)
+        return Report(title, tuple(_check(candidate, pair, point, seed, single)))
 
 
 def gradcheck(
@@ -121,7 +119,7 @@ def gradcheck(
         raise TypeError(f"gradcheck got an unexpected keyword {unknown[0]!r}; it takes those of torch.autograd.gradcheck.")
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     notes = tuple(f"{name} is ignored: {IGNORED[name]}" for name in ignored)
-    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Shared())), notes)
+    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Memo())), notes)
     if raise_exception and not report:
         raise GradientError(report.to_text())
     return report
@@ -145,12 +143,12 @@ def gradcheck_all(
         ValueError: a function has no input that requires grad; the text names it.
 
     """
-    shared = Shared()
+    memo = Memo()
     found: list[Report] = []
     for name, (fn, inputs) in checks.items():
         given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         try:
-            found.append(Report(name, tuple(_gradcheck(fn, given, seed, shared))))
+            found.append(Report(name, tuple(_gradcheck(fn, given, seed, memo))))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     reports = Reports(tuple(found))
@@ -198,42 +196,39 @@ def gradgradcheck(
     return gradcheck(first_gradient, roots, *ignored_positional, raise_exception=raise_exception, seed=seed, **ignored)
 
 
-def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared: Shared) -> list[Finding]:
+def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, memo: Memo) -> list[Finding]:
     given = callee(fn, inputs)
     low = any(is_single(leaf) for value in given.inputs for leaf in leaves(value))
     called = callee(*in_float64(fn, inputs)) if low else given
     wrapped = wrap(called)
-    point = Point({name: _detached(value, shared) for name, value in zip(called.names, called.inputs, strict=True)})
+    point = _point(called, memo)
     with same_start(fn) as rewind:
         candidate = TorchCallable(wrapped, called.body, rewind)
+        names = PairNames("forward", "backward", wrapped.wrt, None)
         narrows = Narrows(wrapped, point, seed)
-        findings = _check(candidate, wrapped.wrt, None, point, seed, narrows, shared)
+        findings = _check(candidate, names, point, seed, narrows, memo)
         if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
             return [no_tensor(candidate.returned[0])]
-        if candidate.outputs > 1:
-            dout = draw_cotangent(candidate.returned[0] if candidate.returned else None, torch.Generator().manual_seed(seed))
-            names = PairNames("forward", "backward", wrapped.wrt, None)
-            findings += check_outputs_apart(wrapped, point, seed, Rounding(own_gradients(candidate, names, dout), point))
+        if candidate.outputs > 1 and candidate.returned is not None:
+            findings += check_outputs_apart(candidate, names, point, candidate.returned[0], seed)
         narrow = (low or candidate.doubted) and bool(narrows.to)
         if narrow and not any(finding.check == FLOAT64 for finding in findings):
             findings.append(narrowed("out"))
         if low and not narrow:
-            findings += check_single(given, wrapped, point, seed)
+            own = TorchCallable(wrap(given), given.body, rewind)
+            findings += check_own_precision(own, candidate, names, (_point(given, memo), point), seed)
     return findings
 
 
 def _check(
-    candidate: PairCandidate,
-    wrt: tuple[str, ...],
-    oracle: Callable[..., Any] | None,
-    point: Point,
-    seed: int,
-    single: UsesSingle,
-    shared: Shared | None = None,
+    candidate: PairCandidate, names: PairNames, point: Point, seed: int, single: UsesSingle, memo: Memo | None = None
 ) -> list[Finding]:
-    names = PairNames("forward", "backward", wrt, oracle)
     case = Case("the given point", point)
-    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, shared=shared)
+    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, memo=memo)
+
+
+def _point(called: Callee, memo: Memo) -> Point:
+    return Point({name: _detached(value, memo) for name, value in zip(called.names, called.inputs, strict=True)})
 
 
 def _root(value: Any) -> Any:
@@ -243,8 +238,8 @@ def _root(value: Any) -> Any:
     )
 
 
-def _detached(value: Any, shared: Shared) -> Any:
-    return map_leaves(lambda leaf: shared.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
+def _detached(value: Any, memo: Memo) -> Any:
+    return map_leaves(lambda leaf: memo.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _name(fn: Callable[..., Any]) -> str:

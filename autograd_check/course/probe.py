@@ -8,6 +8,10 @@ from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.course.samples import Sample
+from autograd_check.verify.trial import Meaning
+
+OVERFLOWS = (Cause.UNSTABLE, Cause.NOT_FINITE, Cause.MASK_MISSING)
+"""Conventions about values so large or small that a formula may overflow on them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Convention:
     def __post_init__(self) -> None:
         """Take the word for the cause, as lessons write it. Raises `UnknownCauseError`."""
         object.__setattr__(self, "cause", Cause.named(self.cause))
+
+    @property
+    def meaning(self) -> Meaning:
+        """The same, as checks take it."""
+        return Meaning(self.cause, self.says, self.reach, tie=self.cause is Cause.TIES, overflows=self.cause in OVERFLOWS)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.stateful import bind_state
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import map_tensors, named_leaves
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.tensors import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
 
 
@@ -54,7 +54,7 @@ def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known
     with importable(lesson.root):  # a reference may import earlier ones
         functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
     if isinstance(task, UpdateRule):
-        once = Shared()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
+        once = Memo()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
 
         def steps(primals: Mapping[str, Any], hyper: Mapping[str, Any], _: Any) -> Mapping[str, Any]:
             return once.once("run", [primals], lambda: _steps(task, functions, primals, hyper))

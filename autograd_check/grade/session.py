@@ -20,7 +20,7 @@ from autograd_check.grade.submission import Submission, read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Session:
     zygote: Zygote | None = None
     seed: int = 0
     _known: dict[Path, LessonRecord] = field(default_factory=dict, compare=False, repr=False)
-    _shared: dict[str, Shared] = field(default_factory=dict, compare=False, repr=False)
+    _shared: dict[str, Memo] = field(default_factory=dict, compare=False, repr=False)
 
     def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
         """Grade one file as lesson `name`; whatever the file is, the answer is a record. `shown` is its name on screen.
@@ -95,7 +95,7 @@ class Session:
             dependencies=dependencies,
             borrowed=tuple(borrowed),
             seed=self.seed,
-            shared=self._shared.setdefault(lesson.spec.name, Shared()),
+            memo=self._shared.setdefault(lesson.spec.name, Memo()),
         )
 
     def _passes(self, name: str, path: Path) -> bool:

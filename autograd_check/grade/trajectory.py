@@ -12,12 +12,10 @@ from torch import Generator, Tensor
 
 from autograd_check.course.spec import UpdateRule
 from autograd_check.verify.candidate import Candidate, Outcome
-from autograd_check.verify.compare import compare
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Mismatch
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import mismatch_text
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.tensors import compare, is_tensor, mismatch_text
 
 SHAPES = ((3, 4), (5,), (), (3, 4))
 """Shapes of the parameters of a run: a matrix, a vector, a single number, and a matrix like the first: it has its own state."""
@@ -105,14 +103,14 @@ def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[lis
     return starts, gradients
 
 
-def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int, shared: Shared) -> Run:
+def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int, memo: Memo) -> Run:
     """The candidate and torch's optimiser, side by side; torch's is run once for all files of one task and seed."""
 
     def torchs() -> tuple[Mapping[str, Any], Sequence[Params]]:
         starts, gradients = draw(seed, task.steps)
         return {"starts": starts, "gradients": gradients}, twin(task, starts, gradients, hyper)
 
-    primals, right = shared.once(("run", seed), [task], torchs)
+    primals, right = memo.once(("run", seed), [task], torchs)
     outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
     return Run(hyper, primals, right, outcome)
 

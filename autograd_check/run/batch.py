@@ -11,13 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.verify.branches import BranchRecorder
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.lines import Walk
-from autograd_check.verify.rows import Batch, Row, batchable
-from autograd_check.verify.scale import largest
-from autograd_check.verify.signature import BranchRecorder
-from autograd_check.verify.tensors import copied, equal_bits
-from autograd_check.verify.tree import is_differentiable, leaves
+from autograd_check.verify.rays import Walk
+from autograd_check.verify.slope import Batch, Row, batchable
+from autograd_check.verify.tensors import copied, equal_bits, is_differentiable, largest, leaves
 
 WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
@@ -106,7 +104,7 @@ class BatchedSweep:
 
     def _first(self, points: Sequence[Point]) -> Sequence[Row]:
         self.batched = False
-        possible = isinstance(points, Walk) and points.entries() <= MOST
+        possible = isinstance(points, Walk) and _entries(points) <= MOST
         known = self._value_at(points.origin, possible) if isinstance(points, Walk) else None
         if known is not None and isinstance(points, Walk):
             seconds = known.seconds * len(points)
@@ -131,9 +129,9 @@ class BatchedSweep:
         return None if out is None else Known(point, out, perf_counter() - start)
 
     def _at_once(self, points: Sequence[Point]) -> Batch | None:
-        if not isinstance(points, Walk) or points.entries() > MOST:
+        if not isinstance(points, Walk) or _entries(points) > MOST:
             return None
-        stacks = points.stacked()
+        stacks = _stacked(points)
         return None if stacks is None else self._mapped(*stacks, points[0].hyper)
 
     def _mapped(self, values: list[Any], axes: list[int | None], hyper: Any) -> Batch | None:
@@ -150,6 +148,45 @@ class BatchedSweep:
         except Exception:  # whatever forbids the batch, the function is called point by point
             return None
         return Batch(shape[0], stacked) if batchable(shape[0]) else None
+
+
+def _entries(walk: Walk) -> int:
+    """How many numbers a batched call would move."""
+    names = {ray.primal for ray, _ in walk.stops if ray is not None}
+    moving = [leaf for name in names for leaf in leaves(walk.origin.primals[name]) if isinstance(leaf, Tensor)]
+    return len(walk) * sum(leaf.numel() for leaf in moving)
+
+
+def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
+    """Every primal with the axis along which its points lie (None where it does not move), for a batched call.
+
+    None where a primal that moves is a nest of tensors.
+    """
+    moving: dict[str, list[int]] = {}
+    for place, (ray, _) in enumerate(walk.stops):
+        if ray is not None:
+            moving.setdefault(ray.primal, []).append(place)
+    primals = walk.origin.primals
+    if not all(isinstance(primals[name], Tensor) for name in moving):
+        return None
+    values = [_stack(walk, name, moving[name]) if name in moving else x for name, x in primals.items()]
+    return values, [0 if name in moving else None for name in primals]
+
+
+def _stack(walk: Walk, name: str, places: list[int]) -> Tensor:
+    x: Tensor = walk.origin.primals[name].detach()
+    column = x.new_empty((len(walk), *x.shape)).copy_(x)
+    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64).to(x.dtype).reshape(-1, *(1 for _ in x.shape))
+    start = 0
+    while start < len(places):
+        ray, stop = walk.stops[places[start]][0], start
+        while stop < len(places) and walk.stops[places[stop]][0] is ray and places[stop] - places[start] == stop - start:
+            stop += 1
+        if ray is not None:
+            run = slice(places[start], places[stop - 1] + 1)
+            torch.addcmul(x, ts[run], ray.u, out=column[run])
+        start = stop
+    return column
 
 
 def _close(one: Any, other: Any) -> bool:

@@ -27,8 +27,8 @@ from autograd_check.run.stateful import bind_state
 from autograd_check.run.tape import differentiate, follow, rooted
 from autograd_check.run.trajectory import Trajectory
 from autograd_check.verify.candidate import Failure, Outcome, Point
-from autograd_check.verify.rows import Row
-from autograd_check.verify.tree import leaves, map_leaves
+from autograd_check.verify.slope import Row
+from autograd_check.verify.tensors import leaves, map_leaves
 
 
 @dataclass

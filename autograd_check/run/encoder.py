@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograd_check.course.values import Code, Seed, StateAfter
 from autograd_check.errors import WireError
-from autograd_check.verify.candidate import Code, Opaque, Point, Seed, StateAfter
+from autograd_check.verify.candidate import Opaque, Point
 from autograd_check.verify.tensors import extent
 
 ALIGN = 16

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograd_check.verify.candidate import Code, Opaque, Seed
-from autograd_check.verify.tensors import faithful_clone
-from autograd_check.verify.tree import map_leaves
+from autograd_check.course.values import Code, Seed
+from autograd_check.verify.candidate import Opaque
+from autograd_check.verify.tensors import faithful_clone, map_leaves
 
 MAX_DEPTH = 24
 MAX_VALUES = 20_000

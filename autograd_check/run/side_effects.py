@@ -9,8 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from autograd_check.run.marshal import tensors_in
-from autograd_check.verify.tensors import byte_range, equal_bits, share_memory
-from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
+from autograd_check.verify.tensors import byte_range, equal_bits, is_differentiable, leaves, named_leaves, share_memory
 from autograd_check.verify.trial import unpack
 
 MOST_COMPARED = 200

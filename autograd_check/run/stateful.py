@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from autograd_check.course.values import StateAfter
 from autograd_check.run.failures import WrongArity
 from autograd_check.run.marshal import fresh, type_name
-from autograd_check.verify.candidate import Point, StateAfter
-from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import is_tensor
 
 
 def bind_state(name: str, function: Callable[..., Any], args: Sequence[Any]) -> Callable[..., Any]:

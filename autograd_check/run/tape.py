@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_check.verify.tree import is_differentiable, leaves
+from autograd_check.verify.tensors import is_differentiable, leaves
 
 
 def rooted(leaf: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograd_check.run.failures import WrongArity
 from autograd_check.run.marshal import fresh, plain, type_name
-from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.tensors import is_tensor
 
 
 class Trajectory:

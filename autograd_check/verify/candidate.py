@@ -14,36 +14,6 @@ from autograd_check.causes import Cause
 
 
 @dataclass(frozen=True)
-class Seed:
-    """Stands for a fresh `torch.Generator` with this seed, made anew for every call."""
-
-    value: int
-
-
-@dataclass(frozen=True)
-class Code:
-    """Stands for the value of a python expression that the grader wrote, such as a function handed to the student's checker.
-
-    `setup` is run first and may define functions; `expression` is evaluated after it.
-    """
-
-    expression: str
-    setup: str = ""
-
-
-@dataclass(frozen=True)
-class StateAfter:
-    """Stands, as the last primal, for the state that the same function has after these calls; None before the first.
-
-    The calls are points without a state: each is given the state that the one before returned. `others` are calls of another
-    layer, which run after them with a state of their own.
-    """
-
-    calls: tuple[Point, ...] = ()
-    others: tuple[Point, ...] = ()
-
-
-@dataclass(frozen=True)
 class Opaque:
     """Stands for a returned value that is no tensor, number, string, list, tuple or dict: only its type's name."""
 

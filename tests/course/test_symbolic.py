@@ -13,8 +13,8 @@ from autograd_check.course.samples import integers, labels, normal, sequence, un
 from autograd_check.course.spec import Pair, probe
 from autograd_check.course.symbolic.closed_form import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
-from autograd_check.verify.case import draw_cotangent
-from autograd_check.verify.tree import leaves, map_tensors, named_leaves
+from autograd_check.verify.tensors import leaves, map_tensors, named_leaves
+from autograd_check.verify.trial import draw_cotangent
 from tests import support
 
 PAIRS = [name for name, source in support.sources().items() if "Pair(" in source]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from autograd_check.verify.tree import leaves
+from autograd_check.verify.tensors import leaves
 from tests.run.conftest import numbers
 
 OBJECT = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from autograd_check.course.spec import Specimen, WriteTheTest
+from autograd_check.course.values import Code
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.marshal import evaluate
-from autograd_check.verify.candidate import Code
 from autograd_check.verify.finding import Status
 from tests import support
 

@@ -14,9 +14,9 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.explain import explain
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Finding, Kind, Status
+from autograd_check.verify.trial import Case, Meaning, PairNames
 
 NAMES = PairNames("scale_forward", "scale_backward", ("x", "w"), lambda x, w: x * w, {})
 
@@ -294,7 +294,7 @@ def test_a_convention_probe_never_touches_the_gradient() -> None:
     names = PairNames("relu_forward", "relu_backward", ("x",), torch.relu, {})
     cases = [
         Case("plain", Point({"x": tensor(4, 3) + 0.01})),
-        Case("zeros", Point({"x": torch.zeros(3, dtype=torch.float64)}), (Cause.TIES, "relu'(0) is 0 here")),
+        Case("zeros", Point({"x": torch.zeros(3, dtype=torch.float64)}), Meaning(Cause.TIES, "relu'(0) is 0 here", tie=True)),
     ]
     functions: dict[str, Any] = {"relu_forward": lambda x: (x.clamp(min=0), x), "relu_backward": lambda d, x: d * (x >= 0)}
     with InProcess.of(functions) as candidate:
@@ -376,7 +376,7 @@ def test_what_is_kept_outside_the_cache_is_a_wrong_gradient() -> None:
     assert set(found) == {("own cache", "dx"), ("own cache", "dw")}
     assert cause(found["own cache", "dx"]) == "stale_state"
     assert found["own cache", "dx"].kind is Kind.GRADIENT
-    assert "as soon as scale_forward runs on other data before scale_backward" in found["own cache", "dx"].message
+    assert "dx changes when scale_forward runs on other data before scale_backward" in found["own cache", "dx"].message
 
 
 @pytest.mark.parametrize("cache", ["closure", "object"])
@@ -424,7 +424,11 @@ def test_a_gradient_of_any_dtype_is_judged(dtype: torch.dtype) -> None:
 
 
 def test_nan_at_a_tie_is_no_convention() -> None:
-    tie = Case("a tie", Point({"x": torch.tensor([0.0, 1.0], dtype=torch.float64)}), (Cause.TIES, "at 0 the gradient is 0."))
+    tie = Case(
+        "a tie",
+        Point({"x": torch.tensor([0.0, 1.0], dtype=torch.float64)}),
+        Meaning(Cause.TIES, "at 0 the gradient is 0.", tie=True),
+    )
     first = Case("ordinary", Point({"x": tensor(2)}))
     names = PairNames("abs_forward", "abs_backward", ("x",), torch.abs)
 

@@ -14,8 +14,7 @@ import autograd_check as ac
 from autograd_check.run.batch import sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Status
-from autograd_check.verify.probes import probe_vjp
-from autograd_check.verify.verdict import ProbeResult
+from autograd_check.verify.verdict import ProbeResult, probe_vjp
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Point, StateAfter
-from autograd_check.verify.case import Case
-from autograd_check.verify.strides import non_contiguous, non_contiguous_cases
+from autograd_check.course.values import StateAfter
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import non_contiguous
+from autograd_check.verify.trial import Case, Meaning, non_contiguous_cases
 
 SHAPES = [(2,), (5,), (4, 3), (1, 5), (5, 1), (3, 3), (2, 3, 4), (1, 1, 6), (2, 1, 3, 1), (2, 3, 2, 4), (0, 3)]
 
@@ -40,8 +41,8 @@ def test_what_has_one_layout_only_stays(shape: tuple[int, ...]) -> None:
     assert non_contiguous(plain) is plain
 
 
-def case(name: str, convention: tuple[Cause, str] | None = None, reach: float = float("inf"), **primals: object) -> Case:
-    return Case(name, Point(primals, {"eps": 0.1}), convention, reach)
+def case(name: str, meaning: Meaning | None = None, **primals: object) -> Case:
+    return Case(name, Point(primals, {"eps": 0.1}), meaning)
 
 
 def test_every_combination_of_ranks_is_made_once_from_its_first_case_that_has_another_layout() -> None:
@@ -51,13 +52,13 @@ def test_every_combination_of_ranks_is_made_once_from_its_first_case_that_has_an
         case("4 rows", x=numbered(4, 3)),
         case("5 rows", x=numbered(5, 3)),
         case("one axis", x=numbered(6)),
-        case("at an edge", (Cause.TIES, "says"), x=numbered(2, 2, 2)),
+        case("at an edge", Meaning(Cause.TIES, "says"), x=numbered(2, 2, 2)),
     ]
     made = list(non_contiguous_cases(cases))
     assert [made_case.name for made_case in made] == ["4 rows, non-contiguous", "one axis, non-contiguous"]
     assert torch.equal(made[0].point.primals["x"], numbered(4, 3))
     assert made[0].point.hyper == {"eps": 0.1}
-    assert made[0].convention is None
+    assert made[0].meaning is None
 
 
 def test_ranks_that_have_such_a_case_are_left_alone() -> None:
@@ -66,7 +67,7 @@ def test_ranks_that_have_such_a_case_are_left_alone() -> None:
 
 
 def test_all_tensors_of_a_nest_are_changed_and_what_is_no_tensor_stays() -> None:
-    state = StateAfter()
+    state = object()
     cases = [case("a network", x=numbered(4, 3), params=[(numbered(3, 2), numbered(2))], step=3, state=state)]
     (made,) = non_contiguous_cases(cases)
     (w, b), x = made.point.primals["params"][0], made.point.primals["x"]
@@ -76,7 +77,15 @@ def test_all_tensors_of_a_nest_are_changed_and_what_is_no_tensor_stays() -> None
 
 
 def test_a_difference_means_what_it_means_where_a_lesson_says_so() -> None:
-    layout = (Cause.LAYOUT, "x may be any view")
-    cases = [case("4 rows", x=numbered(4, 3)), case("turned", layout, 0.5, x=numbered(2, 3, 4).mT)]
+    layout = Meaning(Cause.LAYOUT, "x may be any view", 0.5)
+    cases = [case("4 rows", x=numbered(4, 3)), case("turned", layout, x=numbered(2, 3, 4).mT)]
     (made,) = non_contiguous_cases(cases)
-    assert (made.name, made.convention, made.reach) == ("4 rows, non-contiguous", layout, 0.5)
+    assert (made.name, made.meaning) == ("4 rows, non-contiguous", layout)
+
+
+def test_tensors_of_the_calls_before_a_state_are_changed_too() -> None:
+    before = StateAfter((Point({"x": numbered(4, 3)}),), (Point({"x": numbered(5, 2)}),))
+    (made,) = non_contiguous_cases([case("third call", x=numbered(4, 3), state=before)])
+    state = made.point.primals["state"]
+    assert [point.primals["x"].is_contiguous() for point in (*state.calls, *state.others)] == [False, False]
+    assert torch.equal(state.others[0].primals["x"], numbered(5, 2))

@@ -16,11 +16,11 @@ from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
-from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
+from autograd_check.verify.tensors import compare
+from autograd_check.verify.tolerances import gradient_tolerance
+from autograd_check.verify.trial import Case, PairNames, draw_cotangent, non_contiguous_cases
 
 _BROKEN = {
     AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",
@@ -35,7 +35,7 @@ _ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 @check_task.register
 def check(task: Pair, context: Context) -> list[Finding]:
     """Contract, autograd of the oracle and finite differences on every probe; refusals last."""
-    cases = context.shared.once("cases", [task], lambda: _cases(task, context.seed))
+    cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
     findings = check_pair(
@@ -45,7 +45,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
         seed=context.seed,
         explain=context.explain,
         uses_single=context.uses_single(names),
-        shared=context.shared,
+        memo=context.memo,
     )
     if stopped(findings):
         return findings
@@ -102,6 +102,4 @@ def _cases(task: Pair, seed: int) -> list[Case]:
 
 
 def _case(probe: Probe, seed: int) -> Case:
-    convention = (probe.convention.cause, probe.convention.says) if probe.convention else None
-    reach = probe.convention.reach if probe.convention else float("inf")
-    return Case(probe.name, draw(probe, seed), convention, reach)
+    return Case(probe.name, draw(probe, seed), probe.convention.meaning if probe.convention else None)

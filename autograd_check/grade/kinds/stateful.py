@@ -12,18 +12,17 @@ from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Rival, Stateful
+from autograd_check.course.values import StateAfter
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
-from autograd_check.verify.candidate import Point, StateAfter
-from autograd_check.verify.case import Case, PairNames
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
-from autograd_check.verify.tree import map_tensors
-from autograd_check.verify.trial import try_case
+from autograd_check.verify.tensors import map_tensors
+from autograd_check.verify.trial import Case, PairNames, non_contiguous_cases, try_case
 from autograd_check.verify.values import check_gradient, check_out
 
 
@@ -47,16 +46,15 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
         calls: list[Point] = []
         for probe in run.calls:
             point = draw(probe, seed + len(cases))
-            convention = (probe.convention.cause, probe.convention.says) if probe.convention else None
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
-            cases.append(Case(f"{run.name}: {probe.name}", after, convention))
+            cases.append(Case(f"{run.name}: {probe.name}", after, probe.convention.meaning if probe.convention else None))
             calls.append(point)
     return cases
 
 
 def _in_turn(cases: list[Case]) -> list[Case]:
     """The last call of the first run once more, after another layer, which has another width, was called as often as may be."""
-    ordinary = [case for case in cases if case.convention is None]
+    ordinary = [case for case in cases if case.meaning is None]
     runs: dict[str, Case] = {case.name.partition(":")[0]: case for case in ordinary}
     first, *others = runs.values()
     if not others:
@@ -81,7 +79,7 @@ def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], con
         found = list(check_out_form(trial, names)) or list(check_out(trial, names, context.uses_single(names)))
         for gradient in trial.gradients.values():
             found += check_gradient(gradient, trial, names, context.uses_single(names))
-        yield from (f if f.diagnosis else f.with_diagnosis(means) for f in found if f.status is Status.FAILED)
+        yield from (f if f.diagnosis else f.explained(means) for f in found if f.status is Status.FAILED)
 
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:

@@ -14,21 +14,18 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe, Stochastic
+from autograd_check.course.values import Code, Seed
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
-from autograd_check.verify.candidate import Code, Point, Seed
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import check_pair
-from autograd_check.verify.condense import condense
-from autograd_check.verify.conduct import check_cache_reusable
-from autograd_check.verify.contract import check_float32
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
+from autograd_check.verify.contract import check_cache_reusable, check_float32
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Reference
+from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent, non_contiguous_cases
 
 
 @check_task.register
@@ -65,7 +62,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     rate_right = not any(finding.check == "rate" and finding.status is Status.FAILED for finding in findings)
     if rate_right and not any(finding.kind is Kind.GRADIENT and finding.status is Status.FAILED for finding in findings):
         findings += _blind(task, draws)
-    return condense(findings)
+    return aggregate(findings)
 
 
 def _quiet(task: Stochastic) -> PairNames:

@@ -20,12 +20,11 @@ from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, 
 from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.condense import condense
-from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import UNSEEN, looks_single
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.precision import looks_single
+from autograd_check.verify.tensors import equal_bits, is_tensor
+from autograd_check.verify.tolerances import UNSEEN
+from autograd_check.verify.values import Evidence
 
 SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
@@ -48,7 +47,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         return bad
     runs: list[Run] = []
     for number, hyper in enumerate(task.hypers):
-        runs.append(run(task, context.candidate, hyper, context.seed * 101 + number, context.shared))
+        runs.append(run(task, context.candidate, hyper, context.seed * 101 + number, context.memo))
         failure = runs[-1].outcome.failure
         if failure is not None and failure.cause == Cause.NOT_IMPLEMENTED:
             break
@@ -65,7 +64,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
     if all(finding.kind is Kind.CONVENTION or finding.status is Status.PASSED for finding in findings):
         findings += [_keeps_float64(task, rounded), _keeps_float32(task, context)]
-    return condense(findings)
+    return aggregate(findings)
 
 
 def _stopped(one: Run) -> bool:
@@ -145,7 +144,7 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
     if not pieces:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
-    known = context.shared.once("known", [one.primals for one in runs], lambda: context.fingerprints)
+    known = context.memo.once("known", [one.primals for one in runs], lambda: context.fingerprints)
     return match_fingerprint(pieces, known)
 
 

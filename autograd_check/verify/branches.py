@@ -1,16 +1,19 @@
-"""Which discrete decisions each torch operation makes: the pieces of which it is made, and which piece an entry is on.
+"""The branch signature of a run: every discrete decision that it made, hashed.
 
-Comparisons and everything that returns integers or booleans (indices of max, sort, topk and pooling) speak for themselves;
-here are the operations whose decisions do not show in their results.
+Two runs with one signature went through the same branches, so between their inputs the function is (as far as can be
+seen) one smooth formula. A difference quotient across two signatures measures a kink.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from autograd_check.verify.tensors import Watching
 
 Args = tuple[Any, ...]
 Named = Mapping[str, Any]
@@ -148,3 +151,40 @@ _RULES = _table(
         _cell: "grid_sampler_2d grid_sampler_3d",
     }
 )
+
+
+SMOOTH = b""
+"""The signature of a run that decided nothing: wherever it runs, it takes the same branches."""
+
+READS_VALUE = frozenset({"_local_scalar_dense", "equal", "item"})
+"""Operations that hand a value to python, where what it decides cannot be seen; the operations that follow can."""
+
+
+class BranchRecorder(Watching):
+    """Records branch decisions while it is active.
+
+    Recorded are: boolean and integer results (comparisons, indices of max, sort, topk and pooling), the sign of what enters
+    relu, abs and their kin, where clamps hold, which of two arguments maximum and minimum took, and once a value was read
+    into python, the sequence of operations.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._decided = False
+        self._read = False
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
+        """Note what an operation decided."""
+        name = func._schema.name.split("::")[1].rstrip("_")
+        if name in READS_VALUE:
+            self._read = self._decided = True
+        if self._read:
+            self._hash.update(name.encode())
+        for decided in decisions(name, args, kwargs, out):
+            self._decided = True
+            self._hash.update(decided.detach().contiguous().cpu().numpy().tobytes())
+
+    def digest(self) -> bytes:
+        """The signature so far: 16 bytes, or `SMOOTH` where nothing was decided."""
+        return self._hash.digest() if self._decided else SMOOTH

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Shared:
+class Memo:
     """Points, cotangents, directions and the reference's answers: nothing that depends on the code under test.
 
     One object serves as many checks as there are; each thing in it is made when it is first asked for.

@@ -9,11 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
-
-SPREAD_DRAWS = 2
-ULPS = 8
-"""How far the inputs move, in units of their last place, when the condition of a gradient is measured."""
+from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tolerances import NUDGE, SPREAD, SPREAD_DRAWS
 
 
 def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any) -> tuple[Any, dict[str, Any]]:
@@ -49,9 +46,9 @@ def _plain(tensor: Tensor) -> Tensor:
 def oracle_spread(
     oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = SPREAD_DRAWS
 ) -> tuple[Any, dict[str, Any]]:
-    """How far `out` and the gradients move when every primal in `wrt` moves by up to `ULPS` units in its last place.
+    """How far `out` and the gradients move when every primal in `wrt` moves by up to `NUDGE` units in its last place.
 
-    Same nests as `oracle_vjp`, of real numbers; each entry is four times the largest change over `draws` random moves.
+    Same nests as `oracle_vjp`, of real numbers; each entry is `SPREAD` times the largest change over `draws` random moves.
     """
     out, grads = oracle_vjp(oracle, point, wrt, dout)
     generator = Generator().manual_seed(2718)
@@ -74,16 +71,16 @@ def oracle_spread(
 
 def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Tensor]) -> list[Tensor]:
     return [
-        torch.maximum(s, 4 * (m - b).abs()) if is_differentiable(b) and b.shape == m.shape else s
+        torch.maximum(s, SPREAD * (m - b).abs()) if is_differentiable(b) and b.shape == m.shape else s
         for s, b, m in zip(spreads, base, moved, strict=True)
     ]
 
 
-def nudged(tensor: Tensor, generator: Generator) -> Tensor:
-    """The tensor with every entry moved by up to `ULPS` units in its last place; integers stay."""
+def nudged(tensor: Tensor, generator: Generator, units: int = NUDGE) -> Tensor:
+    """The tensor with every entry moved by up to `units` in its last place; integers stay."""
     if tensor.is_complex():
-        return torch.view_as_complex(nudged(torch.view_as_real(tensor.resolve_conj()), generator))
+        return torch.view_as_complex(nudged(torch.view_as_real(tensor.resolve_conj()), generator, units))
     if not tensor.is_floating_point():
         return tensor
-    steps = torch.randint(-ULPS, ULPS + 1, tensor.shape, generator=generator).to(tensor.dtype)
+    steps = torch.randint(-units, units + 1, tensor.shape, generator=generator).to(tensor.dtype)
     return tensor * (1 + steps * torch.finfo(tensor.dtype).eps)

@@ -1,13 +1,18 @@
-"""Directions for difference quotients, exact in floating point: x ± h·u has no rounding error at any step of the ladder."""
+"""Rays: directions that are exact in floating point, and the points along them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import torch
 from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, norm
+from autograd_check.verify.tolerances import STEPS
 
 KINDS = ("uniform", "relative")
 """Sizes of a direction's entries: all of the size of rms(x), or each of the size of its own entry.
@@ -20,25 +25,14 @@ INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16}
 """The integers whose bits are those of a floating-point number of so many bytes."""
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """The steps of a precision: from `largest` down to `smallest`, both powers of two."""
-
-    largest: float
-    smallest: float
-
-
-LADDERS = {torch.float64: Ladder(2.0**-6, 2.0**-30), torch.float32: Ladder(2.0**-3, 2.0**-11)}
-
-
 def real_dtype(x: Tensor) -> torch.dtype:
     """The dtype of x, or of its real part."""
     return x.dtype.to_real() if x.is_complex() else x.dtype
 
 
-def ladder_of(x: Tensor) -> Ladder:
-    """The ladder for x: double precision has room for 24 halvings, single for 8 (half precision is treated as single)."""
-    return LADDERS[torch.float64 if real_dtype(x) is torch.float64 else torch.float32]
+def steps_of(x: Tensor) -> tuple[float, float]:
+    """Largest and smallest step for x: double precision has room for 24 halvings, single for 8 (half is treated as single)."""
+    return STEPS[torch.float64 if real_dtype(x) is torch.float64 else torch.float32]
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ def _shorten(u: Tensor, count: int) -> None:
     no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u.
     """
     digits = 1 - math.frexp(torch.finfo(u.dtype).eps)[1]
-    spare = digits + math.frexp(ladder_of(u).smallest)[1] - 2 - math.ceil(0.5 * math.log2(count))
+    spare = digits + math.frexp(steps_of(u)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
     integers = INTEGERS[u.dtype.itemsize]
     u.view(integers).bitwise_and_(-1 << min(digits, digits - max(0, spare)))
 
@@ -128,3 +122,100 @@ def _rms(size: Tensor) -> float:
     if not math.isfinite(largest):
         return largest
     return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
+
+
+Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
+
+
+@dataclass(frozen=True)
+class Ray:
+    """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
+
+    `narrowest` is the least |u| of an entry that moves.
+    """
+
+    primal: str
+    leaf: int
+    kind: str
+    u: Tensor
+    step: float
+    narrowest: float
+
+    @property
+    def smallest(self) -> float:
+        """The smallest step in the precision of this tensor."""
+        return steps_of(self.u)[1]
+
+    def at(self, point: Point, t: float) -> Point:
+        """x + t·u in this tensor, all others as they are."""
+        value = point.primals[self.primal]
+        if isinstance(value, Tensor):
+            moved: Any = torch.add(value, self.u, alpha=t)
+        else:
+            places = iter(range(len(leaves(value))))
+            moved = map_leaves(lambda leaf: torch.add(leaf, self.u, alpha=t) if next(places) == self.leaf else leaf, value)
+        return Point({**point.primals, self.primal: moved}, point.hyper)
+
+    def slope(self, grad: Any) -> tuple[float, float]:
+        """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
+        g = leaves(grad)[self.leaf]
+        if not isinstance(g, Tensor):  # a python number stands for a 0-d tensor
+            g = torch.as_tensor(g if isinstance(g, (int, float, complex)) else math.nan, dtype=self.u.dtype)
+        u = self.u
+        products = (g.conj() * u).real if g.is_complex() or u.is_complex() else g * u
+        if products.dtype is not torch.float64:
+            products = products.to(torch.float64)
+        total = float(products.sum())
+        if not math.isfinite(total):
+            products = torch.where(u != 0, products, 0)
+            total = float(products.sum())
+        return total, norm(products)
+
+
+class Walk(Sequence[Point]):
+    """Points along rays through one point, each made when it is asked for: a large tensor is never held twenty times."""
+
+    def __init__(self, point: Point, stops: Sequence[tuple[Ray | None, float]]) -> None:
+        self.origin = point
+        self.stops = stops
+
+    def from_origin(self) -> Walk:
+        """The same walk with one stop more at its beginning: the point itself."""
+        return Walk(self.origin, [(None, 0.0), *self.stops])
+
+    def __len__(self) -> int:
+        return len(self.stops)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+    @overload
+    def __getitem__(self, index: slice) -> Walk: ...
+    def __getitem__(self, index: int | slice) -> Point | Walk:
+        if isinstance(index, slice):
+            return Walk(self.origin, self.stops[index])
+        ray, t = self.stops[index]
+        return self.origin if ray is None else ray.at(self.origin, t)
+
+    def __iter__(self) -> Iterator[Point]:
+        return (self[index] for index in range(len(self)))
+
+
+def draw_rays(
+    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator, draw: Draw = draw_directions
+) -> list[Ray]:
+    """A ray of each kind through every differentiable tensor with entries of the named primals.
+
+    Each tensor on its own: a large one would drown a small one. `draw` gives the directions.
+    """
+    tensors = [
+        (name, position, leaf)
+        for name in names
+        for position, leaf in enumerate(leaves(primals[name]))
+        if is_differentiable(leaf) and leaf.numel()
+    ]
+    drawn = draw([leaf for _, _, leaf in tensors], kinds, generator)
+    return [
+        Ray(name, position, kind, one.u, steps_of(one.u)[0], one.narrowest)
+        for (name, position, _), directions in zip(tensors, drawn, strict=True)
+        for kind, one in zip(kinds, directions, strict=True)
+    ]

@@ -13,7 +13,7 @@ from torch.autograd import Function
 
 import autograd_check as ac
 from autograd_check.grade.session import Session
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 from tests import support
 
 
@@ -47,19 +47,19 @@ CHECKS: dict[str, tuple[Any, Any]] = {
 
 
 def test_a_thing_is_made_once_for_its_owners_and_again_for_others() -> None:
-    shared, made = Shared(), []
+    memo, made = Memo(), []
 
     def make() -> int:
         made.append(0)
         return len(made)
 
-    assert [shared.once("a", [X], make), shared.once("a", [X], make)] == [1, 1]
-    assert [shared.once("b", [X], make), shared.once("a", [W], make), shared.once("a", [X, W], make)] == [2, 3, 4]
+    assert [memo.once("a", [X], make), memo.once("a", [X], make)] == [1, 1]
+    assert [memo.once("b", [X], make), memo.once("a", [W], make), memo.once("a", [X, W], make)] == [2, 3, 4]
 
 
 def test_an_owner_lives_as_long_as_what_was_made_for_it() -> None:
-    shared = Shared()
-    places = {id(tensor): shared.once("sum", [tensor], partial(float, tensor)) for tensor in map(torch.tensor, range(50))}
+    memo = Memo()
+    places = {id(tensor): memo.once("sum", [tensor], partial(float, tensor)) for tensor in map(torch.tensor, range(50))}
     assert sorted(places.values()) == [float(number) for number in range(50)]
 
 
@@ -73,7 +73,7 @@ def test_every_report_is_the_one_that_the_function_gets_alone(seed: int) -> None
 
 
 def test_directions_are_drawn_once_for_one_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_check.verify import probes
+    from autograd_check.verify import verdict as probes
 
     drawn: list[int] = []
     original = vars(probes)["draw_directions"]
