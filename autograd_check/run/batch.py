@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -14,8 +14,48 @@ from torch import Tensor
 from autograd_check.verify.branches import BranchRecorder
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
-from autograd_check.verify.slope import Batch, Row, batchable
-from autograd_check.verify.tensors import copied, equal_bits, is_differentiable, largest, leaves
+from autograd_check.verify.slope import Row
+from autograd_check.verify.tensors import copied, equal_bits, is_differentiable, largest, leaves, map_leaves
+
+
+class Batch(Sequence[Row]):
+    """Outputs of one batched call: each tensor of the output has the points along its first axis.
+
+    A row is cut out when it is asked for; who takes differences of all rows uses `columns` as they are.
+    """
+
+    def __init__(self, form: Any, columns: Sequence[Tensor]) -> None:
+        """`form` is the nest of one output, made of tensors alone; `columns` holds its leaves, stacked."""
+        self._form = form
+        self.columns = tuple(columns)
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Batch: ...
+    def __getitem__(self, index: int | slice) -> Row | Batch:
+        if isinstance(index, slice):
+            return Batch(self._form, [column[index] for column in self.columns])
+        return self._row([column[index] for column in self.columns])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._row, zip(*(column.unbind(0) for column in self.columns), strict=True))
+
+    def _row(self, tensors: Sequence[Tensor]) -> Row:
+        if isinstance(self._form, Tensor):
+            return tensors[0], None
+        given = iter(tensors)
+        return map_leaves(lambda _: next(given), self._form), None
+
+
+def batchable(form: Any) -> bool:
+    """Whether a nest is made of tensors alone, at least one."""
+    found = leaves(form)
+    return bool(found) and all(isinstance(leaf, Tensor) for leaf in found)
+
 
 WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""

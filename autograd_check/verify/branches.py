@@ -7,21 +7,27 @@ seen) one smooth formula. A difference quotient across two signatures measures a
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from autograd_check.verify.tensors import Watching
 
 Args = tuple[Any, ...]
 Named = Mapping[str, Any]
-Decide = Callable[[Args, Named, Any], Iterator[Tensor]]
+Decide = Callable[[Args, Named, Any], tuple[Tensor, ...]]
 
 
 def decisions(name: str, args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    """Boolean and integer tensors that say which pieces of the operation `name` were taken."""
+    """Boolean and integer tensors that say which pieces of the operation `name` were taken.
+
+    Comparisons and everything that returns integers or booleans (indices of max, sort, topk and pooling) speak for
+    themselves; `_RULES` has the operations whose decisions do not show in their results.
+    """
     decide = _RULES.get(name)
     if decide is not None and args and isinstance(args[0], Tensor) and args[0].is_floating_point():
         yield from decide(args, kwargs, out)
@@ -34,123 +40,77 @@ def _argument(args: Args, kwargs: Named, place: int, name: str, default: Any) ->
     return args[place] if len(args) > place else kwargs.get(name, default)
 
 
-def _sign(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield args[0] > 0
-    yield args[0] < 0
+def _whole(x: Tensor) -> Tensor:
+    return torch.nan_to_num(x).to(torch.int64)
 
 
-def _kept(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    """Which entries came through unchanged, and on which side the others were."""
-    yield out == args[0]
-    yield out > args[0]
-
-
-def _zeroed(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield out == 0
-    yield args[0] > 0
-
-
-def _order(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield args[0] > args[1]
-    yield args[0] < args[1]
-
-
-def _rounded(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield torch.nan_to_num(out).to(torch.int64)
-
-
-def _remainder(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield torch.nan_to_num((args[0] - out) / args[1]).round().to(torch.int64)
-
-
-def _divided(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    if kwargs.get("rounding_mode") is not None:
-        yield torch.nan_to_num(out).to(torch.int64)
-
-
-def _extreme(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
+def _extreme(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
     """Where an extreme without indices (amax, max of everything) is reached."""
     if not isinstance(out, Tensor) or not out.numel():
-        return
+        return ()
     extreme, x = out, args[0]
     if extreme.dim() != x.dim() and extreme.dim():
         axes = _argument(args, kwargs, 1, "dim", ())
         for axis in sorted(axis % x.dim() for axis in (axes if isinstance(axes, (list, tuple)) else (axes,))):
             extreme = extreme.unsqueeze(axis)
-    yield x == extreme
+    return (x == extreme,)
 
 
-def _hard_ramp(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield args[0] > -3
-    yield args[0] > 3
-
-
-def _softplus(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
+def _softplus(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
     beta, threshold = _argument(args, kwargs, 1, "beta", 1), _argument(args, kwargs, 2, "threshold", 20)
-    yield args[0] * beta > threshold
+    return (args[0] * beta > threshold,)
 
 
-def _near_or_far(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
+def _near_or_far(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
     bound = _argument(args, kwargs, 3, "beta", kwargs.get("delta", 1.0))
     difference = args[0] - args[1]
-    yield difference.abs() > bound
-    if bound == 0:
-        yield difference > 0
+    return (difference.abs() > bound, *((difference > 0,) if bound == 0 else ()))
 
 
-def _norm(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
+def _norm(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
     """Norms of order 1 have a kink in every entry, of order inf where the largest changes, all of them at the origin."""
-    order = _argument(args, kwargs, 1, "ord", 2)
-    yield out == 0
+    x, order = args[0], _argument(args, kwargs, 1, "ord", 2)
     if order in (0, 1):
-        yield args[0] > 0
-        yield args[0] < 0
-    elif order in (float("inf"), float("-inf")):
-        size = args[0].abs()
-        yield size == (size.max() if order > 0 else size.min())
-        yield args[0] > 0
+        return out == 0, x > 0, x < 0
+    if order in (math.inf, -math.inf):
+        size = x.abs()
+        return out == 0, size == (size.max() if order > 0 else size.min()), x > 0
+    return (out == 0,)
 
 
-def _pool1d(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield torch.nn.functional.max_pool1d_with_indices(args[0], *args[1:], **kwargs)[1]
-
-
-def _finite(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
-    yield torch.isfinite(args[0])
-
-
-def _cell(args: Args, kwargs: Named, out: Any) -> Iterator[Tensor]:
+def _cell(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
     """The pixel that each point of a sampling grid lies in."""
     grid, sizes = args[1], list(args[0].shape[2:])[::-1]
     aligned = bool(args[4]) if len(args) > 4 else False
     size = torch.tensor(sizes, dtype=grid.dtype)
     place = (grid + 1) / 2 * (size - 1) if aligned else ((grid + 1) * size - 1) / 2
-    yield place.floor().to(torch.int64)
+    return (place.floor().to(torch.int64),)
 
 
-def _table(rules: Mapping[Decide, str]) -> dict[str, Decide]:
-    return {name: rule for rule, names in rules.items() for name in names.split()}
-
-
-_RULES = _table(
-    {
-        _sign: "relu abs sign sgn leaky_relu elu prelu rrelu celu selu _prelu_kernel heaviside copysign rrelu_with_noise xlogy",
-        _kept: "clamp clamp_min clamp_max hardtanh relu6 threshold clip nan_to_num",
-        _zeroed: "hardshrink softshrink",
-        _order: "maximum minimum fmax fmin",
-        _rounded: "floor round ceil trunc frac floor_divide fix",
-        _remainder: "remainder fmod",
-        _divided: "div",
-        _extreme: "amax amin max min aminmax",
-        _hard_ramp: "hardswish hardsigmoid",
-        _softplus: "softplus",
-        _near_or_far: "smooth_l1_loss huber_loss",
-        _norm: "linalg_vector_norm norm",
-        _pool1d: "max_pool1d",
-        _finite: "isfinite",
-        _cell: "grid_sampler_2d grid_sampler_3d",
-    }
-)
+_BY_RULE: Mapping[str, Decide] = {
+    # the sign of what enters
+    "relu abs sign sgn leaky_relu elu prelu rrelu celu selu _prelu_kernel heaviside copysign rrelu_with_noise xlogy": (
+        lambda args, kwargs, out: (args[0] > 0, args[0] < 0)
+    ),
+    # which entries came through unchanged, and on which side the others were
+    "clamp clamp_min clamp_max hardtanh relu6 threshold clip nan_to_num": (
+        lambda args, kwargs, out: (out == args[0], out > args[0])
+    ),
+    "hardshrink softshrink": lambda args, kwargs, out: (out == 0, args[0] > 0),
+    "maximum minimum fmax fmin": lambda args, kwargs, out: (args[0] > args[1], args[0] < args[1]),
+    "floor round ceil trunc frac floor_divide fix": lambda args, kwargs, out: (_whole(out),),
+    "remainder fmod": lambda args, kwargs, out: (_whole(((args[0] - out) / args[1]).round()),),
+    "div": lambda args, kwargs, out: () if kwargs.get("rounding_mode") is None else (_whole(out),),
+    "amax amin max min aminmax": _extreme,
+    "hardswish hardsigmoid": lambda args, kwargs, out: (args[0] > -3, args[0] > 3),
+    "softplus": _softplus,
+    "smooth_l1_loss huber_loss": _near_or_far,
+    "linalg_vector_norm norm": _norm,
+    "max_pool1d": lambda args, kwargs, out: (F.max_pool1d_with_indices(args[0], *args[1:], **kwargs)[1],),
+    "isfinite": lambda args, kwargs, out: (torch.isfinite(args[0]),),
+    "grid_sampler_2d grid_sampler_3d": _cell,
+}
+_RULES = {name: rule for names, rule in _BY_RULE.items() for name in names.split()}
 
 
 SMOOTH = b""

@@ -34,7 +34,7 @@ from autograd_check.verify.locate import Suspect, locate
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.precision import AskedOnce, Rounding
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.slope import Batch, Row, Sweep
+from autograd_check.verify.slope import Row, Sweep
 from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
 from autograd_check.verify.tolerances import NEGLIGIBLE
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, own_gradients, try_case
@@ -409,8 +409,9 @@ def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
         outcome = candidate.sweep(names.forward, points, signatures=signatures)
         if outcome.value is None:
             return [(None, None)] * len(points)
-        if isinstance(outcome.value, Batch):
-            return outcome.value
+        if hasattr(outcome.value, "columns"):  # a batch of tensors
+            batch: Sequence[Row] = outcome.value
+            return batch
         return [(as_tensors(out), signature) for out, signature in outcome.value]
 
     return sweep

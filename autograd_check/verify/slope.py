@@ -8,9 +8,9 @@ take the branches of the middle, measures the noise, and goes down the ladder un
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,143 +19,125 @@ from autograd_check.verify.branches import SMOOTH
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.rays import Ray, Walk
-from autograd_check.verify.tensors import is_differentiable, largest, leaves, map_leaves, norm
+from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import BEND, COARSE_TICKS, FADING, HUM, KINK, NOISE_FLOOR, QUIET, RATIO, STEADY, TICKS
 
 Row = tuple[Any, bytes | None]
 """`(out, signature)` at a point; `out` None where the forward raises, `signature` None if not asked for."""
 
 
-class Batch(Sequence[Row]):
-    """Outputs of one batched call: each tensor of the output has the points along its first axis.
-
-    A row is cut out when it is asked for; who takes differences of all rows uses `columns` as they are.
-    """
-
-    def __init__(self, form: Any, columns: Sequence[Tensor]) -> None:
-        """`form` is the nest of one output, made of tensors alone; `columns` holds its leaves, stacked."""
-        self._form = form
-        self.columns = tuple(columns)
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Batch: ...
-    def __getitem__(self, index: int | slice) -> Row | Batch:
-        if isinstance(index, slice):
-            return Batch(self._form, [column[index] for column in self.columns])
-        return self._row([column[index] for column in self.columns])
-
-    def __iter__(self) -> Iterator[Row]:
-        return map(self._row, zip(*(column.unbind(0) for column in self.columns), strict=True))
-
-    def _row(self, tensors: Sequence[Tensor]) -> Row:
-        if isinstance(self._form, Tensor):
-            return tensors[0], None
-        given = iter(tensors)
-        return map_leaves(lambda _: next(given), self._form), None
-
-
-def batchable(form: Any) -> bool:
-    """Whether a nest is made of tensors alone, at least one."""
-    found = leaves(form)
-    return bool(found) and all(isinstance(leaf, Tensor) for leaf in found)
-
-
 STACKED = 2**17
 """Up to this many entries, rows of outputs are stacked and reduced by one operation."""
 
 
-class Pairing:
-    """⟨dout, · ⟩ on differences of outputs, around the output `base`.
+@dataclass(frozen=True)
+class Part:
+    """One differentiable tensor of an output: its place among the leaves, its weight (dout, flat) and where it is finite.
 
-    An entry of `base` that is not finite (the −inf of a mask) counts as constant. For complex outputs the number is
-    Re Σ conj(dout)·f, which is what torch's convention differentiates.
+    `finite` is None where it is finite everywhere; elsewhere an entry (the −inf of a mask) counts as constant, and has no weight.
     """
 
-    def __init__(self, base: Any, dout: Any) -> None:
-        pairs = list(zip(leaves(base), leaves(dout), strict=True))
-        self._places = [k for k, (o, d) in enumerate(pairs) if is_differentiable(o) and is_differentiable(d) and o.numel()]
-        self._base = [leaf.detach() for leaf in leaves(base) if isinstance(leaf, Tensor)]
-        self._shapes = [getattr(leaf, "shape", None) for leaf in leaves(base)]
-        self._outs = [leaves(base)[k].detach() for k in self._places]
-        self._all_finite = [math.isfinite(largest(out)) for out in self._outs]
-        self._finite = [out if clean else torch.isfinite(out) for out, clean in zip(self._outs, self._all_finite, strict=True)]
-        self._weights = [
-            leaves(dout)[k].to(torch.promote_types(self._outs[n].dtype, torch.float64)).conj().reshape(-1)
-            for n, k in enumerate(self._places)
-        ]
-        if not all(self._all_finite):
-            kept = zip(self._finite, self._weights, self._all_finite, strict=True)
-            self._weights = [w if clean else torch.where(f.reshape(-1), w, 0) for f, w, clean in kept]
+    place: int
+    out: Tensor
+    weight: Tensor
+    finite: Tensor | None
 
-    def model_noise(self) -> float:
-        """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
-        sizes = []
-        for out, weight, clean in zip(self._outs, self._weights, self._all_finite, strict=True):
-            values = out if clean else torch.where(torch.isfinite(out), out, 0)
-            sizes.append(NOISE_FLOOR * torch.finfo(out.dtype).eps * norm(values.reshape(-1) * weight))
-        return math.hypot(*sizes)
+    @classmethod
+    def of(cls, place: int, out: Tensor, dout: Tensor) -> Part:
+        """The part of an output and its cotangent."""
+        weight = dout.to(torch.promote_types(out.dtype, torch.float64)).conj().reshape(-1)
+        finite = None if math.isfinite(largest(out)) else torch.isfinite(out)
+        return cls(place, out, weight if finite is None else torch.where(finite.reshape(-1), weight, 0), finite)
 
     def size(self) -> float:
         """‖f·dout‖₂."""
-        pairs = zip(self._outs, self._weights, strict=True)
-        return math.hypot(*(norm(torch.nan_to_num(out.reshape(-1), 0.0, 0.0, 0.0) * weight) for out, weight in pairs))
+        out = self.out if self.finite is None else torch.where(self.finite, self.out, 0)
+        return norm(out.reshape(-1) * self.weight)
+
+    def sums(self, differences: Tensor) -> list[float]:
+        """⟨dout, row⟩ for every row; an entry without weight does not count where an output is not finite."""
+        rows = differences.reshape(len(differences), -1).to(self.weight.dtype)
+        if self.finite is not None:
+            rows = torch.where(self.weight != 0, rows, 0)
+        sums = (rows * self.weight).sum(1)
+        found: list[float] = (sums.real if sums.is_complex() else sums).tolist()
+        return found
+
+
+class Pairing:
+    """The number under differentiation, φ = ⟨dout, f(x)⟩, around one output: taken of differences before anything is summed.
+
+    For complex outputs it is Re Σ conj(dout)·f, which is what torch's convention differentiates.
+    """
+
+    def __init__(self, base: Any, dout: Any) -> None:
+        self._shapes = [getattr(leaf, "shape", None) for leaf in leaves(base)]
+        pairs = enumerate(zip(leaves(base), leaves(dout), strict=True))
+        self._parts = [
+            Part.of(place, out.detach(), d)
+            for place, (out, d) in pairs
+            if is_differentiable(out) and is_differentiable(d) and out.numel()
+        ]
+        self._sizes = [part.size() for part in self._parts]
+
+    def model_noise(self) -> float:
+        """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
+        pairs = zip(self._parts, self._sizes, strict=True)
+        return math.hypot(*(NOISE_FLOOR * torch.finfo(part.out.dtype).eps * size for part, size in pairs))
+
+    def size(self) -> float:
+        """‖f·dout‖₂."""
+        return math.hypot(*self._sizes)
 
     def unit(self) -> float:
         """‖dout‖₂: what an output of ones amounts to."""
-        return math.hypot(*(float(torch.linalg.vector_norm(weight)) for weight in self._weights))
+        return math.hypot(*(float(torch.linalg.vector_norm(part.weight)) for part in self._parts))
 
     def regular(self, out: Any) -> bool:
         """Whether an output has the shapes of `base` and is finite where it is."""
-        parts = leaves(out)
-        if len(parts) != len(self._shapes) or any(
-            getattr(p, "shape", None) != s for p, s in zip(parts, self._shapes, strict=True)
-        ):
-            return False
-        return all(
-            bool(torch.isfinite(parts[k]).all()) if clean else torch.equal(torch.isfinite(parts[k]), finite)
-            for k, finite, clean in zip(self._places, self._finite, self._all_finite, strict=True)
+        given = leaves(out)
+        return self._fits(given) and all(
+            bool(torch.isfinite(given[part.place]).all())
+            if part.finite is None
+            else torch.equal(torch.isfinite(given[part.place]), part.finite)
+            for part in self._parts
         )
 
     def differences(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
         """⟨dout, one − other⟩ for every pair; nan where an output is missing or of another shape."""
-        usable = [n for n, pair in enumerate(pairs) if all(self._fits(out) for out in pair)]
+        given = [(leaves(one), leaves(other)) for one, other in pairs]
+        usable = [n for n, (one, other) in enumerate(given) if self._fits(one) and self._fits(other)]
         totals = [math.nan] * len(pairs)
         for n in usable:
             totals[n] = 0.0
-        for place, weight, clean in zip(self._places, self._weights, self._all_finite, strict=True):
-            ones = [leaves(pairs[n][0])[place].detach() for n in usable]
-            others = [leaves(pairs[n][1])[place].detach() for n in usable]
-            for n, value in zip(usable, _reduced(ones, others, weight, clean), strict=True):
-                totals[n] += value
+        for part in self._parts:
+            at_once = max(1, STACKED // part.weight.numel())
+            for start in range(0, len(usable), at_once):
+                chosen = usable[start : start + at_once]
+                ones, others = (_stacked([given[n][side][part.place].detach() for n in chosen]) for side in (0, 1))
+                for n, value in zip(chosen, part.sums(ones - others), strict=True):
+                    totals[n] += value
         return totals
 
     def alternating(self, rows: Sequence[Row]) -> list[float]:
-        """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch is never cut into rows."""
-        if not isinstance(rows, Batch):
+        """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
+        columns: Sequence[Tensor] | None = getattr(rows, "columns", None)
+        if columns is None:
             return self.differences([(one[0], other[0]) for one, other in zip(rows[::2], rows[1::2], strict=True)])
-        if [column.shape[1:] for column in rows.columns] != self._shapes:
+        if [column.shape[1:] for column in columns] != self._shapes:
             return [math.nan] * (len(rows) // 2)
         totals = [0.0] * (len(rows) // 2)
-        for place, weight, clean in zip(self._places, self._weights, self._all_finite, strict=True):
-            column = rows.columns[place].detach()
-            sums = _sums(column[::2] - column[1::2], weight, clean)
-            totals = [total + value for total, value in zip(totals, sums, strict=True)]
+        for part in self._parts:
+            column = columns[part.place].detach()
+            totals = [total + value for total, value in zip(totals, part.sums(column[::2] - column[1::2]), strict=True)]
         return totals
 
-    def _fits(self, out: Any) -> bool:
-        if out is None:
-            return False
-        if isinstance(out, Tensor):
-            return len(self._shapes) == 1 and out.shape == self._shapes[0]
-        parts = leaves(out)
-        return len(parts) == len(self._shapes) and all(
-            getattr(part, "shape", None) == shape for part, shape in zip(parts, self._shapes, strict=True)
-        )
+    def _fits(self, given: Sequence[Any]) -> bool:
+        return [getattr(leaf, "shape", None) for leaf in given] == self._shapes
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
 
 
 def fits(base: Any, dout: Any) -> bool:
@@ -164,35 +146,6 @@ def fits(base: Any, dout: Any) -> bool:
     return len(leaves(base)) == len(leaves(dout)) and all(
         o.shape == d.shape for o, d in pairs if is_differentiable(o) and is_differentiable(d)
     )
-
-
-def _reduced(ones: list[Tensor], others: list[Tensor], weight: Tensor, clean: bool) -> list[float]:
-    if not ones:
-        return []
-    if len(ones) * weight.numel() > STACKED:
-        return (
-            [_reduced([one], [other], weight, clean)[0] for one, other in zip(ones, others, strict=True)]
-            if len(ones) > 1
-            else [_inner(ones[0] - others[0], weight, clean)]
-        )
-    return _sums(torch.stack(ones) - torch.stack(others), weight, clean)
-
-
-def _sums(differences: Tensor, weight: Tensor, clean: bool) -> list[float]:
-    """⟨weight, row⟩ for every row; an entry without weight does not count where an output is not finite."""
-    rows = differences.reshape(len(differences), -1).to(weight.dtype)
-    if not clean:
-        rows = torch.where(weight != 0, rows, 0)
-    sums = (rows * weight).sum(1)
-    return [float(value) for value in (sums.real if sums.is_complex() else sums).tolist()]
-
-
-def _inner(difference: Tensor, weight: Tensor, clean: bool) -> float:
-    flat = difference.reshape(-1).to(weight.dtype)
-    if not clean:
-        flat = torch.where(weight != 0, flat, 0)
-    total = (flat * weight).sum()
-    return float(total.real if total.is_complex() else total)
 
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]

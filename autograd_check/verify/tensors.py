@@ -13,10 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autograd_check.verify.finding import Mismatch
 
 # Bound when this module loads, so that a student's later patch of torch's namespace does not reach them.
-_arange = torch.arange
 _eq = torch.eq
 _equal = torch.equal
-_isin = torch.isin
 _logical_and = torch.logical_and
 _logical_or = torch.logical_or
 _ne = torch.ne
@@ -83,42 +81,6 @@ def _equal_tensors(one: Tensor, other: Tensor) -> bool:
     if one.is_complex():
         one, other = _view_as_real(one.resolve_conj()), _view_as_real(other.resolve_conj())
     return bool(_logical_or(_eq(one, other), _logical_and(_ne(one, one), _ne(other, other))).all())
-
-
-def share_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether some byte belongs to both tensors: exact, so that neighbouring columns of one array do not count."""
-    (start, stop), (other_start, other_stop) = byte_range(one), byte_range(other)
-    if stop <= other_start or other_stop <= start or one.device != other.device:
-        return False
-    return (_is_dense(one) and _is_dense(other)) or bool(_isin(_bytes_of(one), _bytes_of(other)).any())
-
-
-def byte_range(tensor: Tensor) -> tuple[int, int]:
-    """Addresses of a tensor's first byte and of the one after its last; the same where it is empty or has no strides."""
-    if tensor.layout is not torch.strided:
-        return 0, 0
-    start = int(tensor.data_ptr())
-    count = tensor.numel() if tensor.is_contiguous() else extent(tensor)
-    return start, start + count * tensor.element_size()
-
-
-def _is_dense(tensor: Tensor) -> bool:
-    """Whether a tensor has every byte between its first and its last one."""
-    expected = 1
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if size > 1:
-            if stride != expected:
-                return False
-            expected *= size
-    return True
-
-
-def _bytes_of(tensor: Tensor) -> Tensor:
-    """The address of every byte of a tensor."""
-    size = tensor.element_size()
-    places = _arange(extent(tensor)).as_strided(tensor.shape, tensor.stride(), 0).reshape(-1)
-    first: Tensor = places * size + int(tensor.data_ptr())
-    return (first[:, None] + _arange(size)).reshape(-1)
 
 
 def is_tensor(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -292,31 +292,7 @@ def parts(value: Any, subject: str, names: PairNames) -> list[tuple[str, Any]]:
     return list(named_leaves(value, subject, names.leaves.get(subject[1:], ())))
 
 
-def non_contiguous_cases(cases: Sequence[Case]) -> Iterator[Case]:
-    """For every combination of ranks among ordinary cases, the first case of these ranks again with tensors in other memory.
-
-    Nothing for ranks of which some case has them already, and nothing where no tensor has another layout. A difference means
-    what it means in the first of the cases that have them: an error, or a breach of that case's convention.
-    """
-    given = [case for case in cases if not is_contiguous(case)]
-    meaning = (given[0] if given else cases[0]).meaning
-    seen = {_ranks(case) for case in given}
-    for case in (case for case in cases if case.meaning is None):
-        primals = {name: map_tensors(non_contiguous, value) for name, value in case.point.primals.items()}
-        other = Case(f"{case.name}, non-contiguous", replace(case.point, primals=primals), meaning)
-        if _ranks(case) not in seen and not is_contiguous(other):
-            seen.add(_ranks(case))
-            yield other
-
-
-def _tensors(case: Case) -> list[Any]:
-    return [leaf for leaf in leaves(dict(case.point.primals)) if is_tensor(leaf)]
-
-
-def _ranks(case: Case) -> tuple[int, ...]:
-    return tuple(tensor.dim() for tensor in _tensors(case))
-
-
 def is_contiguous(case: Case) -> bool:
     """Whether all tensors of a case are."""
-    return all(tensor.layout is not torch.strided or tensor.is_contiguous() for tensor in _tensors(case))
+    tensors = [leaf for leaf in leaves(dict(case.point.primals)) if is_tensor(leaf)]
+    return all(tensor.layout is not torch.strided or tensor.is_contiguous() for tensor in tensors)

@@ -270,11 +270,11 @@ def _on(test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: G
 
 
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
+    """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
-    steady = [ray for ray in settled if ray.step]
-    measurements = test.slopes.careful(steady, whole=whole)
-    kinked = [(ray, ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=ray.leaf)) for ray in settled if not ray.step]
-    return kinked + [(ray, verdict_on(test, ray, careful)) for ray, careful in zip(steady, measurements, strict=True)]
+    measurements = iter(test.slopes.careful([ray for ray in settled if ray.step], whole=whole))
+    kinked = ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK)
+    return [(ray, verdict_on(test, ray, next(measurements)) if ray.step else replace(kinked, leaf=ray.leaf)) for ray in settled]
 
 
 def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generator) -> tuple[Ray, ProbeResult]:
@@ -312,12 +312,7 @@ def _confirmed(
         names = list(dict.fromkeys(name for name, _ in tensors))
         drawn = draw_rays(test.slopes.point.primals, names, (second,), generator)
         again |= {(ray.primal, ray.leaf, kind): ray for ray in drawn if (ray.primal, ray.leaf) in tensors}
-    answers = [
-        verdict
-        for _, verdict in sorted(
-            _carefully(test, list(again.values()), whole=True), key=lambda pair: _place(pair[0], list(again.values()))
-        )
-    ]
+    answers = [verdict for _, verdict in _carefully(test, list(again.values()), whole=True)]
     stands = {key: verdict.status is Status.FAILED for key, verdict in zip(again, answers, strict=True)}
     doubt = "one direction disagrees and another does not"
     return [
@@ -326,7 +321,3 @@ def _confirmed(
         else (ray, replace(verdict, status=Status.INCONCLUSIVE, reason=doubt))
         for ray, verdict in verdicts
     ]
-
-
-def _place(ray: Ray, rays: Sequence[Ray]) -> int:
-    return next(place for place, other in enumerate(rays) if other.u is ray.u)

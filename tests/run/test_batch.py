@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from autograd_check.run import batch as sweeping
-from autograd_check.run.batch import BatchedSweep, Known, sweep
+from autograd_check.run.batch import Batch, BatchedSweep, Known, sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk, draw_rays
-from autograd_check.verify.slope import Batch, Pairing
+from autograd_check.verify.slope import Pairing
 
 
 @pytest.fixture(autouse=True)

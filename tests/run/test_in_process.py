@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from autograd_check.run import batch
+from autograd_check.run.batch import Batch
 from autograd_check.run.in_process import InProcess, Trusted
 from autograd_check.run.operations import SINGLE
 from autograd_check.run.restore import same_start
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.rays import Walk, draw_rays
-from autograd_check.verify.slope import Batch
 
 
 def cause_of(outcome: Outcome) -> str:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Pair, Probe
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.base import check_task, draw, kind_of, non_contiguous_cases, stopped
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
@@ -20,7 +20,7 @@ from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tensors import compare
 from autograd_check.verify.tolerances import gradient_tolerance
-from autograd_check.verify.trial import Case, PairNames, draw_cotangent, non_contiguous_cases
+from autograd_check.verify.trial import Case, PairNames, draw_cotangent
 
 _BROKEN = {
     AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",

@@ -14,7 +14,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.course.values import StateAfter
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.base import check_task, draw, kind_of, non_contiguous_cases, stopped
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.verify.candidate import Point
@@ -22,7 +22,7 @@ from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tensors import map_tensors
-from autograd_check.verify.trial import Case, PairNames, non_contiguous_cases, try_case
+from autograd_check.verify.trial import Case, PairNames, try_case
 from autograd_check.verify.values import check_gradient, check_out
 
 

@@ -16,7 +16,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.course.values import Code, Seed
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, stopped
+from autograd_check.grade.kinds.base import check_task, draw, non_contiguous_cases, stopped
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
@@ -25,7 +25,7 @@ from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import check_cache_reusable, check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent, non_contiguous_cases
+from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent
 
 
 @check_task.register

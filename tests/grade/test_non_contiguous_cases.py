@@ -8,9 +8,10 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.values import StateAfter
+from autograd_check.grade.kinds.base import non_contiguous_cases
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.tensors import non_contiguous
-from autograd_check.verify.trial import Case, Meaning, non_contiguous_cases
+from autograd_check.verify.trial import Case, Meaning
 
 SHAPES = [(2,), (5,), (4, 3), (1, 5), (5, 1), (3, 3), (2, 3, 4), (1, 1, 6), (2, 1, 3, 1), (2, 3, 2, 4), (0, 3)]
 
