@@ -24,11 +24,11 @@ from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.source import run_source
 from autograd_check.run.stateful import bind_state
-from autograd_check.run.tape import differentiate, follow, rooted
 from autograd_check.run.trajectory import Trajectory
 from autograd_check.verify.candidate import Failure, Outcome, Point
+from autograd_check.verify.reference import differentiate
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import leaves, map_leaves
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves
 
 
 @dataclass
@@ -293,3 +293,13 @@ def load(
         request.failure = failure_of(error, (filename,), deadline.seconds)
     functions = {name: value for name, value in namespace.items() if not name.startswith("__") and callable(value)}
     return functions, request.outcome()
+
+
+def rooted(leaf: Any) -> Any:
+    """A tensor that the tape begins at; other values as they are."""
+    return leaf.requires_grad_() if is_differentiable(leaf) else leaf
+
+
+def follow(leaf: Any) -> Any:
+    """A copy that the tape follows: writing into a root itself would be an error."""
+    return leaf.clone() if is_differentiable(leaf) else leaf

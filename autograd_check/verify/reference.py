@@ -23,15 +23,38 @@ def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[st
     primals = {name: map_tensors(_leaf if name in wrt else _plain, value) for name, value in point.primals.items()}
     with torch.enable_grad():
         out = oracle(*primals.values(), **point.hyper)
-    pairs = [(o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad]
     inputs = [leaf for name in wrt for leaf in leaves(primals[name])]
-    grads: Sequence[Tensor | None] = [None] * len(inputs)
-    if pairs and inputs:
-        outputs, cotangents = zip(*pairs, strict=True)
-        grads = torch.autograd.grad(outputs, inputs, cotangents, allow_unused=True)
+    grads = differentiate(out, dout, inputs)
     filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
     nested = {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
     return map_tensors(lambda tensor: tensor.detach(), out), nested
+
+
+def differentiate(out: Any, dout: Any, roots: Sequence[Any]) -> list[Any]:
+    """The gradients of every root by autograd, None where the tape does not reach it.
+
+    Raises `ValueError` where a tensor of `out` has another shape than its cotangent.
+    """
+    pairs = [
+        (leaf, cotangent)
+        for leaf, cotangent in zip(leaves(out), leaves(dout), strict=False)
+        if is_tensor(leaf) and leaf.requires_grad and is_tensor(cotangent)
+    ]
+    wanted = [root for root in roots if is_differentiable(root)]
+    if not pairs or not wanted:
+        return [None] * len(roots)
+    # One number whose gradient is the cotangent: `grad_outputs` would make torch import sympy, more than half a second.
+    with torch.enable_grad():
+        numbers = [_inner_product(leaf, cotangent) for leaf, cotangent in pairs]
+    grads = iter(torch.autograd.grad(numbers, wanted, allow_unused=True))
+    return [next(grads) if is_differentiable(root) else None for root in roots]
+
+
+def _inner_product(leaf: Tensor, cotangent: Tensor) -> Tensor:
+    if leaf.shape != cotangent.shape:
+        raise ValueError(f"the forward returned shape {tuple(leaf.shape)}, expected {tuple(cotangent.shape)}, the shape of dout")
+    product = (leaf * cotangent.conj().to(leaf.dtype)).sum()
+    return product.real if product.is_complex() else product
 
 
 def _leaf(tensor: Tensor) -> Tensor:

@@ -47,16 +47,36 @@ def test_outside_a_course_it_says_so(program: Program, tmp_path: Path, monkeypat
     assert "No course was found" in ran.err
 
 
-def test_status_imports_nothing_that_is_slow(course: Path) -> None:
-    """What takes longest is torch, then what draws, rewrites files or solves equations; status needs none of them."""
+SLOW = {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "pytest"}
+"""What takes longest to import: torch, then what draws, rewrites files or solves equations."""
+
+
+def without_what_is_slow(*arguments: str) -> str:
+    """What a command prints; fails where it imported something slow. One process for all: a fresh python each."""
     code = (
-        "import sys\nfrom autograd_check.cli.app import main\nsys.argv = ['autograd-check']\n"
-        "try: main()\nfinally: print('imported:', *sys.modules)"
+        f"import sys\nfrom autograd_check.cli.app import main\nsys.argv = ['autograd-check', *{arguments!r}]\n"
+        "try: main()\nexcept SystemExit: pass\nfinally: print('imported:', *sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    status, _, imported = ran.stdout.rpartition("imported:")
-    assert "Unit 1 · toys" in status
-    assert {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "pytest"} & set(imported.split()) == set()
+    said, _, imported = ran.stdout.rpartition("imported:")
+    assert SLOW & set(imported.split()) == set()
+    return said + ran.stderr
+
+
+def test_status_imports_nothing_that_is_slow(course: Path) -> None:
+    assert "Unit 1 · toys" in without_what_is_slow()
+
+
+@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset"])
+def test_a_name_that_is_not_a_lesson_is_answered_at_once(course: Path, command: str) -> None:
+    said = without_what_is_slow(command, "dubble")
+    assert "There is no lesson named 'dubble'" in said
+    assert "Did you mean double?" in said
+
+
+def test_a_folder_that_is_not_there_is_answered_at_once(course: Path) -> None:
+    said = without_what_is_slow("check", "double", "--lessons", "nowhere")
+    assert "nowhere is not a folder, neither here nor in" in " ".join(said.split())
 
 
 def test_a_damaged_state_file_changes_nothing(program: Program, course: Path) -> None:
