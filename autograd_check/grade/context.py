@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from autograd_check.course.values import Candidate
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.run.operations import uses_single
-from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.trial import PairNames, UsesSingle

@@ -11,6 +11,7 @@ from dataclasses import replace
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
+from autograd_check.course.values import Candidate
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.honesty import rejected, without_rejected
@@ -20,7 +21,6 @@ from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
-from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.memo import Memo
 

@@ -10,9 +10,10 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Lesson, Pair
+from autograd_check.course.values import Candidate
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.candidate import Candidate, Point
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.differences import climb
 from autograd_check.verify.rays import draw_rays

@@ -11,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.course.spec import UpdateRule
-from autograd_check.verify.candidate import Candidate, Outcome
+from autograd_check.course.values import Candidate
+from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Mismatch
 from autograd_check.verify.memo import Memo

@@ -11,11 +11,12 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
+from autograd_check.run.marshal import copied
 from autograd_check.verify.branches import BranchRecorder
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import copied, equal_bits, is_differentiable, largest, leaves, map_leaves
+from autograd_check.verify.tensors import equal_bits, is_differentiable, largest, leaves, map_leaves
 
 
 class Batch(Sequence[Row]):

@@ -16,20 +16,12 @@ from torch import Generator, Tensor, nn
 from autograd_check.causes import Cause
 from autograd_check.run.batch import Batch, BatchedSweep, Known
 from autograd_check.run.failures import failure_of
+from autograd_check.run.marshal import copied
 from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import (
-    Watching,
-    copied,
-    in_double,
-    is_differentiable,
-    is_tensor,
-    leaves,
-    map_leaves,
-    map_tensors,
-)
+from autograd_check.verify.tensors import Watching, in_double, is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 from autograd_check.verify.trial import Trial, draw_cotangent
 
 

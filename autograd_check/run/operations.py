@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from autograd_check.course.values import Candidate
 from autograd_check.run.numeric_differentiation import Steps
-from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Failure, Opaque, Outcome, PairCandidate, Point
+from autograd_check.verify.candidate import Failure, Opaque, Outcome
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.precision import Rounding
 from autograd_check.verify.tensors import (
@@ -22,17 +22,13 @@ from autograd_check.verify.tensors import (
     equal_bits,
     is_differentiable,
     is_tensor,
-    largest,
     largest_of,
     leaves,
-    map_leaves,
-    mismatch_text,
-    named_leaves,
     natural_size,
     same_structure,
 )
 from autograd_check.verify.tolerances import EPS, GAIN, ROUNDINGS, SINGLE_EPS, WEIGHTS, of_its_size
-from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, draw_cotangent, own_gradients, parts, unpack
+from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, parts, unpack
 
 # --- Calls that gave no value ----------------------------------------------------------------------------------------
 
@@ -91,12 +87,6 @@ def _nest_text(value: Any) -> str:
 def plain_number(value: Any) -> bool:
     """Whether a value is a python number (which stands for a 0-d tensor)."""
     return isinstance(value, (int, float, complex)) and not isinstance(value, bool)
-
-
-def no_tensor(value: Any) -> Finding:
-    """The finding about a callable that returns nothing with a derivative."""
-    text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
-    return failed("returned", "out", "the given point", text, Kind.VALUE, Cause.RETURNS_NONE)
 
 
 def check_out_form(trial: Trial, names: PairNames) -> Iterator[Finding]:
@@ -242,50 +232,6 @@ def _nonlinear(
             continue
         return compare(both, expected, GAIN * (tolerance + noise))
     return None
-
-
-def check_outputs_apart(candidate: PairCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
-    """With several outputs, the backward copes with a cotangent for one of them only, and what these give adds up to the whole.
-
-    The others get None, as autograd gives it for outputs that nothing uses, so each of these calls takes branches of its own.
-    """
-    check, kind = "undefined gradients", Kind.GRADIENT
-    outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
-    drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
-
-    def only(wanted: set[int]) -> Any:
-        places = iter(range(len(outs)))
-        keep = lambda leaf: drawn[k] if is_differentiable(leaf) and (k := next(places)) in wanted else None  # noqa: E731
-        return map_leaves(keep, out)
-
-    every = set(range(len(outs)))
-    outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
-    answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
-    if outcome.failure is not None and len(answers) < len(outs):
-        path, failure = outs[len(answers)][0], outcome.failure
-        text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
-        says = "A backward gets None for an output that nothing uses; treat it as zero."
-        yield failed(check, path, "", text, kind, Cause.CRASHED, says=says)
-        return
-    rounding = Rounding(own_gradients(candidate, names, only(every)), point)
-    for name in names.wrt if len(answers) > len(outs) else ():
-        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
-        for place, row in enumerate(rows):
-            path, given = row[0][0], [leaf for _, leaf in row]
-            if not all(map(is_differentiable, given)):
-                continue
-            size = sum(map(largest, given))
-            tolerance = of_its_size(size, given[0].numel()) + ROUNDINGS * rounding.largest(name, place)
-            mismatch = compare(torch.stack(given[:-1]).sum(0), given[-1], tolerance)
-            if mismatch is not None:
-                text = (
-                    f"cotangents for one output at a time give another {path} than all of them together: "
-                    f"{mismatch_text(mismatch)}"
-                )
-                says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
-                yield failed(check, path, "", text, kind, Cause.NONLINEAR_IN_UPSTREAM, says=says, mismatch=mismatch)
-                return
-    yield passed(check, "out", "", "one output at a time", kind)
 
 
 # --- Side effects ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ gradient cancels (that of Σ softmax(x) is rounding and nothing else) it is run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,22 +15,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.causes import Cause
-from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.finding import Finding, Kind, failed, passed
-from autograd_check.verify.reference import nudged
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.tensors import (
     Watching,
-    compare,
-    in_double,
     is_differentiable,
     largest,
     leaves,
-    map_leaves,
-    map_tensors,
-    mismatch_text,
-    named_leaves,
-    natural_size,
 )
 from autograd_check.verify.tolerances import (
     COARSE,
@@ -39,13 +29,11 @@ from autograd_check.verify.tolerances import (
     HALF_UNIT,
     NEGLIGIBLE,
     OFTEN,
-    OWN_NUDGE,
-    OWN_PRECISION,
     SINGLE,
     UNEVEN,
     UNSEEN,
 )
-from autograd_check.verify.trial import PairNames, Trial, UsesSingle, draw_cotangent
+from autograd_check.verify.trial import Trial, UsesSingle
 
 # --- Rounding --------------------------------------------------------------------------------------------------------
 
@@ -189,52 +177,3 @@ def is_unseen(got: Tensor, want: Tensor) -> bool:
 def rounds_to_single(got: Tensor, want: Tensor, seen: Callable[[], bool]) -> bool:
     """Whether `got` differs from `want` as float32 on the way makes it differ, and float32 was on the way: `seen` says so."""
     return looks_single(got, want) and (is_unseen(got, want) or seen())
-
-
-def check_own_precision(
-    low: PairCandidate, exact: PairCandidate, names: PairNames, points: tuple[Point, Point], seed: int
-) -> Iterator[Finding]:
-    """The gradients in the inputs' own low precision against those in float64, as far as the last places of the inputs settle them.
-
-    `points` are the inputs as they are, for `low`, and in float64, for `exact`.
-    """
-    given, wide = points
-    generator = Generator().manual_seed(seed)
-    outs = [who.vjp(names.forward, names.backward, at, []) for who, at in ((exact, wide), (low, given))]
-    failure = next((out.failure for out in outs if out.failure is not None), None)
-    if failure is not None:
-        text = f"in its own dtype the function raised {failure.exception}: {failure.says}"
-        yield failed("own precision", "out", "", text, Kind.VALUE, Cause.CRASHED)
-        return
-    dout = draw_cotangent(outs[0].value[0], Generator().manual_seed(seed))
-    own = iter(leaves(outs[1].value[0]))
-    asked = [(low, given, map_leaves(lambda leaf: leaf.to(next(own).dtype), dout)), (exact, wide, dout)]
-    asked += [(exact, _nudged(given, generator), dout) for _ in range(DRAWS - 1)]
-    outcomes = [who.vjp(names.forward, names.backward, point, [d], wrt=names.wrt) for who, point, d in asked]
-    for position, name in enumerate(names.wrt):
-        answers = [named_leaves(outcome.value[1][0][position], f"d{name}") for outcome in outcomes if outcome.ok]
-        floor = natural_size(outs[0].value[0], dout, wide.primals[name])
-        for (path, got), (_, want), *others in zip(*answers, strict=True):
-            yield _own_precision(path, got, want, [other for _, other in others], floor)
-
-
-def _nudged(point: Point, generator: Generator) -> Point:
-    def moved(x: Tensor) -> Any:
-        near = x if x.is_complex() or x.dtype is torch.float64 else nudged(x.detach(), generator, OWN_NUDGE)
-        return in_double(near.requires_grad_(x.requires_grad) if near is not x else x)
-
-    return Point({name: map_tensors(moved, value) for name, value in point.primals.items()}, point.hyper)
-
-
-def _own_precision(path: str, got: Any, want: Any, others: Sequence[Any], floor: float) -> Finding:
-    check, kind = "own precision", Kind.GRADIENT
-    if not is_differentiable(got):
-        return passed(check, path, "", "agrees with float64", kind)
-    spread = max((largest(other - want) for other in others), default=0.0)
-    rounding = torch.finfo(got.dtype).eps * max(largest(want), floor)
-    mismatch = compare(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
-    if mismatch is None:
-        return passed(check, path, "", "agrees with float64", kind)
-    text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"
-    says = "The gradient is right in float64 but loses its digits in its own dtype."
-    return failed(check, path, "", text, Kind.CONVENTION, Cause.UNSTABLE, says=says, mismatch=mismatch)

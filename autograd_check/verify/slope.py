@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -158,7 +158,7 @@ CAREFUL_LEVELS = 5
 
 @dataclass
 class Slopes:
-    """A point, what is known about the function there, and ways to measure its slopes; counts its evaluations by primal.
+    """A point, what is known about the function there, and ways to measure its slopes.
 
     `base` is the output at the point, `signature` its branches (None where not asked for yet).
     """
@@ -168,7 +168,6 @@ class Slopes:
     dout: Any
     base: Any
     signature: bytes | None = None
-    counts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pairing = Pairing(self.base, self.dout)
@@ -275,8 +274,6 @@ class Slopes:
         return [[next(answers)[0] for _ in row] for row in shifts]
 
     def _request(self, stops: Sequence[tuple[Ray, float]], signatures: bool) -> Sequence[Row]:
-        for ray, _ in stops:
-            self.counts[ray.primal] = self.counts.get(ray.primal, 0) + 1
         return self.sweep(Walk(self.point, stops), signatures) if stops else []
 
 

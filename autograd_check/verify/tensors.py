@@ -21,32 +21,6 @@ _ne = torch.ne
 _view_as_real = torch.view_as_real
 
 
-def extent(tensor: Tensor) -> int:
-    """Number of elements from the first to the last one that a view reaches in its storage; 0 for an empty tensor."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-
-
-def faithful_clone(tensor: Tensor) -> Tensor:
-    """A copy in memory of its own with the same shape, strides and dtype, detached from any tape.
-
-    `Tensor.clone` makes sliced and expanded views contiguous, and a probe that is non-contiguous on purpose would lose
-    its point.
-    """
-    source = tensor.detach() if tensor.requires_grad else tensor
-    if source.layout is not torch.strided or source.is_contiguous() or source.numel() == 0:
-        return source.clone()
-    source = source.resolve_conj().resolve_neg()
-    span = source.as_strided((extent(source),), (1,), source.storage_offset()).clone()
-    return span.as_strided(source.shape, source.stride(), 0)
-
-
-def copied(value: Any) -> Any:
-    """The same nest with a faithful clone of every tensor; other leaves stay."""
-    return faithful_clone(value) if isinstance(value, Tensor) else map_tensors(faithful_clone, value)
-
-
 def equal_bits(one: Any, other: Any) -> bool:
     """Whether two nests have the same leaves in order: tensors of equal shape, dtype and entries, equal numbers.
 
@@ -293,6 +267,6 @@ def _first_difference(got: float | complex, expected: float | complex) -> int:
     if not size or not error or size - size != 0 or error - error != 0:
         return 4
     digits = 1
-    while digits < 17 and error < size * 10.0**-digits:
+    while digits < 17 and error * 10**digits < size:
         digits += 1
     return digits + 1

@@ -70,6 +70,9 @@ in a higher one on most devices."""
 
 # --- Linearity, and what rounding does to a gradient -----------------------------------------------------------------
 
+COTANGENT = 0.5, 2.0
+"""Least and greatest size of a cotangent's entries. Derivation: a mistake in an entry shows at half its size at least; a factor
+of four between entries tells them apart, and leaves the digits of a sum."""
 LARGE = 2.0**10
 """How much larger the second cotangent is. Derivation: what clips a gradient, or adds a constant to it, acts at a size of its
 own; a thousand times apart one of two sizes meets it. A power of two adds no rounding."""

@@ -23,7 +23,7 @@ from autograd_check.verify.tensors import (
     named_leaves,
     non_contiguous,
 )
-from autograd_check.verify.tolerances import SMALL, SPREAD_DRAWS, WEIGHTS
+from autograd_check.verify.tolerances import COTANGENT, SMALL, SPREAD_DRAWS, WEIGHTS
 
 NARROWER = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 
@@ -82,7 +82,7 @@ class Case:
 
 
 def draw_cotangent(out: Any, generator: Generator) -> Any:
-    """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in [0.5, 2], signs random.
+    """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in `COTANGENT`, signs random.
 
     Real and imaginary parts of a complex output are drawn each for itself. No entry is near 0 or exactly 1, so nothing hides
     behind a small or a neutral upstream gradient. Entries of `out` that are not differentiable get zeros.
@@ -92,8 +92,9 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
         if not is_differentiable(leaf):
             return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
         shape = (*leaf.shape, 2) if leaf.is_complex() else leaf.shape
-        drawn = torch.empty(shape, dtype=torch.float64).uniform_(-1.5, 1.5, generator=generator)
-        drawn.add_(drawn.sign(), alpha=0.5)
+        least, most = COTANGENT
+        drawn = torch.empty(shape, dtype=torch.float64).uniform_(least - most, most - least, generator=generator)
+        drawn.add_(drawn.sign(), alpha=least)
         return (torch.view_as_complex(drawn) if leaf.is_complex() else drawn).to(leaf.dtype)
 
     return map_leaves(draw, out)

@@ -42,9 +42,8 @@ ON_A_KINK = "the point lies on a kink"
 class ProbeResult:
     """The verdict on one primal: of its worst direction, or of those that could tell.
 
-    `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference (made of
-    `truncation` and `roundoff` at the step `step`); `resolution` is the size of a single-entry error that would have been
-    seen, `moved` whether the point lay on a kink and was moved, `evaluations` how often the forward ran for this primal,
+    `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference; `resolution`
+    is the size of a single-entry error that would have been seen, `moved` whether the point lay on a kink and was moved,
     `leaf` the number of the tensor in a nested primal.
     """
 
@@ -54,11 +53,7 @@ class ProbeResult:
     tolerance: float = 0.0
     resolution: float = 0.0
     moved: bool = False
-    evaluations: int = 0
     reason: str = ""
-    truncation: float = 0.0
-    roundoff: float = 0.0
-    step: float = 0.0
     leaf: int = 0
 
 
@@ -98,9 +93,6 @@ def measured(
         analytic=analytic,
         tolerance=tolerance,
         resolution=tolerance / ray.narrowest,
-        truncation=estimate.truncation,
-        roundoff=estimate.roundoff,
-        step=estimate.step,
         leaf=ray.leaf,
     )
     return result, max(abs(estimate.value), size)
@@ -153,23 +145,24 @@ def _is_noise(test: UnderTest, ray: Ray, careful: Careful) -> bool:
     return test.slopes.is_noise(ray, careful.estimate.roundoff * careful.estimate.step)
 
 
-def combined(verdicts: Sequence[tuple[Ray, ProbeResult]], count: int) -> ProbeResult:
+def combined(verdicts: Sequence[ProbeResult]) -> ProbeResult:
     """One verdict for a primal: failed where any direction fails, passed where every tensor has one that passes."""
     if not verdicts:
-        return ProbeResult(Status.PASSED, evaluations=count, reason="it has no entries")
-    failed = [verdict for _, verdict in verdicts if verdict.status is Status.FAILED]
+        return ProbeResult(Status.PASSED, reason="it has no entries")
+    failed = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
     if failed:
-        return replace(failed[0], evaluations=count)
-    weakest: ProbeResult | None = None
-    for leaf in dict.fromkeys(verdict.leaf for _, verdict in verdicts):
-        of_leaf = [verdict for _, verdict in verdicts if verdict.leaf == leaf]
+        return failed[0]
+    best = []
+    for leaf in dict.fromkeys(verdict.leaf for verdict in verdicts):
+        of_leaf = [verdict for verdict in verdicts if verdict.leaf == leaf]
         passed = [verdict for verdict in of_leaf if verdict.status is Status.PASSED]
-        best = min(passed or of_leaf, key=lambda verdict: verdict.resolution)
+        kinked = [verdict for verdict in of_leaf if verdict.reason == ON_A_KINK]
+        if not passed and kinked:
+            return kinked[0]
+        best.append(min(passed or of_leaf, key=lambda verdict: verdict.resolution))
         if not passed:
-            kinked = [verdict for verdict in of_leaf if verdict.reason == ON_A_KINK]
-            return replace(kinked[0] if kinked else best, evaluations=count)
-        weakest = best if weakest is None or best.resolution > weakest.resolution else weakest
-    return replace(weakest or verdicts[0][1], evaluations=count)
+            return best[-1]
+    return max(best, key=lambda verdict: verdict.resolution)
 
 
 Regrad = Callable[[Point], Mapping[str, Any] | None]
@@ -230,7 +223,6 @@ def probe_vjp(
         moved = slopes_at(sweep, elsewhere, dout) if gradients is not None else None
         if moved is None or gradients is None or not moved.pairing.regular(slopes.base):
             break
-        moved.counts.update(slopes.counts)
         rays = draw_rays(elsewhere.primals, kinked, KINDS, generator)
         found = _on(UnderTest(moved, gradients, single=single), kinked, rays, generator)
         results |= {name: replace(result, moved=True) for name, result in found.items()}
@@ -266,7 +258,7 @@ def _on(test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: G
         wrong = [ray for ray, verdict in verdicts if verdict.status is Status.FAILED]
         verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
         verdicts = [_better(test, ray, verdict, generator) for ray, verdict in verdicts]
-    return {name: combined([v for v in verdicts if v[0].primal == name], slopes.counts.get(name, 0)) for name in names}
+    return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
