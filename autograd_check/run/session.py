@@ -227,7 +227,7 @@ class Session:
         request = Request(failure=self._loading.failure)
         streams: AbstractContextManager[Printed | None] = quietly() if self._capture else nullcontext()
         try:
-            with streams as request.printed:
+            with streams as request.printed, self._deadline.watch():
                 yield request
         except self._caught as error:
             request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
