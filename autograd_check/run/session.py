@@ -256,8 +256,8 @@ class Session:
         return self._run(name, *primals, **hyper)
 
     def _step(self, name: str) -> Callable[..., Any]:
-        self._function(name)
-        return lambda *args, **kwargs: self._run(name, *args, **kwargs)
+        function = self._function(name)
+        return lambda *args, **kwargs: self._deadline.run(lambda: function(*args, **kwargs))
 
     def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
         primals = {primal: fresh(value) for primal, value in point.primals.items()}
