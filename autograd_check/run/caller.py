@@ -227,7 +227,7 @@ class Session:
         request = Request(failure=self._loading.failure)
         streams: AbstractContextManager[Printed | None] = quietly() if self._capture else nullcontext()
         try:
-            with streams as request.printed:
+            with streams as request.printed, self._deadline.watch():
                 yield request
         except self._caught as error:
             request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
@@ -256,8 +256,8 @@ class Session:
         return self._run(name, *primals, **hyper)
 
     def _step(self, name: str) -> Callable[..., Any]:
-        self._function(name)
-        return lambda *args, **kwargs: self._run(name, *args, **kwargs)
+        function = self._function(name)
+        return lambda *args, **kwargs: self._deadline.run(lambda: function(*args, **kwargs))
 
     def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
         primals = {primal: fresh(value) for primal, value in point.primals.items()}

@@ -21,6 +21,7 @@ class Trajectory:
         self._name = name
         self._step = step
         self._hyper = hyper
+        self._copied = {name: value for name, value in hyper.items() if not _is_constant(value)}
         self._together = together
         self.given: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
@@ -49,7 +50,8 @@ class Trajectory:
     def _call(self, originals: dict[str, Any], *state: Any) -> Any:
         given = {name: fresh(value) for name, value in originals.items()}
         self.given.append((originals, given))
-        return self._step(*given.values(), *state, **{name: fresh(value) for name, value in self._hyper.items()})
+        hyper = {**self._hyper, **{name: fresh(value) for name, value in self._copied.items()}}
+        return self._step(*given.values(), *state, **hyper)
 
     def _items(self, result: Any, count: int, expected: str) -> Sequence[Any]:
         many = isinstance(result, (tuple, list))
@@ -57,3 +59,8 @@ class Trajectory:
             return list(result)
         returned = f"{len(result)} values" if many else "None" if result is None else f"one {type_name(result)}"
         raise WrongArity(f"{self._name} returned {returned}, expected {expected}")
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether nobody can change a value, so that it needs no copies."""
+    return all(map(_is_constant, value)) if type(value) is tuple else value is None or type(value) in (bool, int, float, str)

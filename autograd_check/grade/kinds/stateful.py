@@ -29,13 +29,13 @@ from autograd_check.verify.values import check_gradient, check_out
 @check_task.register
 def check(task: Stateful, context: Context) -> list[Finding]:
     """Value and gradients of every call, under the definition or else a rival; refusals last."""
-    cases = _cases(task, context.seed)
+    cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     findings = _judged(task, task.oracle, cases, context)
     if stopped(findings):
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
         findings = _under_a_rival(task, cases, context) or findings
-    names = _names(task, task.oracle)
+    names = _names(task, task.oracle, context)
     unstated = tuple(replace(probe, primals={**probe.primals, "state": lambda _: StateAfter()}) for probe in task.refuses)
     return findings + forbidden_operations(names, cases[0], context) + refusals(task.forward, unstated, context)
 
@@ -67,9 +67,9 @@ def _in_turn(cases: list[Case]) -> list[Case]:
 def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> Iterator[Finding]:
     """Two layers in turn, for code that is right for one layer alone: where it is wrong now, it mixes up their states."""
     says = "It is right for one layer alone. With two in turn each must have a state of its own: what you return, not a variable outside."
-    means, names = Diagnosis(Cause.STALE_STATE, says), _names(task, oracle)
-    for case in _in_turn(cases):
-        trial = try_case(context.candidate, names, case, seed=context.seed, full=False)
+    means, names = Diagnosis(Cause.STALE_STATE, says), _names(task, oracle, context)
+    for case in context.memo.once("in turn", [task], lambda: _in_turn(cases)):
+        trial = try_case(context.candidate, names, case, seed=context.seed, full=False, memo=context.memo)
         failure = trial.forward_failure or trial.backward_failure
         if failure is not None:
             function, subjects = (names.backward, []) if trial.forward_failure is None else (names.forward, ["out"])
@@ -83,21 +83,29 @@ def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], con
 
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
-    names = _names(task, oracle)
+    names = _names(task, oracle, context)
+    more = context.memo.once("non-contiguous cases", [task], lambda: list(non_contiguous_cases(cases)))
     findings = check_pair(
         context.candidate,
         names,
-        [*cases, *non_contiguous_cases(cases)],
+        [*cases, *more],
         seed=context.seed,
         explain=context.explain,
         uses_single=context.uses_single(names),
+        memo=context.memo,
     )
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     return findings if wrong or stopped(findings) else [*findings, *_mixed_up(task, oracle, cases, context)]
 
 
-def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:
-    """The pair of functions with an oracle that goes through the calls before, and gives the last one's value."""
+def _names(task: Stateful, oracle: Callable[..., Any], context: Context) -> PairNames:
+    """The pair of functions with an oracle of single calls; the same one each time, since what it answers is kept."""
+    single = context.memo.once("single calls", [oracle], lambda: _single_calls(oracle))
+    return PairNames(task.forward, task.backward, task.wrt, single, task.leaves)
+
+
+def _single_calls(oracle: Callable[..., Any]) -> Callable[..., Any]:
+    """An oracle that goes through the calls before, and gives the last one's value."""
 
     def out(*arguments: Any, **hyper: Any) -> Any:
         *primals, after = arguments
@@ -107,7 +115,7 @@ def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:
             _, state = oracle(*copies, state, **point.hyper)
         return oracle(*primals, state, **hyper)[0]
 
-    return PairNames(task.forward, task.backward, task.wrt, out, task.leaves)
+    return out
 
 
 def _under_a_rival(task: Stateful, cases: list[Case], context: Context) -> list[Finding]:
