@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from autograd_check.course.requests import Code
 from autograd_check.course.samples import Sample
-from autograd_check.course.values import Code
 from autograd_check.errors import CourseError
 
 

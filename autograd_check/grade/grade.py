@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
+from autograd_check.course.requests import Candidate
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
-from autograd_check.course.values import Candidate
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.honesty import rejected, without_rejected

@@ -13,7 +13,7 @@ from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
-from autograd_check.run.stateful import bind_state
+from autograd_check.run.state import bind_state
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.tensors import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack

@@ -16,7 +16,7 @@ from autograd_check.errors import AutogradCheckError
 from autograd_check.run.zygote import Zygote
 
 EXTRAS = {"train": ("sklearn", "matplotlib"), "derive": ("sympy",), "notebook": ("jupytext", "nbclient")}
-PACKAGES = ("autograd_check", "torch", "numpy", "libcst", "typer", "rich")
+PACKAGES = ("autograd_check", "torch", "numpy", "typer", "rich")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from autograd_check.run.printed import Printed, quietly
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.source import run_source
-from autograd_check.run.stateful import bind_state
-from autograd_check.run.trajectory import Trajectory
+from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import differentiate
 from autograd_check.verify.slope import Row

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autograd_check.course.values import Candidate
+from autograd_check.course.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
 from autograd_check.verify.trial import Trial
 

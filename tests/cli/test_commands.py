@@ -47,7 +47,7 @@ def test_outside_a_course_it_says_so(program: Program, tmp_path: Path, monkeypat
     assert "No course was found" in ran.err
 
 
-SLOW = {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "pytest"}
+SLOW = {"torch", "numpy", "sympy", "matplotlib", "sklearn", "pytest"}
 """What takes longest to import: torch, then what draws, rewrites files or solves equations."""
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.values import StateAfter
+from autograd_check.course.requests import StateAfter
 from autograd_check.grade.kinds.base import non_contiguous_cases
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.tensors import non_contiguous

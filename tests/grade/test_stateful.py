@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.course.requests import StateAfter
 from autograd_check.course.samples import normal
 from autograd_check.course.spec import Convention, Rival, Run, Stateful, probe
-from autograd_check.course.values import StateAfter
 from autograd_check.errors import WireError
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task

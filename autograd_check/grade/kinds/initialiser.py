@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.course.requests import Seed
 from autograd_check.course.spec import Initialiser
-from autograd_check.course.values import Seed
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.verify.contract import shape_text, type_text

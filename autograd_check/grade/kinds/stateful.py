@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from autograd_check.causes import Cause
+from autograd_check.course.requests import StateAfter
 from autograd_check.course.spec import Convention, Rival, Stateful
-from autograd_check.course.values import StateAfter
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, non_contiguous_cases, stopped
 from autograd_check.grade.kinds.pair import forbidden_operations

@@ -13,8 +13,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.course.requests import Code, Seed
 from autograd_check.course.spec import Probe, Stochastic
-from autograd_check.course.values import Code, Seed
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, non_contiguous_cases, stopped
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
