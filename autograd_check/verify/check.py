@@ -163,12 +163,20 @@ CHECKS = (
     Check("cache reusable", check_caches, once=True, holds=("backward",)),
     Check("keeps float32", keeps_float32, oracle=True, once=True, holds=("backward",)),
 )
-"""The order of the checks on a trial. The conventions of single cases and finite differences follow (`check_pair`)."""
+"""The order of the checks on a trial. What a caller judges beside and finite differences follow (`check_pair`)."""
 
 
 def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The explanation of those who want none."""
     return None
+
+
+Beside = Callable[[Pair, Collection[str]], Iterable[Finding]]
+
+
+def nothing_beside(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
+    """The further checks of those who have none."""
+    return ()
 
 
 def unseen(trial: Trial) -> bool:
@@ -185,26 +193,27 @@ def check_pair(
     explain: Explain = no_explanation,
     uses_single: UsesSingle = unseen,
     memo: Memo | None = None,
+    beside: Beside = nothing_beside,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are aggregated to one for each check and subject.
 
     Args:
         candidate: the code under test, wherever it runs.
         names: its functions, and the oracle.
-        cases: ordinary cases first; the first one also carries the float32 check and the reuse of the cache.
+        cases: the first one also carries the float32 check and the reuse of the cache.
         seed: of the cotangents and of the directions.
         explain: turns evidence about a wrong gradient into a diagnosis.
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         memo: what other checks of the same cases have computed already.
+        beside: checks of the caller's own, where some gradient came back; it is told which subjects are wrong already.
 
     """
     unusable = _unusable(candidate, names)
     if unusable:
         return unusable
-    ordinary = [case for case in cases if case.meaning is None]
     single = AskedOnce(uses_single)
-    pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in ordinary))
-    trials = list(_trials(pair, ordinary))
+    pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases))
+    trials = list(_trials(pair, cases))
     findings = [found for trial in trials for found in _checked(trial, pair, once=False)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return aggregate(findings)
@@ -213,7 +222,7 @@ def check_pair(
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
-        findings += [*_checked(sound[0], pair, once=True), *_conventions(pair, cases, wrong)]
+        findings += [*_checked(sound[0], pair, once=True), *beside(pair, wrong)]
         findings += _kept(sound[0], pair, findings)
         wanted, left = _wanted(pair, trials, findings, forward_right)
         findings += left
@@ -272,13 +281,6 @@ def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding
         for function in check.holds
         if (check.name, names[function]) not in said
     ]
-
-
-def _conventions(pair: Pair, cases: Sequence[Case], wrong: Collection[str]) -> Iterator[Finding]:
-    """The lesson's named conventions, each on its case; what is `wrong` already says nothing about one."""
-    for number, case in enumerate(case for case in cases if case.meaning is not None):
-        tried = try_case(pair.candidate, pair.names, case, seed=pair.seed + 7 * number, full=False, memo=pair.memo)
-        yield from values.check_convention(tried, pair.names, pair.uses_single, wrong)
 
 
 # --- Causes ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import oracle_spread, oracle_vjp
@@ -49,27 +47,12 @@ class PairNames:
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What a difference at a case stands for where it is not an error: a `cause`, and a sentence that completes "dx is right; ...".
-
-    A difference of more than `within`, relative to the worst entry, is an error all the same; so is nan or infinity, unless
-    the case is about numbers so large or small that a formula `overflows`. At a `tie` a nudge of the inputs would take another branch.
-    """
-
-    cause: Cause
-    says: str
-    within: float = math.inf
-    tie: bool = False
-    overflows: bool = False
-
-
-@dataclass(frozen=True)
 class Case:
-    """A point, its name on screen, and what a difference there means: an error, unless there is a `meaning`."""
+    """A point and its name on screen. At a `tie` a nudge of the inputs would take another branch of the function."""
 
     name: str
     point: Point
-    meaning: Meaning | None = None
+    tie: bool = False
 
     def as_float32(self) -> Case:
         """The same case with every float64 tensor in float32, complex ones alike."""
@@ -209,7 +192,7 @@ def _copies(case: Case) -> list[Any]:
 def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
     # at a tie a nudge takes another branch: that change is no rounding, and the oracle's own choice is to be kept
-    draws = 0 if case.meaning is not None and case.meaning.tie else SPREAD_DRAWS
+    draws = 0 if case.tie else SPREAD_DRAWS
     out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout, draws=draws)
     return Reference(
         out,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cmath
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +10,13 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.contract import check_form, failure_finding, plain_number, shape_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed, root_subject, skipped
+from autograd_check.verify.contract import check_form, plain_number, shape_text
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.precision import is_unseen, looks_single
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import compare, is_tensor, largest, leaves, map_tensors, mismatch_text
 from autograd_check.verify.tolerances import NEGLIGIBLE, SIX_DIGITS, gradient_tolerance
-from autograd_check.verify.trial import Gradient, Meaning, PairNames, Trial, UsesSingle, parts
+from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, parts
 
 FLOAT64 = "keeps float64"
 """The check about values and gradients that are right to float32 only."""
@@ -243,51 +242,3 @@ def _floating(leaf: Any) -> Any:
     """Integers and booleans as float64, which diagnoses can calculate with; anything else as it is."""
     whole = is_tensor(leaf) and not leaf.is_floating_point() and not leaf.is_complex()
     return leaf.to(torch.float64) if whole else leaf
-
-
-# --- Conventions -----------------------------------------------------------------------------------------------------
-
-
-def check_convention(trial: Trial, names: PairNames, uses_single: UsesSingle, wrong: Collection[str] = ()) -> Iterator[Finding]:
-    """A convention's probe: a difference here is a finding about that convention and about nothing else.
-
-    Subjects in `wrong` are wrong on ordinary probes already, so they say nothing about a convention.
-    """
-    meaning, where, kind = trial.case.meaning or Meaning(Cause.UNKNOWN, ""), trial.case.name, Kind.CONVENTION
-    check = str(meaning.cause)
-    for function, failure in ((names.forward, trial.forward_failure), (names.backward, trial.backward_failure)):
-        if failure is not None:
-            yield failure_finding(check, function, where, function, failure, kind)
-            return
-    outs = list(check_out(trial, names, uses_single)) if _comparable(trial) else []
-    grads = [f for gradient in trial.gradients.values() for f in check_gradient(gradient, trial, names, uses_single)]
-    for function, subjects, findings in ((names.forward, {"out"}, outs), (names.backward, set(names.gradients), grads)):
-        bad = [f for f in findings if f.status is Status.FAILED and f.kind is not kind and root_subject(f.subject) not in wrong]
-        beyond = [f for f in bad if not is_within(f.mismatch, meaning) or (f.check == "finite" and not meaning.overflows)]
-        if subjects <= set(wrong):
-            yield skipped(check, function, where, f"{', '.join(sorted(subjects))} is wrong elsewhere", kind)
-        elif not bad:
-            yield passed(check, function, where, "keeps the convention", kind)
-        elif beyond:
-            yield beyond[0]
-        else:
-            text = f"{bad[0].subject} differs at this edge ({bad[0].message}): {meaning.says}"
-            evidence = {"subject": bad[0].subject}
-            yield failed(
-                check, function, where, text, kind, meaning.cause, says=meaning.says, mismatch=bad[0].mismatch, evidence=evidence
-            )
-
-
-def is_within(mismatch: Mismatch | None, meaning: Meaning) -> bool:
-    """Whether a difference can be another convention; what has no numbers (another shape) always can."""
-    if mismatch is None:
-        return True
-    overflows = cmath.isfinite(mismatch.expected) and not cmath.isfinite(mismatch.got)
-    return mismatch.relative_error <= meaning.within and not (overflows and not meaning.overflows)
-
-
-def _comparable(trial: Trial) -> bool:
-    got, want = leaves(trial.out), leaves(trial.reference.out)
-    return len(got) == len(want) and all(
-        (is_tensor(g) and g.shape == w.shape) or (plain_number(g) and w.dim() == 0) for g, w in zip(got, want, strict=True)
-    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -17,8 +16,6 @@ from autograd_check.grade.context import Context
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.contract import failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, lost_process
-from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, non_contiguous
-from autograd_check.verify.trial import Case, is_contiguous
 
 
 @singledispatch
@@ -76,24 +73,3 @@ def stopped(findings: Sequence[Finding]) -> bool:
 def kind_of(subject: str) -> Kind:
     """A gradient's kind for `d...`, a value's for anything else."""
     return Kind.GRADIENT if subject.startswith("d") else Kind.VALUE
-
-
-def non_contiguous_cases(cases: Sequence[Case]) -> Iterator[Case]:
-    """For every combination of ranks among ordinary cases, the first case of these ranks again with tensors in other memory.
-
-    Nothing for ranks of which some case has them already, and nothing where no tensor has another layout. A difference means
-    what it means in the first of the cases that have them: an error, or a breach of that case's convention.
-    """
-    given = [case for case in cases if not is_contiguous(case)]
-    meaning = (given[0] if given else cases[0]).meaning
-    seen = {_ranks(case) for case in given}
-    for case in (case for case in cases if case.meaning is None):
-        primals = {name: map_tensors(non_contiguous, value) for name, value in case.point.primals.items()}
-        other = Case(f"{case.name}, non-contiguous", replace(case.point, primals=primals), meaning)
-        if _ranks(case) not in seen and not is_contiguous(other):
-            seen.add(_ranks(case))
-            yield other
-
-
-def _ranks(case: Case) -> tuple[int, ...]:
-    return tuple(leaf.dim() for leaf in leaves(dict(case.point.primals)) if is_tensor(leaf))

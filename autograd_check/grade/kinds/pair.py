@@ -8,15 +8,15 @@ from typing import Any
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Pair, Probe
+from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, kind_of, non_contiguous_cases, stopped
+from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.edges import case_of, check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tensors import compare
 from autograd_check.verify.tolerances import gradient_tolerance
@@ -38,15 +38,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
     cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
-    findings = check_pair(
-        context.candidate,
-        names,
-        cases,
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(names),
-        memo=context.memo,
-    )
+    findings = check_cases(names, cases, context, memo=context.memo)
     if stopped(findings):
         return findings
     used = forbidden_operations(names, cases[0], context)
@@ -97,9 +89,5 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
 
 def _cases(task: Pair, seed: int) -> list[Case]:
     """Every probe, then every rank once more in other memory: last, so that finite differences are not spent on those."""
-    cases = [_case(probe, seed + number) for number, probe in enumerate(task.probes)]
+    cases = [case_of(probe, probe.name, draw(probe, seed + number)) for number, probe in enumerate(task.probes)]
     return [*cases, *non_contiguous_cases(cases)]
-
-
-def _case(probe: Probe, seed: int) -> Case:
-    return Case(probe.name, draw(probe, seed), probe.convention.meaning if probe.convention else None)

@@ -15,7 +15,6 @@ from autograd_check.verify.contract import plain_number, shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.precision import rounds_to_single
 from autograd_check.verify.tensors import compare, is_tensor, leaves, map_tensors, mismatch_text, named_leaves, same_structure
-from autograd_check.verify.values import is_within
 
 
 @check_task.register
@@ -50,7 +49,7 @@ def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, co
         right = Finding("value", found.subject, probe.name, Status.PASSED, "matches the definition to float32", Kind.VALUE)
         return [_single(task.name, probe.name), right]
     convention = probe.convention
-    if convention is None or not is_within(found.mismatch, convention.meaning):
+    if convention is None or not convention.covers(found.mismatch):
         return [found]
     text = f"{found.message}: {convention.says}"
     diagnosis = Diagnosis(convention.cause, convention.says)

@@ -14,11 +14,11 @@ from autograd_check.causes import Cause
 from autograd_check.course.requests import StateAfter
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, kind_of, non_contiguous_cases, stopped
+from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.edges import Edge, case_of, check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.tensors import map_tensors
@@ -47,14 +47,14 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
         for probe in run.calls:
             point = draw(probe, seed + len(cases))
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
-            cases.append(Case(f"{run.name}: {probe.name}", after, probe.convention.meaning if probe.convention else None))
+            cases.append(case_of(probe, f"{run.name}: {probe.name}", after))
             calls.append(point)
     return cases
 
 
 def _in_turn(cases: list[Case]) -> list[Case]:
     """The last call of the first run once more, after another layer, which has another width, was called as often as may be."""
-    ordinary = [case for case in cases if case.meaning is None]
+    ordinary = [case for case in cases if not isinstance(case, Edge)]
     runs: dict[str, Case] = {case.name.partition(":")[0]: case for case in ordinary}
     first, *others = runs.values()
     if not others:
@@ -85,15 +85,7 @@ def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], con
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
     names = _names(task, oracle, context)
     more = context.memo.once("non-contiguous cases", [task], lambda: list(non_contiguous_cases(cases)))
-    findings = check_pair(
-        context.candidate,
-        names,
-        [*cases, *more],
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(names),
-        memo=context.memo,
-    )
+    findings = check_cases(names, [*cases, *more], context, memo=context.memo)
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     return findings if wrong or stopped(findings) else [*findings, *_mixed_up(task, oracle, cases, context)]
 

@@ -16,12 +16,12 @@ from autograd_check.causes import Cause
 from autograd_check.course.requests import Code, Seed
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
-from autograd_check.grade.kinds.base import check_task, draw, non_contiguous_cases, stopped
+from autograd_check.grade.kinds.base import check_task, draw, stopped
+from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.check import check_pair
 from autograd_check.verify.contract import check_cache_reusable, check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.tensors import equal_bits
@@ -34,14 +34,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     quiet = [
         _case(task, probe, 0.5 + 0.4 * (number % 2), False, context.seed + number) for number, probe in enumerate(task.probes)
     ]
-    findings = check_pair(
-        context.candidate,
-        _quiet(task),
-        [*quiet, *non_contiguous_cases(quiet)],
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(_quiet(task)),
-    )
+    findings = check_cases(_quiet(task), [*quiet, *non_contiguous_cases(quiet)], context)
     if stopped(findings):
         return findings
     numbered = [(probe, p) for p in task.rates for probe in task.probes]
