@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from autograd_check.run import limits
+from autograd_check.run.confine import Confinement
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.student import become_student
 
@@ -42,6 +43,8 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         limits.silence((0, 1))
         limits.keep_only({descriptor})
         limits.prctl(limits.PR_SET_CHILD_SUBREAPER, 1)
+        # Nobody may trace it or look into its memory, not even a process of the same user.
+        limits.prctl(limits.PR_SET_DUMPABLE, 0)
         # Before any operation: a process that has worked with several threads cannot be forked safely.
         torch.set_num_threads(1)
         torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler, a second
@@ -49,7 +52,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         gc.collect()
         gc.freeze()
         with socket.socket(fileno=descriptor) as control:
-            _Nursery(control, allowance).run()
+            _Nursery(control, allowance, Confinement.prepare()).run()
         status = 0
     finally:
         os._exit(status)
@@ -58,9 +61,10 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
 class _Nursery:
     """Forks, and ends what it forked."""
 
-    def __init__(self, control: socket.socket, allowance: limits.Allowance) -> None:
+    def __init__(self, control: socket.socket, allowance: limits.Allowance, confinement: Confinement) -> None:
         self._control = control
         self._allowance = allowance
+        self._confinement = confinement
         self._living: set[int] = set()
 
     def run(self) -> None:
@@ -79,7 +83,7 @@ class _Nursery:
                 if "end" in request:
                     self._say({"status": self._end(int(request["end"]), float(request["grace"]))})
                 else:
-                    self._say({"pid": self._fork(descriptors[0])})
+                    self._tell_birth(self._fork(descriptors[0]))
         finally:
             for pid in list(self._living):
                 self._end(pid, 0.0)
@@ -87,10 +91,21 @@ class _Nursery:
     def _say(self, message: dict[str, Any]) -> None:
         self._control.sendall(json.dumps(message).encode() + b"\n")
 
+    def _tell_birth(self, pid: int) -> None:
+        """Its number, and a handle by which the grader finds the number that it has in the grader's own namespace."""
+        message = json.dumps({"pid": pid}).encode() + b"\n"
+        try:
+            handle = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            self._control.sendall(message)
+            return
+        socket.send_fds(self._control, [message], [handle])
+        os.close(handle)
+
     def _fork(self, descriptor: int) -> int:
         pid = os.fork()
         if pid == 0:
-            become_student(descriptor, self._allowance)
+            become_student(descriptor, self._allowance, self._confinement)
         os.close(descriptor)
         self._living.add(pid)
         return pid
