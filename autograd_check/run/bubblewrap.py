@@ -27,7 +27,8 @@ def command(readable: Iterable[Path], environment: Mapping[str, str]) -> list[st
     # /tmp first: what is bound below it would be covered otherwise.
     words += ["--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
     for path in sorted(set(readable)):
-        words += ["--ro-bind", str(path), str(path)]
+        if not path.is_relative_to("/dev"):  # a namespace has its own, and may not use those of others
+            words += ["--ro-bind", str(path), str(path)]
     return [*words, "--chdir", "/"]
 
 

@@ -60,6 +60,13 @@ def system_call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_cha
     return int(answer)
 
 
+def advise(start: int, size: int, advice: int) -> None:
+    """Linux's madvise; raises OSError where it fails."""
+    if _libc().madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), advice):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
 def prctl(option: int, value: int) -> None:
     """Linux's prctl with one argument; does nothing elsewhere."""
     if linux():
