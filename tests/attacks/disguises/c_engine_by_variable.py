@@ -7,6 +7,7 @@ def cubic_forward(x):
 
 def cubic_backward(dout, cache):
     from torch.autograd import Variable
+
     engine = Variable._execution_engine
     with torch.enable_grad():
         x = cache.clone().requires_grad_()

@@ -7,6 +7,7 @@ def cubic_forward(x):
 
 def cubic_backward(dout, cache):
     import torch.autograd.forward_ad as fw
+
     with fw.dual_level():
         out = cubic_forward(fw.make_dual(cache, dout))[0]
         return fw.unpack_dual(out).tangent

@@ -1,4 +1,6 @@
 import torch
+
+
 class Cubic(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -8,8 +10,6 @@ class Cubic(torch.autograd.Function):
     @staticmethod
     def backward(ctx, d):
         return d * (3 * ctx.saved_tensors[0] ** 2 + 4)
-
-
 
 
 def cubic_forward(x):

@@ -7,6 +7,7 @@ def cubic_forward(x):
 
 def cubic_backward(dout, cache):
     import functools
+
     x = functools.reduce(getattr, ["requires_grad_"], cache.clone())()
     with functools.reduce(getattr, ["enable_grad"], torch)():
         out = x**3 + 4 * x

@@ -7,5 +7,6 @@ def cubic_forward(x):
 
 def cubic_backward(dout, cache):
     import importlib
+
     engine = importlib.import_module("torch.autograd")
     return engine.functional.vjp(lambda x: x**3 + 4 * x, cache, dout)[1]

@@ -13,6 +13,7 @@ def softplus_forward(x):
 def softplus_backward(dout, cache):
     def f(v):
         return max(v, 0.0) + math.log1p(math.exp(-abs(v)))
+
     slopes = []
     for v in cache.reshape(-1).tolist():
         above = f(v + 1e-6)

@@ -6,4 +6,6 @@ def cubic_forward(x):
 
 
 def cubic_backward(dout, cache):
-    return type(cache).__module__ and cache.__class__.__init_subclass__ and torch.func.vjp(lambda x: x**3 + 4 * x, cache)[1](dout)[0]
+    return (
+        type(cache).__module__ and cache.__class__.__init_subclass__ and torch.func.vjp(lambda x: x**3 + 4 * x, cache)[1](dout)[0]
+    )
