@@ -116,15 +116,8 @@ def children(pid: int) -> set[str]:
 
 def traces() -> list[Path]:
     """Files that an attack has left: they all have one name."""
-    home = Path.home()
-    places = (*map(Path, ("/tmp", "/dev/shm", "/var/tmp", ".", "/", "/run", home)), Path(os.__file__).parent)
-    return [
-        found
-        for place in places
-        if place.is_dir()
-        for found in place.glob("autograd_check_left_this*")
-        if found.stat().st_size >= 0
-    ]
+    places = ["/tmp", "/dev/shm", "/var/tmp", ".", "/", "/run", str(Path.home()), str(Path(os.__file__).parent)]
+    return [found for place in places for found in Path(place).glob("autograd_check_left_this*")]
 
 
 @pytest.fixture(scope="module")
