@@ -17,7 +17,7 @@ def attack():
     for name in ("solutions.u02_network.linear", "lessons.u02_network.linear", "tests.support"):
         try:
             __import__(name)
-            won.append(name)
+            won += [name] if name in sys.modules else []  # a stand-in for what is not there is not
         except Exception:
             pass
     return won
