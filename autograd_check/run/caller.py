@@ -188,7 +188,7 @@ class Session:
             hyper = fresh(dict(point.hyper))
             cotangent = fresh(dout)
             watched = [leaf for value in point.primals.values() for leaf in leaves(value) if isinstance(leaf, torch.Tensor)]
-            with OperationRecorder(watched if backward is not None else ()) as recorder:
+            with OperationRecorder(watched if backward is not None else (), self._files) as recorder:
                 result = self._run_forward(forward, primals, hyper, self._rewind)
                 if backward is not None:
                     self._pair(forward, result)

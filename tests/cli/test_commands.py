@@ -10,6 +10,7 @@ import pytest
 
 from autograd_check.cli import app
 from autograd_check.course.progress import STATE_FILE
+from autograd_check.report.doctor import LEVELS
 from tests.cli.running import Program
 from tests.toy import RIGHT
 
@@ -198,6 +199,10 @@ def test_doctor_shows_versions_and_isolation(program: Program, course: Path, mon
     assert "isolation  own process" in ran.out
     report = json.loads(program("doctor", "--format", "json").out)
     assert report["schema"] == 1
+    level = report["layers"]["level"]
+    assert LEVELS[level] in ran.out
+    for layer in report["layers"]["layers"]:
+        assert f"{'holds' if layer['holds'] else 'missing'}: {layer['name']}" in ran.out
     assert report["versions"]["torch"].startswith("2.")
     monkeypatch.chdir(course.parent)
     ran = program("doctor")
