@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from autograd_check.course.requests import Candidate
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.requests import Candidate
 from autograd_check.run.operations import uses_single
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.memo import Memo

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
-from autograd_check.course.requests import Candidate
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
@@ -18,6 +17,7 @@ from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.known_mistakes import LessonFingerprints
 from autograd_check.grade.record import LessonRecord
+from autograd_check.requests import Candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote

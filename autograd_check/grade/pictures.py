@@ -9,10 +9,10 @@ from typing import Any
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Candidate
 from autograd_check.course.spec import Lesson, Pair
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.kinds.base import draw
+from autograd_check.requests import Candidate
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.differences import climb

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course.requests import Candidate
 from autograd_check.course.spec import UpdateRule
+from autograd_check.requests import Candidate
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Mismatch

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_check.course.requests import Code, Seed, StateAfter
 from autograd_check.errors import WireError
+from autograd_check.requests import Code, Seed, StateAfter
 from autograd_check.run.marshal import extent
 from autograd_check.verify.candidate import Opaque, Point
 

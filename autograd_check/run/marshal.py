@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autograd_check.course.requests import Code, Seed
+from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Opaque
 from autograd_check.verify.tensors import map_leaves, map_tensors
 

@@ -17,7 +17,7 @@ from torch._C._functorch import TransformType
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autograd_check.course.requests import Candidate
+from autograd_check.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
 from autograd_check.verify.trial import Trial
 

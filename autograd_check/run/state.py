@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autograd_check.course.requests import StateAfter
+from autograd_check.requests import StateAfter
 from autograd_check.run.failures import WrongArity
 from autograd_check.run.marshal import fresh, plain, type_name
 from autograd_check.verify.candidate import Point

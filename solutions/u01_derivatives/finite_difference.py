@@ -37,9 +37,9 @@ def numerical_gradient(f, x, *, h):
 ### BEGIN SPEC
 import itertools
 
-from autograd_check.course.requests import Code
 from autograd_check.course.samples import normal, transposed
 from autograd_check.course.spec import Benchmark, Checker, Lesson, Scalar, mistake, variant
+from autograd_check.requests import Code
 
 
 def _one_entry(gradient):

@@ -79,7 +79,6 @@ def fit(x, y, *, hidden, p, lr, epochs, generator):
 
 
 ### BEGIN SPEC
-from autograd_check.course.requests import Seed
 from autograd_check.course.samples import normal, transposed
 from autograd_check.course.spec import (
     Benchmark,
@@ -93,6 +92,7 @@ from autograd_check.course.spec import (
     probe,
     variant,
 )
+from autograd_check.requests import Seed
 
 
 def oracle(x, w, b):

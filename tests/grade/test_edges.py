@@ -11,9 +11,9 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.probe import Convention
-from autograd_check.course.requests import StateAfter
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.edges import Edge, check_cases, non_contiguous_cases
+from autograd_check.requests import StateAfter
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Status

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Candidate
 from autograd_check.course.samples import literal, normal
 from autograd_check.course.spec import Claim, Initialiser, Pair, Plain, Properties, Property, Unanswered, UpdateRule, probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
+from autograd_check.requests import Candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Failure
 from autograd_check.verify.finding import Finding, Status

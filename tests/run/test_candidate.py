@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.course.requests import Code, Seed
+from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Opaque, Point
 
 LINEAR = """\

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Seed
+from autograd_check.requests import Seed
 from autograd_check.verify.candidate import Failure, Outcome
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from autograd_check.course.requests import Candidate
 from autograd_check.course.spec import Claim, Properties, Unanswered
+from autograd_check.requests import Candidate
 from solutions.u02_network import broadcast_hunt, training
 from tests.solutions.asking import Asking, namespace
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autograd_check.course.requests import Code
 from autograd_check.course.spec import Specimen, WriteTheTest
 from autograd_check.grade.grade import grade_candidate
+from autograd_check.requests import Code
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.marshal import evaluate
 from autograd_check.verify.finding import Status

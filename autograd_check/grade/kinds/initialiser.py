@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Seed
 from autograd_check.course.spec import Initialiser
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
+from autograd_check.requests import Seed
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.tensors import equal_bits, is_tensor

@@ -13,7 +13,6 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Code, Seed
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
@@ -21,6 +20,7 @@ from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
+from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_cache_reusable, check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate

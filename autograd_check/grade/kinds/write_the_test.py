@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.course.requests import Code, Seed
 from autograd_check.course.spec import Specimen, WriteTheTest
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
+from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Failure, Outcome
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
