@@ -155,9 +155,11 @@ def failed(
     says: str = "",
     mismatch: Mismatch | None = None,
     evidence: Mapping[str, Any] | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Finding:
-    """The finding about what does not hold; with a `cause` it has a diagnosis, which says the message unless told more."""
-    diagnosis = None if cause is None else Diagnosis(cause, says or message, dict(evidence or {}))
+    """The finding about what does not hold, with its `diagnosis`, or one of a `cause`, which says the message unless told more."""
+    if cause is not None:
+        diagnosis = Diagnosis(cause, says or message, dict(evidence or {}))
     return Finding(check, subject, probe, Status.FAILED, message, kind, mismatch, diagnosis)
 
 
