@@ -14,7 +14,7 @@ from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain
 
-EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook"}
+EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook", "distributed": "cluster"}
 
 app = typer.Typer(
     name="autograd-check",
