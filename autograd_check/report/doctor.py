@@ -15,7 +15,12 @@ from autograd_check.course.outline import find_course, read_outline
 from autograd_check.errors import AutogradCheckError
 from autograd_check.run.zygote import Zygote
 
-EXTRAS = {"train": ("sklearn", "matplotlib"), "derive": ("sympy",), "notebook": ("jupytext", "nbclient"), "cluster": ("distributed",)}
+EXTRAS = {
+    "train": ("sklearn", "matplotlib"),
+    "derive": ("sympy",),
+    "notebook": ("jupytext", "nbclient"),
+    "cluster": ("distributed",),
+}
 PACKAGES = ("autograd_check", "torch", "numpy", "libcst", "typer", "rich")
 
 
