@@ -10,7 +10,22 @@ import sys
 
 import typer
 
-from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train
+from autograd_check.cli import (
+    bench,
+    check,
+    derive,
+    doctor,
+    grade,
+    hint,
+    listing,
+    override,
+    plot,
+    regrade,
+    reset,
+    status,
+    stubs,
+    train,
+)
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain
 
@@ -33,6 +48,9 @@ app.command()(plot.plot)
 app.command()(reset.reset)
 app.command()(train.train)
 app.command()(bench.bench)
+app.command()(grade.grade)
+app.command()(regrade.regrade)
+app.command()(override.override)
 app.command()(stubs.stubs)
 app.command()(doctor.doctor)
 

@@ -35,7 +35,7 @@ def check(
     """
     # torch takes a second to import: the other commands do without it
     from autograd_check.course.load import Course
-    from autograd_check.grade.pool import grade_all, records_to_dict, remember
+    from autograd_check.grade.checking import grade_all, records_to_dict, remember
     from autograd_check.grade.targets import choose_targets
     from autograd_check.report.terminal import render_all
 

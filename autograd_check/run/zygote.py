@@ -51,6 +51,8 @@ class Zygote:
         self._lock = threading.Lock()
         self._process: int = 0
         self._control: socket.socket | None = None
+        self.starts = 0
+        """How often it was started: more than once says that it died, and what it was asked then was not answered."""
         self.start_method: Literal["fork", "spawn"] = "fork" if start == "fork" and can_fork() else "spawn"
         self._start()
 
@@ -111,6 +113,7 @@ class Zygote:
                 self._process = self._spawn(theirs)
         mine.settimeout(STARTING)
         self._control = mine
+        self.starts += 1
         try:
             self._read()
         except (OSError, EOFError, ValueError) as error:
