@@ -50,20 +50,19 @@ def grade(
 
     Example: autograd-check grade submissions --out graded --lessons linear,relu
     """
-    # torch takes a second to import
-    from autograd_check.course.load import Course
+    from autograd_check.course.outline import read_outline
     from autograd_check.grade.classroom import Plan, Run
     from autograd_check.grade.crews import hired
     from autograd_check.grade.gradebook.publish import GRADES
     from autograd_check.grade.pool import cores
     from autograd_check.report.class_summary import render_class
 
-    loaded = Course.load(course_root(course))
+    outline = read_outline(course_root(course))
     plan = Plan(submissions, out, lessons or [], roster, key_file, allow_unsandboxed)
     try:
-        with Run.open(loaded, plan) as run:
+        with Run.open(outline, plan) as run:
             if run.done < run.total:
-                with hired(plan.setup(loaded), jobs or cores(), scheduler) as crew:
+                with hired(plan.setup(outline), jobs or cores(), scheduler) as crew:
                     for _ in tracked(run.grade(crew), "grading", run.total, run.done):
                         pass
             summary = run.finish()

@@ -25,14 +25,13 @@ def regrade(
 
     Example: autograd-check regrade graded ada linear -v
     """
-    # torch takes a second to import
-    from autograd_check.course.load import Course
+    from autograd_check.course.outline import read_outline
     from autograd_check.grade.classroom import course_of
     from autograd_check.grade.classroom import regrade as again
     from autograd_check.report.terminal import render
 
-    loaded = Course.load(course or course_of(folder))
-    found = again(folder, loaded, student, lesson, allow_unsandboxed=allow_unsandboxed)
+    outline = read_outline(course or course_of(folder))
+    found = again(folder, outline, student, lesson, allow_unsandboxed=allow_unsandboxed)
     show(render(found.record, verbose=verbose))
     if found.before is not None:
         status, points = found.before

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from autograd_check.course.load import Course
+from autograd_check.course.outline import Outline
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.assignment import ASSIGNMENT_FILE, Assignment
 from autograd_check.grade.handin import SUFFIXES, Entry, Handin, Sorter
@@ -28,13 +28,20 @@ class Pile:
     problem: str = ""
 
 
-def collect(submissions: Path, course: Course, assignment: Assignment, roster: Path | None = None) -> Iterator[Handin]:
+def collect(
+    submissions: Path,
+    outline: Outline,
+    functions: Callable[[str], Sequence[str]],
+    assignment: Assignment,
+    roster: Path | None = None,
+) -> Iterator[Handin]:
     """What every student handed in, and who handed in nothing, where a roster says so.
 
+    `functions` gives the names that a lesson asks for; it is asked only where the name of a file does not tell.
     Raises `SubmissionError` for what is neither a folder, an archive nor a roster; nothing that a student did raises.
     """
-    names = tuple(entry.name for entry in course.outline.lessons)
-    sorter = Sorter(names, tuple(assignment.points) or names, lambda lesson: course.lesson(lesson).functions())
+    names = tuple(entry.name for entry in outline.lessons)
+    sorter = Sorter(names, tuple(assignment.points) or names, functions)
     if submissions.suffix.lower() == ".csv" and submissions.is_file():
         for enrolled in read_roster(submissions):
             yield _timed(_of_roster(enrolled, Folder(submissions.parent), sorter), assignment)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from autograd_check.grade.jobs import Setup
 from autograd_check.grade.pool import Crew, LocalPool
-from autograd_check.grade.workshop import Setup
 
 
 @contextmanager

@@ -18,10 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autograd_check.course.files import digest
-from autograd_check.course.load import COURSE_PACKAGES
+from autograd_check.course.imported import COURSE_PACKAGES, imported_names
 from autograd_check.course.outline import Outline
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.session import imported_names
 
 VERDICTS = ("causes.py", "errors.py", "verify", "diagnose", "course", "run", "grade")
 """The parts of this package that a verdict may depend on."""

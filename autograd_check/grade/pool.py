@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from autograd_check.errors import AutogradCheckError
-from autograd_check.grade.workshop import Graded, Job, Setup, given_up, grade_jobs, workshop
+from autograd_check.grade.jobs import Graded, Job, Setup, given_up
 from autograd_check.run import limits
 
 MOST_ATTEMPTS = 5
@@ -126,7 +126,7 @@ class LocalPool:
         place = min(range(len(self._workers)), key=places.count)
         for _ in range(MOST_ATTEMPTS):
             try:
-                future = self._workers[place].executor.submit(grade_jobs, self._setup, jobs)
+                future = self._workers[place].executor.submit(_grade, self._setup, jobs)
             except BrokenExecutor:
                 self._workers[place].dismiss()
                 self._workers[place] = Worker.hire(self._setup)
@@ -152,7 +152,14 @@ def _begin(setup: Setup, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     with contextlib.suppress(AutogradCheckError):  # the first job raises it, where it can be told
-        workshop(setup)
+        _grade(setup, [])
+
+
+def _grade(setup: Setup, jobs: Sequence[Job]) -> list[Graded]:
+    """What a worker does. Torch is imported here: the program that hands out the jobs does without."""
+    from autograd_check.grade.workshop import grade_jobs
+
+    return grade_jobs(setup, jobs)
 
 
 @contextlib.contextmanager

@@ -6,21 +6,20 @@ record names those that were borrowed, so one wrong layer never fails everything
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograd_check.causes import Cause
-from autograd_check.course.load import COURSE_PACKAGES, Course, CourseLesson
+from autograd_check.course.imported import imported_names
+from autograd_check.course.load import Course, CourseLesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
-from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.record import LessonRecord, failed_checker
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.zygote import Zygote
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Status
 from autograd_check.verify.shared import Shared
 
 Beside = Callable[[str], str | None]
@@ -121,31 +120,3 @@ class Session:
         if path not in self._known:
             self._known[path] = self.grade_file(name, path)
         return self._known[path].status is Status.PASSED
-
-
-def failed_checker(name: str, shown: str, points: float, what: str) -> LessonRecord:
-    """The record of a file on which the checker itself failed."""
-    text = f"the checker itself failed on this file ({what}); please report it"
-    finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
-    return LessonRecord(name, shown, (finding,), points)
-
-
-def imported_names(source: str) -> set[str]:
-    """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules = [alias.name.split(".") for alias in node.names]
-            names |= {parts[-1] for parts in modules if len(parts) == 1 or parts[0] in COURSE_PACKAGES}
-        elif isinstance(node, ast.ImportFrom):
-            parts = (node.module or "").split(".")
-            of_course = bool(node.level) or parts[0] in COURSE_PACKAGES
-            if of_course:
-                names |= {alias.name for alias in node.names}
-            if of_course or len(parts) == 1:
-                names.add(parts[-1])
-    return names

@@ -6,18 +6,17 @@ A job says everything that its result depends on, so it may be done anywhere, an
 from __future__ import annotations
 
 import functools
-import json
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from autograd_check.course.load import Course
 from autograd_check.errors import AutogradCheckError
+from autograd_check.grade.jobs import Graded, Job, Setup, graded
 from autograd_check.grade.keys import checker_version
 from autograd_check.grade.record import LessonRecord
-from autograd_check.grade.session import Session, failed_checker
+from autograd_check.grade.session import Session
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Status
 
@@ -26,43 +25,6 @@ CONFINED = 1
 
 ATTEMPTS = 3
 """How often a file is graded whose zygote was lost meanwhile. One that ends its zygote each time is judged as it is."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a workshop needs to know: the course folder, the checker it must have, and whether strangers' code may run unconfined."""
-
-    root: str
-    checker: str
-    allow_unsandboxed: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file to grade as a lesson. `beside` are the student's own earlier lessons that it imports, `passed` says of which
-    it is known whether they pass, `seeds` those of the lesson and of the earlier ones.
-    """
-
-    key: str
-    lesson: str
-    source: str
-    seeds: Mapping[str, int]
-    beside: Mapping[str, str]
-    passed: Mapping[str, bool]
-
-
-@dataclass(frozen=True)
-class Graded:
-    """The result of a job: the record as JSON, and what is asked about it most."""
-
-    key: str
-    lesson: str
-    status: str
-    score: float
-    max_score: float
-    isolation: str
-    seconds: float
-    record: str
 
 
 @dataclass(frozen=True)
@@ -142,25 +104,3 @@ def grade_jobs(setup: Setup, jobs: Sequence[Job]) -> list[Graded]:
     """Grade jobs in this process's workshop. Raises `AutogradCheckError` where there must not be one."""
     here = workshop(setup)
     return [here.grade(job) for job in jobs]
-
-
-def given_up(job: Job, points: float, what: str) -> Graded:
-    """The result of a job that no worker survived."""
-    return graded(job.key, failed_checker(job.lesson, f"{job.lesson}.py", points, what), 0.0)
-
-
-def graded(key: str, record: LessonRecord, seconds: float) -> Graded:
-    """A record as the result under a key."""
-    text = json.dumps(_plain(record.to_dict()), allow_nan=False)
-    return Graded(key, record.lesson, str(record.status), record.score, record.max_score, record.isolation, seconds, text)
-
-
-def _plain(value: Any) -> Any:
-    """The same value with texts for numbers that JSON has no word for."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

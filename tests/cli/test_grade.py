@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_check.grade.workshop import Job
+from autograd_check.grade.jobs import Job
 from autograd_check.run.zygote import Zygote
 from tests.cli.running import Program
 from tests.grade.crew import Here, Lent, here

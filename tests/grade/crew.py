@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autograd_check.course.load import Course
+from autograd_check.grade.jobs import Graded, Job, Setup
 from autograd_check.grade.session import Session
-from autograd_check.grade.workshop import Graded, Job, Setup, Workshop
+from autograd_check.grade.workshop import Workshop
 from autograd_check.run.zygote import Zygote
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from autograd_check.course.load import Course
+from autograd_check.course.outline import read_outline
 from autograd_check.errors import AutogradCheckError, SubmissionError
 from autograd_check.grade.classroom import Plan, Run, override
 from autograd_check.grade.gradebook.publish import Summary
+from autograd_check.grade.jobs import Job
 from autograd_check.grade.session import Session
-from autograd_check.grade.workshop import Job
 from autograd_check.run.zygote import Zygote
 from tests.grade.crew import Here
 from tests.toy import QUADRUPLE, RIGHT, WRONG, make_course
@@ -49,9 +50,9 @@ class Class:
             path.unlink() if text is None else path.write_text(text)
 
     def run(self, lessons: str = "double", told: Callable[[Job], None] = lambda job: None, **plan: Any) -> Summary:
-        course = Course.load(self.root)
+        outline = read_outline(self.root)
         crew = Here(self.root, self.zygote, told)
-        with Run.open(course, Plan(self.folder, self.out, [lessons] if lessons else [], **plan)) as run:
+        with Run.open(outline, Plan(self.folder, self.out, [lessons] if lessons else [], **plan)) as run:
             for _ in run.grade(crew):
                 pass
             self.jobs = crew.done
@@ -214,7 +215,7 @@ def test_a_zygote_that_was_lost_is_nobodys_answer(group: Class) -> None:
     from autograd_check.grade.workshop import Workshop
 
     crew._workshop = Workshop(losing, losing)
-    with Run.open(Course.load(group.root), Plan(group.folder, group.out, ["double"])) as run:
+    with Run.open(read_outline(group.root), Plan(group.folder, group.out, ["double"])) as run:
         assert [one.status for one in run.grade(crew)] == ["passed"]
     assert len(calls) == 2
 
@@ -256,7 +257,7 @@ def test_weights_and_lateness(group: Class) -> None:
 def test_an_override_survives_regrading(group: Class) -> None:
     group.hand_in(ada=RIGHT, ben=WRONG)
     group.run()
-    outline = Course.load(group.root).outline
+    outline = read_outline(group.root)
     override(group.out, outline, "ben", "double", 3.5, " explained in person ")
     group.hand_in(ben=f"{WRONG}\nagain = 1\n")
     summary = group.run()
@@ -304,7 +305,7 @@ def test_who_is_gone_is_kept_but_not_listed(group: Class) -> None:
 
 def test_two_runs_at_once_are_refused(group: Class) -> None:
     group.hand_in(ada=RIGHT)
-    with Run.open(Course.load(group.root), Plan(group.folder, group.out, ["double"])), pytest.raises(SubmissionError) as raised:
+    with Run.open(read_outline(group.root), Plan(group.folder, group.out, ["double"])), pytest.raises(SubmissionError) as raised:
         group.run()
     assert str(raised.value).endswith("is being written by another run; wait for it, or name another folder.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -41,9 +42,13 @@ def packed(path: Path, files: dict[str, str | bytes]) -> Path:
     return path
 
 
+def functions(course: Course) -> Callable[[str], Sequence[str]]:
+    return lambda lesson: course.lesson(lesson).functions()
+
+
 def collected(course: Course, submissions: Path, roster: Path | None = None, lessons: str = "") -> dict[str, Handin]:
     assignment = read_assignment(course.outline, [lessons] if lessons else [], submissions)
-    found = list(collect(submissions, course, assignment, roster))
+    found = list(collect(submissions, course.outline, functions(course), assignment, roster))
     assert len({handin.student for handin in found}) == len(found)
     return {handin.student: handin for handin in found}
 
@@ -179,7 +184,7 @@ def test_gradescope(course: Course, tmp_path: Path) -> None:
         },
     )
     due = Assignment({}, due=datetime.fromisoformat("2026-03-06T23:59:00-06:00"))
-    found = {handin.student: handin for handin in collect(archive, course, due)}
+    found = {handin.student: handin for handin in collect(archive, course.outline, functions(course), due)}
     assert {student: set(paths(handin)) for student, handin in found.items()} == dict.fromkeys(
         ("007", "0123", "8", "submission_79"), {"double"}
     )
