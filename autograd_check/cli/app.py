@@ -22,6 +22,7 @@ from autograd_check.cli import (
     plot,
     regrade,
     reset,
+    sample,
     status,
     stubs,
     train,
@@ -51,6 +52,7 @@ app.command()(bench.bench)
 app.command()(grade.grade)
 app.command()(regrade.regrade)
 app.command()(override.override)
+app.command()(sample.sample)
 app.command()(stubs.stubs)
 app.command()(doctor.doctor)
 

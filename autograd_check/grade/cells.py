@@ -37,6 +37,11 @@ def notebook_source(text: str, shown: str, functions: Sequence[str] = ()) -> str
         raise SubmissionError(f"{shown} is a notebook without code cells")
     if not functions:
         return "\n\n".join(cells) + "\n"
+    return definitions(cells, functions)
+
+
+def definitions(cells: Sequence[str], functions: Sequence[str]) -> str:
+    """Of some texts, the definitions of `functions` and of everything that these use, in their order."""
     pieces = [piece for cell in cells for piece in _pieces(cell, functions)]
     wanted = _needed(pieces, functions)
     return "\n\n\n".join(piece.text for piece in pieces if piece.names & wanted) + "\n"
