@@ -24,7 +24,10 @@ from autograd_check.run.isolated import Isolated
 STARTING = 300.0
 """Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
 
-LAUNCH = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
+DIE_WITH_PARENT = "sys.platform == 'linux' and __import__('ctypes').CDLL(None).prctl(1, 9)"
+"""Said first: a zygote whose grader is killed while it still imports torch would notice seconds later (PR_SET_PDEATHSIG)."""
+
+LAUNCH = f"import sys; {DIE_WITH_PARENT}; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
 
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
