@@ -52,9 +52,8 @@ def grade(
     """
     from autograd_check.course.outline import read_outline
     from autograd_check.grade.classroom import Plan, Run
-    from autograd_check.grade.crews import hired
     from autograd_check.grade.gradebook.publish import GRADES
-    from autograd_check.grade.pool import cores
+    from autograd_check.grade.pool import cores, hired
     from autograd_check.report.class_summary import render_class
 
     outline = read_outline(course_root(course))

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 from autograd_check.course.outline import Outline
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.assignment import points_of, read_assignment
 from autograd_check.grade.collect import collect
 from autograd_check.grade.gradebook.publish import Summary, publish
-from autograd_check.grade.jobs import Graded, Setup, graded
-from autograd_check.grade.keys import Keys, checker_version, read_secret
-from autograd_check.grade.pool import Crew, do_jobs
+from autograd_check.grade.jobs import Graded, Keys, Setup, checker_version, graded, read_secret
+from autograd_check.grade.pool import Crew, Workshop, do_jobs
 from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.roster import points_of, read_assignment
 from autograd_check.grade.store import Store
 
 if TYPE_CHECKING:
@@ -128,8 +127,6 @@ class Regraded:
 
 def regrade(folder: Path, outline: Outline, student: str, lesson: str, *, allow_unsandboxed: bool = False) -> Regraded:
     """Grade one file of the store again, with the course and the checker as they are now, and keep the result."""
-    from autograd_check.grade.workshop import Workshop  # torch, which the other commands do without
-
     with Store.open(folder) as store:
         _require(store, student, lesson)
         key_file = store.about("key_file")

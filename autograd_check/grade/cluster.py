@@ -14,16 +14,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distributed import Client, WorkerPlugin, get_worker
 
 from autograd_check.course.files import digest
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.jobs import Graded, Job, Setup
-
-if TYPE_CHECKING:
-    from autograd_check.grade.workshop import Workshop
+from autograd_check.grade.pool import Workshop
 
 CONNECTING = 15.0
 """Seconds within which a scheduler must answer."""
@@ -61,8 +59,6 @@ class Place(WorkerPlugin):
             raise RuntimeError("this worker was given no course")
         with held.lock:
             if held.workshop is None:
-                from autograd_check.grade.workshop import Workshop  # torch, which the client does without
-
                 held.workshop = Workshop.open(replace(self._setup, root=held.folder.name))
             return [held.workshop.grade(job) for job in jobs]
 

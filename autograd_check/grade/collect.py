@@ -1,19 +1,271 @@
-"""SUBMISSIONS as `grade` takes them: a folder, an archive, or a roster; one `Handin` for each student, as they are read."""
+"""SUBMISSIONS as `grade` takes them: whose each file is, which lesson it counts as, and what is said about the others.
+
+Whose a file is follows from its folder, or from the names that Canvas, Moodle and Gradescope give their exports:
+
+    ada/linear.py                                         a folder a student
+    linear__ada.py                                        LESSON__STUDENT.py
+    Ada Lovelace_1001_assignsubmission_file_/linear.py    Moodle: the participant's number, not the student's
+    ngmina_LATE_9001_4711_linear-1.py                     Canvas: user id, attachment id, how often it was handed in again
+    submission_77/linear.py + submission_metadata.yml     Gradescope: only the metadata tells who
+"""
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
 
 from autograd_check.course.outline import Outline
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.assignment import ASSIGNMENT_FILE, Assignment
-from autograd_check.grade.handin import SUFFIXES, Entry, Handin, Sorter
-from autograd_check.grade.inbox import Archive, Folder, Inbox, is_archive
-from autograd_check.grade.owners import METADATA, Owner, owner_of, read_metadata
-from autograd_check.grade.roster import ROSTER_FILE, Enrolled, index, read_roster, squeezed
+from autograd_check.grade.inbox import MOST_FILES, Archive, Folder, Found, Inbox, clean, escapes, is_archive, unpacked
+from autograd_check.grade.roster import ASSIGNMENT_FILE, ROSTER_FILE, Assignment, Enrolled, index, read_roster, squeezed
+from autograd_check.grade.submission import code_cells, defined, source_of
+
+METADATA = "submission_metadata.yml"
+
+MOODLE = re.compile(r"^(?P<name>.+)_(?P<uid>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)$")
+CANVAS = re.compile(r"^(?:(?P<name>.*?)_)?(?P<late>LATE_)?(?P<uid>\d+)_(?P<attachment>\d{1,18}|text|link)[_.](?P<file>.+)$")
+CANVAS_ANONYMOUS = re.compile(r"^(?P<late>LATE_)?anon_(?P<uid>[^_]+)_(?P<attachment>\d{1,18})_(?P<file>.+)$")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A student as an export names one. `file` is the name that the student gave, `order` grows with each handing in."""
+
+    student: str
+    name: str = ""
+    email: str = ""
+    late: bool | None = None
+    submitted: str = ""
+    file: str = ""
+    order: int = 0
+
+
+def owner_of(top: str, is_folder: bool, lessons: Collection[str], wanted: Sequence[str] = ()) -> Owner | None:
+    """Whose a folder or a file at the top of an inbox is; None where its name does not tell.
+
+    Where a single lesson is `wanted`, a file may be named after its student alone.
+    """
+    moodle = MOODLE.match(top)
+    if moodle:
+        return Owner(f"{clean(moodle['name'])} ({moodle['uid']})", clean(moodle["name"]), file=clean(moodle["file"]))
+    if escapes(top):
+        return None
+    if is_folder:
+        return Owner(clean(top))
+    stem, _, ending = top.rpartition(".")
+    lesson, separator, student = stem.partition("__")
+    if separator and lesson in lessons and student:
+        return Owner(clean(student), file=f"{lesson}.{ending}")
+    canvas = CANVAS_ANONYMOUS.match(top) or CANVAS.match(top)
+    if canvas:
+        found = canvas.groupdict()
+        order = int(found["attachment"]) if found["attachment"].isdecimal() else 0
+        name = clean(found.get("name") or "")
+        return Owner(found["uid"], name, late=bool(found["late"]), file=clean(found["file"]), order=order)
+    if is_archive(top):
+        return Owner(clean(stem), file=clean(top))
+    if len(wanted) == 1 and ending.lower() in ("py", "ipynb") and stem not in lessons:
+        return Owner(clean(stem), file=f"{wanted[0]}.{ending}")
+    return None
+
+
+def read_metadata(content: bytes, path: Path) -> dict[str, tuple[Owner, ...]]:
+    """The students of every folder of a Gradescope export. Raises `SubmissionError` where it is not what Gradescope writes."""
+    # it makes texts only: no objects, and a student's number keeps its leading zeros
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    try:
+        table = yaml.load(content, loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SubmissionError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(table, dict):
+        raise SubmissionError(f"{path} is not what Gradescope writes: expected a table of submissions")
+    return {str(folder): _submitters(str(folder), entry) for folder, entry in table.items()}
+
+
+def _submitters(folder: str, entry: Any) -> tuple[Owner, ...]:
+    about: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
+    people = about.get(":submitters")
+    submitted = _text(about, ":created_at")
+    found = []
+    for person in people if isinstance(people, list) else []:
+        if isinstance(person, dict):
+            name, sid, email = (_text(person, key) for key in (":name", ":sid", ":email"))
+            found.append(Owner(sid or email or name or clean(folder), name, email, submitted=submitted))
+    return tuple(found) or (Owner(clean(folder), submitted=submitted),)
+
+
+def _text(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    return clean(value.strip()) if isinstance(value, str) and value not in ("null", "~") else ""
+
+
+AGAIN = re.compile(r"(?:[-_ ]*(?:\((\d{1,9})\)|(?<=[-_ ])(\d{1,9})|copy|final|new|v(\d{1,9})))+$", re.IGNORECASE)
+"""What is appended to the name of a file that is handed in again or downloaded twice: `-1`, ` (2)`, `_final`."""
+
+SUFFIXES = (".py", ".ipynb")
+
+
+@dataclass(frozen=True)
+class HandedFile:
+    """The file that counts as one lesson: where it lay, and its text or the sentence that says why there is none."""
+
+    lesson: str
+    path: str
+    source: str | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Handin:
+    """A student and the files that count. `notes` are sentences about the rest; `problem` is that of an unreadable whole."""
+
+    student: str
+    name: str = ""
+    email: str = ""
+    late: bool | None = None
+    submitted: str = ""
+    files: tuple[HandedFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file, the name that the student gave it, and how late in a row of resubmissions it came."""
+
+    found: Found
+    name: str
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Sorter:
+    """Tells which file is which lesson: by its name, by what it defines, or because only one is asked for.
+
+    `lessons` are all of the course; `wanted` those that are assigned (all, where that is not known). `functions` gives the
+    names that a lesson asks for; it runs the lesson, so it is asked only about files whose names say nothing.
+    """
+
+    lessons: tuple[str, ...]
+    wanted: tuple[str, ...]
+    functions: Callable[[str], Sequence[str]]
+
+    def sort(self, entries: Iterable[Entry]) -> tuple[list[HandedFile], list[str], str]:
+        """The files that count, notes, and the sentence of an archive that could not be read (empty if all were)."""
+        notes: list[str] = []
+        problems: list[str] = []
+        found = list(islice(_opened(entries, problems), MOST_FILES + 1))
+        if len(found) > MOST_FILES:
+            notes.append(f"more than {MOST_FILES} files were handed in; the first {MOST_FILES} are looked at")
+        named: dict[str, list[tuple[tuple[int, ...], Entry]]] = {}
+        nameless: list[Entry] = []
+        for entry in found[:MOST_FILES]:
+            lesson, rank = self._by_name(entry)
+            if lesson:
+                named.setdefault(lesson, []).append((rank, entry))
+            else:
+                nameless.append(entry)
+        files = [
+            _chosen(lesson, ranked, self.functions(lesson) if _has_notebook(ranked) else (), notes)
+            for lesson, ranked in named.items()
+        ]
+        files += self._by_content(nameless, set(named), notes)
+        return files, notes, "; ".join(problems)
+
+    def _by_name(self, entry: Entry) -> tuple[str, tuple[int, ...]]:
+        """The lesson that a file is named after, and its rank among several: the newest, then the plainest name."""
+        path = PurePosixPath(entry.name)
+        if path.suffix.lower() not in SUFFIXES:
+            return "", ()
+        again = 0
+        stem = path.stem
+        if stem not in self.lessons:
+            match = AGAIN.search(stem)
+            again = max((int(number) for number in match.groups() if number), default=1) if match else 0
+            plain = (stem[: match.start()] if match else stem).strip("-_ ").casefold()
+            stem = next((lesson for lesson in self.lessons if lesson.casefold() == plain), "")
+        python = path.suffix.lower() == ".py"
+        return stem, (again, entry.order, int(python), -len(entry.found.path.parts))
+
+    def _by_content(self, entries: list[Entry], taken: set[str], notes: list[str]) -> Iterator[HandedFile]:
+        """Lessons found in files that are named otherwise."""
+        missing = [lesson for lesson in self.wanted if lesson not in taken]
+        readable = [entry for entry in entries if PurePosixPath(entry.name).suffix.lower() in SUFFIXES]
+        only = len(self.wanted) == 1 and len(missing) == 1 and len(readable) == 1
+        why = "the only lesson asked for" if only else "whose functions it defines"
+        for entry in entries:
+            path = entry.found.path
+            found = (missing if only else self._defined_in(entry, missing)) if entry in readable else []
+            missing = [lesson for lesson in missing if lesson not in found]
+            for lesson in found:
+                notes.append(f"{path} was taken for {lesson}, {why}")
+                yield _read(lesson, entry, self.functions(lesson))
+            if entry.found.is_link:
+                notes.append(f"{path} is a symbolic link, which is not followed")
+            elif not found:
+                notes.append(f"{path} is the file of no lesson that is asked for, and was not graded")
+
+    def _defined_in(self, entry: Entry, lessons: Sequence[str]) -> list[str]:
+        try:
+            content = entry.found.read()
+            names = set().union(*map(defined, _texts(content, entry.name)))
+        except SubmissionError:
+            return []
+        return [lesson for lesson in lessons if names.intersection(self.functions(lesson))] if names else []
+
+
+def _texts(content: bytes, name: str) -> list[str]:
+    """The code of a file, cell by cell where it is a notebook."""
+    if name.lower().endswith(".ipynb"):
+        return code_cells(content.decode("utf-8", "replace"), name)
+    return [source_of(content, name)]
+
+
+def _opened(entries: Iterable[Entry], problems: list[str]) -> Iterator[Entry]:
+    """The files, with those of archives in place of the archives."""
+    for entry in entries:
+        if entry.found.is_link and len(entry.found.path.parts) == 1 and not entry.found.path.suffix:
+            problems.append(f"{entry.found.path} is a symbolic link, which is not followed")
+            continue
+        if not is_archive(entry.name):
+            yield entry
+            continue
+        try:
+            for found in unpacked(entry.found):
+                if not is_archive(found.path.name):
+                    yield Entry(found, found.path.name, entry.order)
+        except SubmissionError as error:
+            problems.append(str(error))
+
+
+def _chosen(lesson: str, ranked: list[tuple[tuple[int, ...], Entry]], functions: Sequence[str], notes: list[str]) -> HandedFile:
+    """The newest of several files for one lesson."""
+    ranked = sorted(ranked, key=lambda pair: (pair[0], str(pair[1].found.path)))
+    handed = _read(lesson, ranked[-1][1], functions)
+    others = [str(entry.found.path) for _, entry in ranked[:-1]]
+    if others:
+        notes.append(f"of several files for {lesson}, {handed.path} was graded, and not {', '.join(others)}")
+    return handed
+
+
+def _has_notebook(ranked: Iterable[tuple[tuple[int, ...], Entry]]) -> bool:
+    return any(entry.name.lower().endswith(".ipynb") for _, entry in ranked)
+
+
+def _read(lesson: str, entry: Entry, functions: Sequence[str]) -> HandedFile:
+    path = str(entry.found.path)
+    try:
+        return HandedFile(lesson, path, source_of(entry.found.read(), path, functions))
+    except SubmissionError as error:
+        return HandedFile(lesson, path, None, str(error))
+
 
 OURS = (ASSIGNMENT_FILE, ROSTER_FILE, METADATA)
 

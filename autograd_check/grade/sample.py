@@ -21,9 +21,8 @@ from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.mistakes import edited_source
 from autograd_check.course.spec import Mistake
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.assignment import ASSIGNMENT_FILE, read_assignment
-from autograd_check.grade.cells import definitions
-from autograd_check.grade.roster import ROSTER_FILE
+from autograd_check.grade.roster import ASSIGNMENT_FILE, ROSTER_FILE, read_assignment
+from autograd_check.grade.submission import definitions
 
 TRUTH = "truth.csv"
 DUE = datetime(2026, 3, 6, 22, 59, tzinfo=UTC)

@@ -24,9 +24,8 @@ from typing import Any
 
 from autograd_check.course.files import digest
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.handin import Handin
-from autograd_check.grade.jobs import Graded, Job
-from autograd_check.grade.keys import Keys, checker_version
+from autograd_check.grade.collect import Handin
+from autograd_check.grade.jobs import Graded, Job, Keys, checker_version
 
 STORE_FILE = "store.sqlite"
 LOCK_FILE = ".lock"

@@ -16,8 +16,8 @@ from tests.toy import RIGHT, WRONG
 @pytest.fixture
 def submissions(program: Program, course: Path, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A class of three, graded in this process."""
-    monkeypatch.setattr("autograd_check.grade.crews.LocalPool", here(zygote))
-    monkeypatch.setattr("autograd_check.grade.workshop.Zygote", lambda **_: Lent(zygote))
+    monkeypatch.setattr("autograd_check.grade.pool.LocalPool", here(zygote))
+    monkeypatch.setattr("autograd_check.run.zygote.Zygote", lambda **_: Lent(zygote))
     folder = course.parent / "submissions"
     for student, text in {"ada": RIGHT, "ben": WRONG, "Zoë Müller (2)": "\0"}.items():
         (folder / student).mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_ctrl_c_leaves_a_store_that_the_same_command_resumes(
 
     crew = [Here(course, zygote, interrupt, batch=1)]
     crew[0].window = 1
-    monkeypatch.setattr("autograd_check.grade.crews.LocalPool", lambda setup, jobs: crew[0])
+    monkeypatch.setattr("autograd_check.grade.pool.LocalPool", lambda setup, jobs: crew[0])
     ran = program("grade", str(submissions), "--out", "graded")
     assert ran.code == 130
     assert ran.err == "Stopped. What was graded is kept in graded; the same command goes on from there.\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 from autograd_check.course.load import Course
 from autograd_check.grade.jobs import Graded, Job, Setup
+from autograd_check.grade.pool import Workshop
 from autograd_check.grade.session import Session
-from autograd_check.grade.workshop import Workshop
 from autograd_check.run.zygote import Zygote
 
 

@@ -212,7 +212,7 @@ def test_a_zygote_that_was_lost_is_nobodys_answer(group: Class) -> None:
             return Session(Course.load(group.root), group.zygote).grade_source(*given)
 
     losing: Any = Losing()
-    from autograd_check.grade.workshop import Workshop
+    from autograd_check.grade.pool import Workshop
 
     crew._workshop = Workshop(losing, losing)
     with Run.open(read_outline(group.root), Plan(group.folder, group.out, ["double"])) as run:
@@ -328,10 +328,10 @@ def test_a_folder_without_submissions(group: Class) -> None:
 
 
 def test_below_the_first_layer_a_class_is_refused(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_check.grade import workshop
+    from autograd_check.grade import pool
 
-    monkeypatch.setattr(workshop, "confinement_level", lambda zygote: 0)
+    monkeypatch.setattr(pool, "confinement_level", lambda zygote: 0)
     with pytest.raises(AutogradCheckError) as raised:
-        workshop.require_confinement(group.zygote, allow_unsandboxed=False)
+        pool.require_confinement(group.zygote, allow_unsandboxed=False)
     assert "so a class is not graded: `autograd-check doctor` says what is missing" in str(raised.value)
-    workshop.require_confinement(group.zygote, allow_unsandboxed=True)
+    pool.require_confinement(group.zygote, allow_unsandboxed=True)

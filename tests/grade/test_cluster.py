@@ -19,12 +19,11 @@ import pytest
 from autograd_check.course.outline import read_outline
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.classroom import Plan, Run
-from autograd_check.grade.jobs import Setup
-from autograd_check.grade.keys import checker_version
+from autograd_check.grade.jobs import Setup, checker_version
 from autograd_check.grade.pool import Crew
 from autograd_check.run.zygote import Zygote
 from tests.grade.crew import Here, Lent
-from tests.grade.test_kill import Night
+from tests.grade.test_pool import Night
 from tests.support import ROOT
 from tests.toy import RIGHT, WRONG, make_course
 
@@ -52,7 +51,7 @@ def submissions(tmp_path: Path) -> Path:
 
 
 def test_a_cluster_gives_the_same_records(submissions: Path, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd_check.grade.workshop.Zygote", lambda **_: Lent(zygote))
+    monkeypatch.setattr("autograd_check.run.zygote.Zygote", lambda **_: Lent(zygote))
     here = graded(submissions, submissions / "here", Here(submissions / "course", zygote))
     setup = Setup(str(submissions / "course"), checker_version())
     with distributed.LocalCluster(

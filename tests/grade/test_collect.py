@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from autograd_check.course.load import Course
 from autograd_check.errors import SubmissionError
 from autograd_check.grade import inbox
-from autograd_check.grade.assignment import Assignment, read_assignment
-from autograd_check.grade.collect import collect
-from autograd_check.grade.handin import Handin
+from autograd_check.grade.collect import Handin, collect
+from autograd_check.grade.roster import Assignment, read_assignment
 from tests.toy import RIGHT, make_course
 
 
