@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 
 COURSE_PACKAGES = ("solutions", "lessons")
 
@@ -10,8 +11,10 @@ COURSE_PACKAGES = ("solutions", "lessons")
 def imported_names(source: str) -> set[str]:
     """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # python's own, about escapes in somebody else's text
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):

@@ -107,6 +107,15 @@ def test_a_class(group: Class) -> None:
     assert [(lesson, count, first) for lesson, count, first in summary.same_files] == [("double", 2, ["ada", "gil"])]
 
 
+def test_code_that_is_nested_too_deep_is_a_record(group: Class) -> None:
+    group.hand_in(ada="-" * 200_000 + "1\n", ben="(" * 5000, cy="x = " + "[" * 150 + "]" * 150 + f"\n{RIGHT}")
+    group.run()
+    found = {student: record["lessons"][0] for student, record in group.records().items()}
+    assert all(lesson["score"] == 0 for student, lesson in found.items() if student != "cy")
+    assert all(finding["message"] for lesson in found.values() for finding in lesson["findings"])
+    assert {lesson["status"] for lesson in found.values()} <= {"failed", "error", "passed"}
+
+
 def test_the_same_file_gives_the_same_findings_and_score_as_check(group: Class, tmp_path: Path) -> None:
     group.hand_in(ben=WRONG)
     group.run()
