@@ -9,8 +9,8 @@ from autograd_check.errors import AutogradCheckError, CourseError, GradientError
 
 if TYPE_CHECKING:
     from autograd_check.api import check_vjp, gradcheck, gradcheck_all, gradgradcheck
+    from autograd_check.report.result import Report, Reports
     from autograd_check.verify.finding import Diagnosis, Finding, Mismatch, Status
-    from autograd_check.verify.report import Report, Reports
 
 __all__ = [
     "AutogradCheckError",

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
-from autograd_check.run.callable import TorchCallable
+from autograd_check.report.result import Report, Reports
+from autograd_check.run.callable import Callee, Narrows, TorchCallable, callee, in_float64, input_names, is_single, wrap
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import same_start
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
 from autograd_check.verify.check import check_pair
-from autograd_check.verify.contract import UsesSingle, no_tensor
-from autograd_check.verify.differencing import own_gradients
-from autograd_check.verify.finding import Finding
-from autograd_check.verify.function import callee, in_float64, input_names, wrap
-from autograd_check.verify.precision import Narrows, check_outputs_apart, check_single, is_single
-from autograd_check.verify.report import Report, Reports
-from autograd_check.verify.rounding import Rounding
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import is_differentiable, leaves, map_leaves
+from autograd_check.verify.contract import type_text
+from autograd_check.verify.finding import Finding, Kind, failed, passed
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.precision import Rounding
+from autograd_check.verify.reference import nudged
+from autograd_check.verify.tensors import (
+    compare,
+    in_double,
+    is_differentiable,
+    largest,
+    leaves,
+    map_leaves,
+    map_tensors,
+    mismatch_text,
+    named_leaves,
+    natural_size,
+)
+from autograd_check.verify.tolerances import DRAWS, OWN_NUDGE, OWN_PRECISION, ROUNDINGS, of_its_size
+from autograd_check.verify.trial import Case, PairNames, UsesSingle, draw_cotangent, own_gradients, parts, unpack
 from autograd_check.verify.values import FLOAT64, narrowed
 
 IGNORED = {
@@ -87,7 +98,8 @@ def check_vjp(
     with same_start(forward, backward) as rewind:
         candidate = Trusted(forward, backward, rewind=rewind)
         single = partial(uses_single, candidate, "forward", "backward")
-        return Report(title, tuple(_check(candidate, checked, oracle, point, seed, single)))
+        pair = PairNames("forward", "backward", checked, oracle)
+        return Report(title, tuple(_check(candidate, pair, point, seed, single)))
 
 
 def gradcheck(
@@ -121,7 +133,7 @@ def gradcheck(
         raise TypeError(f"gradcheck got an unexpected keyword {unknown[0]!r}; it takes those of torch.autograd.gradcheck.")
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     notes = tuple(f"{name} is ignored: {IGNORED[name]}" for name in ignored)
-    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Shared())), notes)
+    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Memo())), notes)
     if raise_exception and not report:
         raise GradientError(report.to_text())
     return report
@@ -145,12 +157,12 @@ def gradcheck_all(
         ValueError: a function has no input that requires grad; the text names it.
 
     """
-    shared = Shared()
+    memo = Memo()
     found: list[Report] = []
     for name, (fn, inputs) in checks.items():
         given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         try:
-            found.append(Report(name, tuple(_gradcheck(fn, given, seed, shared))))
+            found.append(Report(name, tuple(_gradcheck(fn, given, seed, memo))))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     reports = Reports(tuple(found))
@@ -198,42 +210,39 @@ def gradgradcheck(
     return gradcheck(first_gradient, roots, *ignored_positional, raise_exception=raise_exception, seed=seed, **ignored)
 
 
-def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, shared: Shared) -> list[Finding]:
+def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, memo: Memo) -> list[Finding]:
     given = callee(fn, inputs)
     low = any(is_single(leaf) for value in given.inputs for leaf in leaves(value))
     called = callee(*in_float64(fn, inputs)) if low else given
     wrapped = wrap(called)
-    point = Point({name: _detached(value, shared) for name, value in zip(called.names, called.inputs, strict=True)})
+    point = _point(called, memo)
     with same_start(fn) as rewind:
         candidate = TorchCallable(wrapped, called.body, rewind)
+        names = PairNames("forward", "backward", wrapped.wrt, None)
         narrows = Narrows(wrapped, point, seed)
-        findings = _check(candidate, wrapped.wrt, None, point, seed, narrows, shared)
+        findings = _check(candidate, names, point, seed, narrows, memo)
         if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
             return [no_tensor(candidate.returned[0])]
-        if candidate.outputs > 1:
-            dout = draw_cotangent(candidate.returned[0] if candidate.returned else None, torch.Generator().manual_seed(seed))
-            names = PairNames("forward", "backward", wrapped.wrt, None)
-            findings += check_outputs_apart(wrapped, point, seed, Rounding(own_gradients(candidate, names, dout), point))
+        if candidate.outputs > 1 and candidate.returned is not None:
+            findings += check_outputs_apart(candidate, names, point, candidate.returned[0], seed)
         narrow = (low or candidate.doubted) and bool(narrows.to)
         if narrow and not any(finding.check == FLOAT64 for finding in findings):
             findings.append(narrowed("out"))
         if low and not narrow:
-            findings += check_single(given, wrapped, point, seed)
+            own = TorchCallable(wrap(given), given.body, rewind)
+            findings += check_own_precision(own, candidate, names, (_point(given, memo), point), seed)
     return findings
 
 
 def _check(
-    candidate: PairCandidate,
-    wrt: tuple[str, ...],
-    oracle: Callable[..., Any] | None,
-    point: Point,
-    seed: int,
-    single: UsesSingle,
-    shared: Shared | None = None,
+    candidate: PairCandidate, names: PairNames, point: Point, seed: int, single: UsesSingle, memo: Memo | None = None
 ) -> list[Finding]:
-    names = PairNames("forward", "backward", wrt, oracle)
     case = Case("the given point", point)
-    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, shared=shared)
+    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, memo=memo)
+
+
+def _point(called: Callee, memo: Memo) -> Point:
+    return Point({name: _detached(value, memo) for name, value in zip(called.names, called.inputs, strict=True)})
 
 
 def _root(value: Any) -> Any:
@@ -243,8 +252,8 @@ def _root(value: Any) -> Any:
     )
 
 
-def _detached(value: Any, shared: Shared) -> Any:
-    return map_leaves(lambda leaf: shared.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
+def _detached(value: Any, memo: Memo) -> Any:
+    return map_leaves(lambda leaf: memo.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _name(fn: Callable[..., Any]) -> str:
@@ -252,3 +261,105 @@ def _name(fn: Callable[..., Any]) -> str:
     if isinstance(owner, type):
         return f"{owner.__name__}.{getattr(fn, '__name__', 'apply')}"
     return getattr(fn, "__name__", type(fn).__name__)
+
+
+# --- What only a callable under autograd can get wrong ---------------------------------------------------------------
+
+
+def no_tensor(value: Any) -> Finding:
+    """The finding about a callable that returns nothing with a derivative."""
+    text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
+    return failed("returned", "out", "the given point", text, Kind.VALUE, Cause.RETURNS_NONE)
+
+
+def check_outputs_apart(candidate: PairCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
+    """With several outputs, the backward copes with a cotangent for one of them only, and what these give adds up to the whole.
+
+    The others get None, as autograd gives it for outputs that nothing uses, so each of these calls takes branches of its own.
+    """
+    check, kind = "undefined gradients", Kind.GRADIENT
+    outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
+    drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
+
+    def only(wanted: set[int]) -> Any:
+        places = iter(range(len(outs)))
+        keep = lambda leaf: drawn[k] if is_differentiable(leaf) and (k := next(places)) in wanted else None  # noqa: E731
+        return map_leaves(keep, out)
+
+    every = set(range(len(outs)))
+    outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
+    answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
+    if outcome.failure is not None and len(answers) < len(outs):
+        path, failure = outs[len(answers)][0], outcome.failure
+        text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
+        says = "A backward gets None for an output that nothing uses; treat it as zero."
+        yield failed(check, path, "", text, kind, Cause.CRASHED, says=says)
+        return
+    rounding = Rounding(own_gradients(candidate, names, only(every)), point)
+    for name in names.wrt if len(answers) > len(outs) else ():
+        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
+        for place, row in enumerate(rows):
+            path, given = row[0][0], [leaf for _, leaf in row]
+            if not all(map(is_differentiable, given)):
+                continue
+            size = sum(map(largest, given))
+            tolerance = of_its_size(size, given[0].numel()) + ROUNDINGS * rounding.largest(name, place)
+            mismatch = compare(torch.stack(given[:-1]).sum(0), given[-1], tolerance)
+            if mismatch is not None:
+                text = (
+                    f"cotangents for one output at a time give another {path} than all of them together: "
+                    f"{mismatch_text(mismatch)}"
+                )
+                says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
+                yield failed(check, path, "", text, kind, Cause.NONLINEAR_IN_UPSTREAM, says=says, mismatch=mismatch)
+                return
+    yield passed(check, "out", "", "one output at a time", kind)
+
+
+def check_own_precision(
+    low: PairCandidate, exact: PairCandidate, names: PairNames, points: tuple[Point, Point], seed: int
+) -> Iterator[Finding]:
+    """The gradients in the inputs' own low precision against those in float64, as far as the last places of the inputs settle them.
+
+    `points` are the inputs as they are, for `low`, and in float64, for `exact`.
+    """
+    given, wide = points
+    generator = Generator().manual_seed(seed)
+    outs = [who.vjp(names.forward, names.backward, at, []) for who, at in ((exact, wide), (low, given))]
+    failure = next((out.failure for out in outs if out.failure is not None), None)
+    if failure is not None:
+        text = f"in its own dtype the function raised {failure.exception}: {failure.says}"
+        yield failed("own precision", "out", "", text, Kind.VALUE, Cause.CRASHED)
+        return
+    dout = draw_cotangent(outs[0].value[0], Generator().manual_seed(seed))
+    own = iter(leaves(outs[1].value[0]))
+    asked = [(low, given, map_leaves(lambda leaf: leaf.to(next(own).dtype), dout)), (exact, wide, dout)]
+    asked += [(exact, _nudged(given, generator), dout) for _ in range(DRAWS - 1)]
+    outcomes = [who.vjp(names.forward, names.backward, point, [d], wrt=names.wrt) for who, point, d in asked]
+    for position, name in enumerate(names.wrt):
+        answers = [named_leaves(outcome.value[1][0][position], f"d{name}") for outcome in outcomes if outcome.ok]
+        floor = natural_size(outs[0].value[0], dout, wide.primals[name])
+        for (path, got), (_, want), *others in zip(*answers, strict=True):
+            yield _own_precision(path, got, want, [other for _, other in others], floor)
+
+
+def _nudged(point: Point, generator: Generator) -> Point:
+    def moved(x: Tensor) -> Any:
+        near = x if x.is_complex() or x.dtype is torch.float64 else nudged(x.detach(), generator, OWN_NUDGE)
+        return in_double(near.requires_grad_(x.requires_grad) if near is not x else x)
+
+    return Point({name: map_tensors(moved, value) for name, value in point.primals.items()}, point.hyper)
+
+
+def _own_precision(path: str, got: Any, want: Any, others: Sequence[Any], floor: float) -> Finding:
+    check, kind = "own precision", Kind.GRADIENT
+    if not is_differentiable(got):
+        return passed(check, path, "", "agrees with float64", kind)
+    spread = max((largest(other - want) for other in others), default=0.0)
+    rounding = torch.finfo(got.dtype).eps * max(largest(want), floor)
+    mismatch = compare(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
+    if mismatch is None:
+        return passed(check, path, "", "agrees with float64", kind)
+    text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"
+    says = "The gradient is right in float64 but loses its digits in its own dtype."
+    return failed(check, path, "", text, Kind.CONVENTION, Cause.UNSTABLE, says=says, mismatch=mismatch)

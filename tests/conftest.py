@@ -11,6 +11,6 @@ from autograd_check.run.zygote import Zygote
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
-    """Shared on purpose: what one test leaves behind shows in the next."""
+    """Memo on purpose: what one test leaves behind shows in the next."""
     with Zygote() as zygote:
         yield zygote

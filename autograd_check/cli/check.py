@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
+from autograd_check.course.outline import read_outline
+from autograd_check.grade.targets import choose_targets
 from autograd_check.report.console import show, tracked
 
 
@@ -33,14 +35,14 @@ def check(
 
     Example: autograd-check check linear --file anna.py ben.py --format json
     """
-    # torch takes a second to import: the other commands do without it
+    outline = read_outline(course_root(course))
+    targets = choose_targets(outline, lessons or [], folder, file or [])
+    # torch takes a second to import: a wrong name is answered without it
     from autograd_check.course.load import Course
     from autograd_check.grade.checking import grade_all, records_to_dict, remember
-    from autograd_check.grade.targets import choose_targets
     from autograd_check.report.terminal import render_all
 
-    loaded = Course.load(course_root(course))
-    targets = choose_targets(loaded.outline, lessons or [], folder, file or [])
+    loaded = Course(outline)
     records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here), "checking", len(targets)))
     remember(loaded.root, targets, records)
     if output is Format.JSON:

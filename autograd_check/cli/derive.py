@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonArgument, course_root
+from autograd_check.course.outline import read_outline
 
 
 def derive(
@@ -20,11 +21,13 @@ def derive(
 
     Example: autograd-check derive linear --entry "dw[0,1]"
     """
-    # sympy and torch take seconds to import
+    outline = read_outline(course_root(course))
+    outline.lesson(lesson)
+    # sympy and torch take seconds to import: a wrong name is answered without them
     from autograd_check.course.load import Course
     from autograd_check.report.formulas import derivations, derivations_to_dict, render_derivations
 
-    found = derivations(Course.load(course_root(course)).lesson(lesson), entry)
+    found = derivations(Course(outline).lesson(lesson), entry)
     if output is Format.JSON:
         typer.echo(json.dumps(derivations_to_dict(lesson, found), indent=2))
     else:

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, LessonArgument, course_root
+from autograd_check.course.outline import read_outline
+from autograd_check.grade.targets import choose_targets
 
 
 def plot(
@@ -35,15 +37,15 @@ def plot(
 
     Example: autograd-check plot linear --output linear.svg
     """
-    # torch and matplotlib take seconds to import
+    outline = read_outline(course_root(course))
+    (target,) = choose_targets(outline, [lesson], folder, [file] if file else [])
+    # torch and matplotlib take seconds to import: a wrong name is answered without them
     from autograd_check.course.load import Course
     from autograd_check.grade.session import Session
-    from autograd_check.grade.targets import choose_targets
     from autograd_check.report.figures import gradients_page, save_figure
     from autograd_check.run.zygote import Zygote
 
-    loaded = Course.load(course_root(course))
-    (target,) = choose_targets(loaded.outline, [lesson], folder, [file] if file else [])
+    loaded = Course(outline)
     place = output or Path(f"{lesson}.png")
     with Zygote() as zygote:
         drawn = Session(loaded, zygote, seed).picture_file(target.lesson, target.path, probe)

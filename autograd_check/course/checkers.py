@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograd_check.course.samples import Sample
 from autograd_check.errors import CourseError
-from autograd_check.verify.candidate import Code
+from autograd_check.requests import Code
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograd_check.verify.candidate import Candidate
+from autograd_check.requests import Candidate
 from autograd_check.verify.finding import Mismatch
 
 

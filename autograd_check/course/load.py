@@ -20,6 +20,7 @@ from types import ModuleType
 from autograd_check.course.imported import COURSE_PACKAGES
 from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
 from autograd_check.course.spec import Lesson
+from autograd_check.course.stubs import make_stub
 from autograd_check.errors import CourseError
 
 
@@ -43,9 +44,6 @@ class CourseLesson:
 
     def stub_source(self) -> str:
         """Text of the file that a student starts from, made from the solution. Raises `MarkerError`."""
-        # libcst takes a quarter of a second to import, and checking an ordinary lesson does not need it
-        from autograd_check.course.stubs import make_stub
-
         return make_stub(self.reference_source(), self.solution)
 
     def functions(self) -> tuple[str, ...]:

@@ -4,17 +4,19 @@
     ### BEGIN STUB     ... ### END STUB       right after a solution: commented lines that the stub gets instead of a raise
     ### BEGIN SPEC     ... ### END SPEC       the specification; not part of a stub
 
-A marker is a comment on a line of its own. libcst finds the comments, so that the same text inside a string is just a string.
+A marker is a comment on a line of its own. The comments are python's own tokens, so that the same text inside a string is
+just a string.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import itertools
+import tokenize
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from autograd_check.errors import CourseError, MarkerError
 
@@ -49,74 +51,80 @@ class _Marker:
     summary: str
 
 
-class _Finder(cst.CSTVisitor):
-    """Collects marker comments with the function around each, and imports of `solutions`."""
-
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
-    def __init__(self, lines: list[str], where: Path) -> None:
-        self.lines = lines
-        self.where = where
-        self.markers: list[_Marker] = []
-        self.imports: list[tuple[int, int]] = []
-        self.functions: list[tuple[int, int, str, str]] = []
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        place = self.get_metadata(PositionProvider, node)
-        summary = (node.get_docstring() or "").strip().partition("\n")[0].strip()
-        self.functions.append((place.start.line, self._end(place), node.name.value, summary))
-
-    def _end(self, place: CodeRange) -> int:
-        """The last line of a function: comments that end its body lie behind its last statement, but are indented."""
-        end = place.end.line
-        while end < len(self.lines):
-            line = self.lines[end]
-            comment = line.lstrip().startswith("#") and len(line) - len(line.lstrip()) > place.start.column
-            if line.strip() and not comment:
-                break
-            end += 1
-        return end
-
-    def visit_Comment(self, node: cst.Comment) -> None:
-        words = node.value.split()
-        if len(words) < 2 or words[0] != "###" or words[1] not in ("BEGIN", "END"):
-            return
-        line = self.get_metadata(PositionProvider, node).start.line
-        if len(words) != 3 or words[2] not in KINDS:
-            kinds = ", ".join(KINDS)
-            raise MarkerError(f"{self.where}, line {line}: unknown marker {node.value!r}; BEGIN and END go with {kinds}.")
-        if self.lines[line - 1].strip() != node.value:
-            raise MarkerError(f"{self.where}, line {line}: the marker {node.value!r} must stand on a line of its own.")
-        around = [found for found in self.functions if found[0] <= line <= found[1]]
-        function, summary = around[-1][2:] if around else ("", "")
-        self.markers.append(_Marker(line, words[1] == "BEGIN", words[2], function, summary))
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        if node.module is not None and not node.relative:
-            self._note(node.module)
-
-    def visit_ImportAlias(self, node: cst.ImportAlias) -> None:
-        self._note(node.name)
-
-    def _note(self, name: cst.BaseExpression) -> None:
-        while isinstance(name, cst.Attribute):
-            name = name.value
-        if isinstance(name, cst.Name) and name.value == "solutions":
-            start = self.get_metadata(PositionProvider, name).start
-            self.imports.append((start.line, start.column))
+@dataclass(frozen=True)
+class _Function:
+    first: int
+    last: int
+    name: str
+    summary: str
 
 
 def read_layout(source: str, where: Path) -> Layout:
     """The regions of a solution file. Raises `MarkerError` with file and line, `CourseError` if it is not valid Python."""
     try:
-        module = cst.parse_module(source)
-    except cst.ParserSyntaxError as error:
-        raise CourseError(f"{where}, line {error.raw_line}: not valid Python: {error.message}") from None
-    finder = _Finder(source.split("\n"), where)
-    MetadataWrapper(module, unsafe_skip_copy=True).visit(finder)
-    regions = _paired(sorted(finder.markers, key=lambda marker: marker.line), where)
-    _check_order(regions, source.split("\n"), where)
-    return Layout(regions, tuple(finder.imports))
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise CourseError(f"{where}, line {error.lineno}: not valid Python: {error.msg}") from None
+    lines = source.split("\n")
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    functions = sorted(_functions(tree, lines), key=lambda function: function.first)
+    comments = [token for token in tokens if token.type == tokenize.COMMENT]
+    markers = [marker for token in comments if (marker := _marker(token, functions, where)) is not None]
+    regions = _paired(markers, where)
+    _check_order(regions, lines, where)
+    return Layout(regions, tuple(_imports(tree, lines, tokens)))
+
+
+def _functions(tree: ast.Module, lines: list[str]) -> Iterator[_Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            summary = (ast.get_docstring(node) or "").strip().partition("\n")[0].strip()
+            yield _Function(node.lineno, _end(node, lines), node.name, summary)
+
+
+def _end(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> int:
+    """The last line of a function: comments that end its body lie behind its last statement, but are indented."""
+    end = node.end_lineno or node.lineno
+    while end < len(lines):
+        line = lines[end]
+        comment = line.lstrip().startswith("#") and len(line) - len(line.lstrip()) > node.col_offset
+        if line.strip() and not comment:
+            break
+        end += 1
+    return end
+
+
+def _marker(comment: tokenize.TokenInfo, functions: list[_Function], where: Path) -> _Marker | None:
+    words, line = comment.string.split(), comment.start[0]
+    if len(words) < 2 or words[0] != "###" or words[1] not in ("BEGIN", "END"):
+        return None
+    if len(words) != 3 or words[2] not in KINDS:
+        kinds = ", ".join(KINDS)
+        raise MarkerError(f"{where}, line {line}: unknown marker {comment.string!r}; BEGIN and END go with {kinds}.")
+    if comment.line.strip() != comment.string.strip():
+        raise MarkerError(f"{where}, line {line}: the marker {comment.string!r} must stand on a line of its own.")
+    around = [function for function in functions if function.first <= line <= function.last]
+    function, summary = (around[-1].name, around[-1].summary) if around else ("", "")
+    return _Marker(line, words[1] == "BEGIN", words[2], function, summary)
+
+
+def _imports(tree: ast.Module, lines: list[str], tokens: list[tokenize.TokenInfo]) -> Iterator[tuple[int, int]]:
+    """Where the name `solutions` stands in imports; a module after `from` is the token behind that word."""
+    after = {token.start: following.start for token, following in itertools.pairwise(tokens)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level and _of_solutions(node.module):
+            yield after[_place(node, lines)]
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (_place(alias, lines) for alias in node.names if _of_solutions(alias.name))
+
+
+def _of_solutions(name: str | None) -> bool:
+    return name is not None and name.split(".")[0] == "solutions"
+
+
+def _place(node: ast.ImportFrom | ast.alias, lines: list[str]) -> tuple[int, int]:
+    """Line and column in characters; a syntax tree counts bytes."""
+    return node.lineno, len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
 
 
 def _paired(markers: list[_Marker], where: Path) -> tuple[Region, ...]:

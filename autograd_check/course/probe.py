@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.course.samples import Sample
+from autograd_check.verify.finding import Mismatch
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,23 @@ class Convention:
     def __post_init__(self) -> None:
         """Take the word for the cause, as lessons write it. Raises `UnknownCauseError`."""
         object.__setattr__(self, "cause", Cause.named(self.cause))
+
+    @property
+    def overflows(self) -> bool:
+        """Whether it is about numbers so large or small that a formula may overflow on them; else nan and infinity are errors."""
+        return self.cause in (Cause.UNSTABLE, Cause.NOT_FINITE, Cause.MASK_MISSING)
+
+    @property
+    def tie(self) -> bool:
+        """Whether it is about a point where a nudge of the inputs takes another branch."""
+        return self.cause is Cause.TIES
+
+    def covers(self, mismatch: Mismatch | None) -> bool:
+        """Whether a difference can be another convention; what has no numbers (another shape) always can."""
+        if mismatch is None:
+            return True
+        overflowed = cmath.isfinite(mismatch.expected) and not cmath.isfinite(mismatch.got)
+        return mismatch.relative_error <= self.reach and (self.overflows or not overflowed)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.tree import is_tensor, leaves
+from autograd_check.verify.tensors import is_tensor, leaves
+from autograd_check.verify.values import Evidence
 
 
 def batch_size(piece: Evidence) -> int:

@@ -9,8 +9,8 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
 from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.diagnose.where import where_wrong
-from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
+from autograd_check.verify.values import Evidence
 
 
 def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = ()) -> Diagnosis | None:

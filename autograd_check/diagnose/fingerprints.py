@@ -10,8 +10,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
-from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
+from autograd_check.verify.values import Evidence
 
 
 @dataclass(frozen=True)

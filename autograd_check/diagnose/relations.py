@@ -17,9 +17,9 @@ from autograd_check.diagnose.closeness import close, factor
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
 from autograd_check.diagnose.where import wrong_entries
-from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
-from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
+from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
+from autograd_check.verify.values import Evidence
 
 Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
 

@@ -18,8 +18,8 @@ from torch import Generator, Tensor
 
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.spec import Pair, UpdateRule
-from autograd_check.verify.case import draw_cotangent
-from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
+from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
+from autograd_check.verify.trial import draw_cotangent
 
 ROUNDS = 15
 TURN = 0.002

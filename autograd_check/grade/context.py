@@ -8,13 +8,12 @@ from functools import partial
 
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.requests import Candidate
 from autograd_check.run.operations import uses_single
-from autograd_check.verify.candidate import Candidate
-from autograd_check.verify.case import PairNames
-from autograd_check.verify.contract import UsesSingle
-from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.trial import PairNames, UsesSingle
+from autograd_check.verify.values import Evidence
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Context:
     seed: int
     fingerprints: Sequence[Fingerprint] = ()
     forbids: tuple[str, ...] = ()
-    shared: Shared = field(default_factory=Shared)
+    memo: Memo = field(default_factory=Memo)
 
     def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
         """The cause of one wrong gradient."""

@@ -17,12 +17,12 @@ from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.known_mistakes import LessonFingerprints
 from autograd_check.grade.record import LessonRecord
+from autograd_check.requests import Candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
-from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 
 STOPS = re.compile(r"\b(?:breakpoint|set_trace)\(")
 A_DAY = 86_400.0
@@ -37,7 +37,7 @@ def grade_lesson(
     dependencies: Mapping[str, str] | None = None,
     borrowed: tuple[str, ...] = (),
     seed: int = 0,
-    shared: Shared | None = None,
+    memo: Memo | None = None,
 ) -> LessonRecord:
     """Grade the text of one file as one lesson.
 
@@ -49,7 +49,7 @@ def grade_lesson(
         dependencies: source of earlier lessons by name, for files that import them.
         borrowed: which of those are the reference's because the student's are not right yet.
         seed: of all probes and directions.
-        shared: of other files graded as this lesson with this seed.
+        memo: of other files graded as this lesson with this seed.
 
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
@@ -64,14 +64,14 @@ def grade_lesson(
     if any(not violation.function for violation in banned):
         return _record(lesson, filename, rejected(lesson.spec, banned), "not run", borrowed)
     with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
-        findings = grade_candidate(lesson, candidate, seed=seed, shared=shared)
+        findings = grade_candidate(lesson, candidate, seed=seed, memo=memo)
         return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
 
 
-def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, shared: Shared | None = None) -> list[Finding]:
+def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, memo: Memo | None = None) -> list[Finding]:
     """All findings of a lesson's tasks about code that is already loaded."""
     findings: list[Finding] = []
-    kept = shared or Shared()
+    kept = memo or Memo()
     for task in lesson.spec.tasks:
         context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept)
         found = check_task(task, context)
@@ -79,10 +79,10 @@ def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0
     return findings
 
 
-def _fingerprints(lesson: CourseLesson, task: Task, shared: Shared) -> Sequence[Fingerprint]:
+def _fingerprints(lesson: CourseLesson, task: Task, memo: Memo) -> Sequence[Fingerprint]:
     """The lesson's known mistakes; those of a pair keep nothing from call to call, and serve all files."""
     if isinstance(task, Pair):
-        return shared.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
+        return memo.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
     return LessonFingerprints(lesson, task) if isinstance(task, (Stateful, UpdateRule)) else ()
 
 

@@ -13,9 +13,9 @@ from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
-from autograd_check.run.stateful import bind_state
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import map_tensors, named_leaves
+from autograd_check.run.state import bind_state
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.tensors import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
 
 
@@ -51,13 +51,17 @@ class LessonFingerprints(Sequence[Fingerprint]):
 
 
 def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
-    with importable(lesson.root):  # a reference may import earlier ones
-        functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+    functions = _functions(lesson, known)
     if isinstance(task, UpdateRule):
-        once = Shared()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
+        once = Memo()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
 
         def steps(primals: Mapping[str, Any], hyper: Mapping[str, Any], _: Any) -> Mapping[str, Any]:
-            return once.once("run", [primals], lambda: _steps(task, functions, primals, hyper))
+            if "starts" not in primals:
+                return {}
+            # a first look at a few steps has functions of its own: the whole runs find nothing that it left behind
+            few = len(primals["gradients"]) < task.steps
+            own = _functions(lesson, known) if few else functions
+            return once.once("run", [primals], lambda: _steps(task, own, primals, hyper))
 
         return Fingerprint(known.name, known.cause, steps)
     forward, backward = functions.get(task.forward), functions.get(task.backward)
@@ -70,12 +74,15 @@ def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known
     return Fingerprint(known.name, known.cause, gradients)
 
 
+def _functions(lesson: CourseLesson, known: Mistake) -> Mapping[str, Callable[..., Any]]:
+    with importable(lesson.root):  # a reference may import earlier ones
+        return mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+
+
 def _steps(
     task: UpdateRule, functions: Mapping[str, Callable[..., Any]], primals: Mapping[str, Any], hyper: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The parameters of a whole run in one vector, where the evidence is of a whole run."""
-    if "starts" not in primals:
-        return {}
+    """The parameters of a run in one vector."""
     with InProcess.of(functions) as candidate:
         outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
     return {"out": flat(outcome.value)} if outcome.ok else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,58 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Lesson, Pair
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.candidate import Candidate, Point
-from autograd_check.verify.case import draw_cotangent
-from autograd_check.verify.compare import compare, gradient_tolerance
+from autograd_check.requests import Candidate
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import type_text
-from autograd_check.verify.curve import Curve, step_curve
-from autograd_check.verify.oracle import oracle_vjp
-from autograd_check.verify.rows import Row
-from autograd_check.verify.tree import named_leaves
-from autograd_check.verify.trial import unpack
+from autograd_check.verify.differences import climb
+from autograd_check.verify.rays import draw_rays
+from autograd_check.verify.reference import oracle_vjp
+from autograd_check.verify.slope import Row, Sweep, slopes_at
+from autograd_check.verify.tensors import compare, named_leaves
+from autograd_check.verify.tolerances import RATIO, gradient_tolerance
+from autograd_check.verify.trial import draw_cotangent, unpack
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One direction's ladder, from the largest step down.
+
+    `errors` are |D(h) − ⟨g, u⟩|, `truncation` and `roundoff` the two parts as the ladder estimates them, `chosen` the step on
+    which the verdict rests, `smooth_below` the step from which both ends take the branches of the point itself (0 on a kink).
+    """
+
+    primal: str
+    steps: tuple[float, ...]
+    errors: tuple[float, ...]
+    truncation: tuple[float, ...]
+    roundoff: tuple[float, ...]
+    chosen: float
+    smooth_below: float
+
+
+def step_curve(sweep: Sweep, point: Point, grads: Mapping[str, Any], dout: Any, name: str, *, seed: int = 0) -> Curve | None:
+    """The curve of one uniform direction through the primal `name`; None where the forward does not run."""
+    slopes = slopes_at(sweep, point, dout)
+    if slopes is None:
+        return None
+    line = draw_rays(point.primals, [name], ("uniform",), Generator().manual_seed(seed))[0]
+    settled = slopes.settle([line])[0].step
+    measured = slopes.careful([line], whole=True)[0]
+    steps = tuple(line.step / RATIO**n for n in range(len(measured.quotients)))
+    analytic, _ = line.slope(grads[name])
+    noise = measured.estimate.roundoff * measured.estimate.step
+    smooth = [(q, h) for q, h in zip(measured.quotients, steps, strict=True) if h <= settled] or [
+        (measured.quotients[-1], steps[-1])
+    ]
+    return Curve(
+        primal=name,
+        steps=steps,
+        errors=tuple(abs(quotient - analytic) for quotient in measured.quotients),
+        truncation=tuple(abs(a - b) * 16 / 15 for a, b in zip(measured.quotients, measured.quotients[1:], strict=False)),
+        roundoff=tuple(noise / step for step in steps),
+        chosen=climb([q for q, _ in smooth], [h for _, h in smooth], noise / 1.5).step,
+        smooth_below=settled,
+    )
 
 
 @dataclass(frozen=True)

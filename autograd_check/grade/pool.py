@@ -98,16 +98,11 @@ class Workshop:
 
 def require_confinement(zygote: Zygote, *, allow_unsandboxed: bool) -> None:
     """Refuse to run strangers' code where nothing holds it but the deadline. Raises `AutogradCheckError`."""
-    if not allow_unsandboxed and confinement_level(zygote) < CONFINED:
+    if not allow_unsandboxed and zygote.confinement.level < CONFINED:
         raise AutogradCheckError(
             f"students' code cannot be confined here ({zygote.isolation}), so a class is not graded: "
             "`autograd-check doctor` says what is missing. If you trust every file: --allow-unsandboxed"
         )
-
-
-def confinement_level(zygote: Zygote) -> int:
-    """The level of isolation: 0 for trusted code only, 1 where the kernel confines it, 2 with namespaces of its own."""
-    return int("no new privileges" in zygote.isolation)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Status
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 
 Beside = Callable[[str], str | None]
 """The student's own text of an earlier lesson where it passes; None where it is not there or does not."""
@@ -34,7 +34,7 @@ class Session:
     zygote: Zygote | None = None
     seed: int = 0
     _known: dict[Path, LessonRecord] = field(default_factory=dict, compare=False, repr=False)
-    _shared: dict[tuple[str, int], Shared] = field(default_factory=dict, compare=False, repr=False)
+    _shared: dict[tuple[str, int], Memo] = field(default_factory=dict, compare=False, repr=False)
 
     def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
         """Grade one file as lesson `name`; whatever the file is, the answer is a record. `shown` is its name on screen.
@@ -111,7 +111,7 @@ class Session:
             dependencies=dependencies,
             borrowed=tuple(borrowed),
             seed=seed,
-            shared=self._shared.setdefault((lesson.spec.name, seed), Shared()),
+            memo=self._shared.setdefault((lesson.spec.name, seed), Memo()),
         )
 
     def _passes(self, name: str, path: Path) -> bool:

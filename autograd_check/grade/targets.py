@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autograd_check.course.load import CourseLesson
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.errors import SubmissionError
+
+if TYPE_CHECKING:  # it imports torch, and a name that is not a lesson's is answered without
+    from autograd_check.course.load import CourseLesson
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from autograd_check.course.spec import UpdateRule
-from autograd_check.verify.candidate import Candidate, Outcome
-from autograd_check.verify.compare import compare
+from autograd_check.requests import Candidate
+from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Mismatch
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import mismatch_text
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.tensors import compare, is_tensor, mismatch_text
 
 SHAPES = ((3, 4), (5,), (), (3, 4))
 """Shapes of the parameters of a run: a matrix, a vector, a single number, and a matrix like the first: it has its own state."""
@@ -26,17 +26,38 @@ Params = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
+class Twin:
+    """What torch's optimiser does: `steps[t]` are the parameters after step t + 1; `primals` the starts and the gradients."""
+
+    primals: Mapping[str, Any]
+    steps: Sequence[Params]
+
+    @cached_property
+    def whole(self) -> Tensor:
+        """The whole run in one vector."""
+        return flat(self.steps)
+
+
+@dataclass(frozen=True)
 class Run:
     """One run with one set of hyperparameters: what torch's optimiser does, and what came back from the code under test.
 
-    `primals` are the starts and the gradients, as evidence has them; `twin[t]` and `outcome.value[t]` are the parameters
-    after step t + 1.
+    `outcome.value[t]` are the parameters after step t + 1.
     """
 
     hyper: Mapping[str, Any]
-    primals: Mapping[str, Any]
-    twin: Sequence[Params]
+    torchs: Twin
     outcome: Outcome
+
+    @property
+    def primals(self) -> Mapping[str, Any]:
+        """The starts and the gradients, as evidence has them."""
+        return self.torchs.primals
+
+    @property
+    def twin(self) -> Sequence[Params]:
+        """The parameters of torch's optimiser after every step."""
+        return self.torchs.steps
 
     @property
     def starts(self) -> Params:
@@ -59,6 +80,11 @@ class Run:
     def own(self) -> Sequence[Sequence[Any]]:
         """The steps that came back; whatever they hold."""
         return self.outcome.value if isinstance(self.outcome.value, list) else []
+
+    @cached_property
+    def whole(self) -> Tensor:
+        """The code's own steps in one vector."""
+        return flat(self.own)
 
     def before(self, step: int) -> Sequence[Any]:
         """The code's own parameters before step `step` (counted from 1)."""
@@ -105,16 +131,16 @@ def draw(seed: int, steps: int, dtype: torch.dtype = torch.float64) -> tuple[lis
     return starts, gradients
 
 
-def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int, shared: Shared) -> Run:
+def run(task: UpdateRule, candidate: Candidate, hyper: Mapping[str, Any], seed: int, memo: Memo) -> Run:
     """The candidate and torch's optimiser, side by side; torch's is run once for all files of one task and seed."""
 
-    def torchs() -> tuple[Mapping[str, Any], Sequence[Params]]:
+    def torchs() -> Twin:
         starts, gradients = draw(seed, task.steps)
-        return {"starts": starts, "gradients": gradients}, twin(task, starts, gradients, hyper)
+        return Twin({"starts": starts, "gradients": gradients}, twin(task, starts, gradients, hyper))
 
-    primals, right = shared.once(("run", seed), [task], torchs)
-    outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
-    return Run(hyper, primals, right, outcome)
+    right = memo.once(("run", seed), [task], torchs)
+    starts, gradients = right.primals["starts"], right.primals["gradients"]
+    return Run(hyper, right, candidate.trajectory(task.functions[0], starts, gradients, hyper, together=task.together))
 
 
 def twin(task: UpdateRule, starts: Params, gradients: Sequence[Params], hyper: Mapping[str, Any]) -> list[list[Tensor]]:
@@ -135,6 +161,8 @@ def parting(one: Run, tolerance: float) -> Parting | None:
 
     Of several parameters that differ there, the one that tells most.
     """
+    if _follows(one, tolerance):
+        return None
     for step, (own, right) in enumerate(zip(one.own, one.twin, strict=False), 1):
         pairs = enumerate(zip(own, right, strict=True))
         found = [_part(step, position, mine, expected, tolerance) for position, (mine, expected) in pairs]
@@ -142,6 +170,18 @@ def parting(one: Run, tolerance: float) -> Parting | None:
         if apart:
             return max(apart, key=lambda part: part.tells)
     return None
+
+
+def _follows(one: Run, tolerance: float) -> bool:
+    """Whether a whole run is right, seen in one comparison; the steps say where one is not."""
+    expected = one.torchs.whole
+    if [list(map(_shape, step)) for step in one.own] != [list(map(_shape, step)) for step in one.twin]:
+        return False
+    return compare(one.whole, expected, tolerance * expected.abs() + tolerance) is None
+
+
+def _shape(value: Any) -> Any:
+    return value.shape if is_tensor(value) else None
 
 
 def _part(step: int, position: int, mine: Any, expected: Tensor, tolerance: float) -> Parting | None:
@@ -161,9 +201,10 @@ def _form(mine: Any, expected: Tensor) -> str:
     return ""
 
 
-def updates(steps: Sequence[Sequence[Any]], starts: Params) -> Tensor:
-    """What every step adds to every parameter, in one vector."""
-    return flat(steps) - flat([starts, *steps[:-1]])
+def updates(whole: Tensor, starts: Params) -> Tensor:
+    """What every step adds to every parameter, in one vector like the run."""
+    first = flat([starts])
+    return whole - torch.cat([first, whole])[: whole.numel()]
 
 
 def flat(steps: Sequence[Sequence[Any]]) -> Tensor:

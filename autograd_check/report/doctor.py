@@ -13,6 +13,7 @@ import torch
 
 from autograd_check.course.outline import find_course, read_outline
 from autograd_check.errors import AutogradCheckError
+from autograd_check.run import confine
 from autograd_check.run.zygote import Zygote
 
 EXTRAS = {
@@ -21,7 +22,12 @@ EXTRAS = {
     "notebook": ("jupytext", "nbclient"),
     "cluster": ("distributed",),
 }
-PACKAGES = ("autograd_check", "torch", "numpy", "libcst", "typer", "rich")
+LEVELS = {
+    0: "students' code is not confined here: grade only files of people you trust (`--allow-unsandboxed`)",
+    1: "a class can be graded here: the kernel confines students' code (layer 1)",
+    2: "a class can be graded here: the kernel and bubblewrap confine students' code (layer 2)",
+}
+PACKAGES = ("autograd_check", "torch", "numpy", "typer", "rich")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Examination:
     course: str
     extras: dict[str, bool]
     isolation: str
+    layers: confine.Isolation
     problems: tuple[str, ...]
 
     @property
@@ -44,7 +51,7 @@ class Examination:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record."""
-        return {"schema": 1, **asdict(self), "problems": list(self.problems)}
+        return {"schema": 1, **asdict(self), "layers": self.layers.to_dict(), "problems": list(self.problems)}
 
 
 def examine(course: Path | None) -> Examination:
@@ -69,6 +76,7 @@ def examine(course: Path | None) -> Examination:
         place,
         {extra: all(importlib.util.find_spec(name) for name in names) for extra, names in EXTRAS.items()},
         isolation,
+        confine.probe(),
         tuple(problems),
     )
 
@@ -81,6 +89,13 @@ def render_examination(found: Examination) -> str:
         *(f"{name:<15}{number}" for name, number in found.versions.items()),
         f"course     {found.course or 'none here'}",
         f"isolation  {found.isolation or 'none'}",
+        *(
+            f"           holds: {layer.name}{f' ({layer.detail})' * bool(layer.detail)}"
+            for layer in found.layers.layers
+            if layer.holds
+        ),
+        *(f"           missing: {reason}" for reason in found.layers.missing()),
+        f"           {LEVELS[found.layers.level]}",
         f"extras     {', '.join(extra for extra, there in found.extras.items() if there) or 'none'}",
     ]
     if missing:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.errors import AutogradCheckError
-from autograd_check.grade.pictures import Picture
-from autograd_check.verify.curve import Curve
+from autograd_check.grade.pictures import Curve, Picture
 
 try:
     from matplotlib.colors import LogNorm

@@ -3,21 +3,60 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from autograd_check.run.marshal import copied
+from autograd_check.verify.branches import BranchRecorder
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.lines import Walk
-from autograd_check.verify.rows import Batch, Row, batchable
-from autograd_check.verify.scale import largest
-from autograd_check.verify.signature import BranchRecorder
-from autograd_check.verify.tensors import copied, equal_bits
-from autograd_check.verify.tree import is_differentiable, leaves
+from autograd_check.verify.rays import Walk
+from autograd_check.verify.slope import Row
+from autograd_check.verify.tensors import equal_bits, is_differentiable, largest, leaves, map_leaves
+
+
+class Batch(Sequence[Row]):
+    """Outputs of one batched call: each tensor of the output has the points along its first axis.
+
+    A row is cut out when it is asked for; who takes differences of all rows uses `columns` as they are.
+    """
+
+    def __init__(self, form: Any, columns: Sequence[Tensor]) -> None:
+        """`form` is the nest of one output, made of tensors alone; `columns` holds its leaves, stacked."""
+        self._form = form
+        self.columns = tuple(columns)
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Batch: ...
+    def __getitem__(self, index: int | slice) -> Row | Batch:
+        if isinstance(index, slice):
+            return Batch(self._form, [column[index] for column in self.columns])
+        return self._row([column[index] for column in self.columns])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._row, zip(*(column.unbind(0) for column in self.columns), strict=True))
+
+    def _row(self, tensors: Sequence[Tensor]) -> Row:
+        if isinstance(self._form, Tensor):
+            return tensors[0], None
+        given = iter(tensors)
+        return map_leaves(lambda _: next(given), self._form), None
+
+
+def batchable(form: Any) -> bool:
+    """Whether a nest is made of tensors alone, at least one."""
+    found = leaves(form)
+    return bool(found) and all(isinstance(leaf, Tensor) for leaf in found)
+
 
 WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
@@ -106,7 +145,7 @@ class BatchedSweep:
 
     def _first(self, points: Sequence[Point]) -> Sequence[Row]:
         self.batched = False
-        possible = isinstance(points, Walk) and points.entries() <= MOST
+        possible = isinstance(points, Walk) and _entries(points) <= MOST
         known = self._value_at(points.origin, possible) if isinstance(points, Walk) else None
         if known is not None and isinstance(points, Walk):
             seconds = known.seconds * len(points)
@@ -131,9 +170,9 @@ class BatchedSweep:
         return None if out is None else Known(point, out, perf_counter() - start)
 
     def _at_once(self, points: Sequence[Point]) -> Batch | None:
-        if not isinstance(points, Walk) or points.entries() > MOST:
+        if not isinstance(points, Walk) or _entries(points) > MOST:
             return None
-        stacks = points.stacked()
+        stacks = _stacked(points)
         return None if stacks is None else self._mapped(*stacks, points[0].hyper)
 
     def _mapped(self, values: list[Any], axes: list[int | None], hyper: Any) -> Batch | None:
@@ -150,6 +189,45 @@ class BatchedSweep:
         except Exception:  # whatever forbids the batch, the function is called point by point
             return None
         return Batch(shape[0], stacked) if batchable(shape[0]) else None
+
+
+def _entries(walk: Walk) -> int:
+    """How many numbers a batched call would move."""
+    names = {ray.primal for ray, _ in walk.stops if ray is not None}
+    moving = [leaf for name in names for leaf in leaves(walk.origin.primals[name]) if isinstance(leaf, Tensor)]
+    return len(walk) * sum(leaf.numel() for leaf in moving)
+
+
+def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
+    """Every primal with the axis along which its points lie (None where it does not move), for a batched call.
+
+    None where a primal that moves is a nest of tensors.
+    """
+    moving: dict[str, list[int]] = {}
+    for place, (ray, _) in enumerate(walk.stops):
+        if ray is not None:
+            moving.setdefault(ray.primal, []).append(place)
+    primals = walk.origin.primals
+    if not all(isinstance(primals[name], Tensor) for name in moving):
+        return None
+    values = [_stack(walk, name, moving[name]) if name in moving else x for name, x in primals.items()]
+    return values, [0 if name in moving else None for name in primals]
+
+
+def _stack(walk: Walk, name: str, places: list[int]) -> Tensor:
+    x: Tensor = walk.origin.primals[name].detach()
+    column = x.new_empty((len(walk), *x.shape)).copy_(x)
+    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64).to(x.dtype).reshape(-1, *(1 for _ in x.shape))
+    start = 0
+    while start < len(places):
+        ray, stop = walk.stops[places[start]][0], start
+        while stop < len(places) and walk.stops[places[stop]][0] is ray and places[stop] - places[start] == stop - start:
+            stop += 1
+        if ray is not None:
+            run = slice(places[start], places[stop - 1] + 1)
+            torch.addcmul(x, ts[run], ray.u, out=column[run])
+        start = stop
+    return column
 
 
 def _close(one: Any, other: Any) -> bool:

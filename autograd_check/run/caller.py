@@ -23,12 +23,11 @@ from autograd_check.run.printed import Printed, quietly
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
 from autograd_check.run.source import run_source
-from autograd_check.run.stateful import bind_state
-from autograd_check.run.tape import differentiate, follow, rooted
-from autograd_check.run.trajectory import Trajectory
+from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.candidate import Failure, Outcome, Point
-from autograd_check.verify.rows import Row
-from autograd_check.verify.tree import leaves, map_leaves
+from autograd_check.verify.reference import differentiate
+from autograd_check.verify.slope import Row
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves
 
 
 @dataclass
@@ -189,7 +188,7 @@ class Session:
             hyper = fresh(dict(point.hyper))
             cotangent = fresh(dout)
             watched = [leaf for value in point.primals.values() for leaf in leaves(value) if isinstance(leaf, torch.Tensor)]
-            with OperationRecorder(watched if backward is not None else ()) as recorder:
+            with OperationRecorder(watched if backward is not None else (), self._files) as recorder:
                 result = self._run_forward(forward, primals, hyper, self._rewind)
                 if backward is not None:
                     self._pair(forward, result)
@@ -227,7 +226,7 @@ class Session:
         request = Request(failure=self._loading.failure)
         streams: AbstractContextManager[Printed | None] = quietly() if self._capture else nullcontext()
         try:
-            with streams as request.printed:
+            with streams as request.printed, self._deadline.watch():
                 yield request
         except self._caught as error:
             request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
@@ -256,8 +255,8 @@ class Session:
         return self._run(name, *primals, **hyper)
 
     def _step(self, name: str) -> Callable[..., Any]:
-        self._function(name)
-        return lambda *args, **kwargs: self._run(name, *args, **kwargs)
+        function = self._function(name)
+        return lambda *args, **kwargs: self._deadline.run(lambda: function(*args, **kwargs))
 
     def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
         primals = {primal: fresh(value) for primal, value in point.primals.items()}
@@ -293,3 +292,13 @@ def load(
         request.failure = failure_of(error, (filename,), deadline.seconds)
     functions = {name: value for name, value in namespace.items() if not name.startswith("__") and callable(value)}
     return functions, request.outcome()
+
+
+def rooted(leaf: Any) -> Any:
+    """A tensor that the tape begins at; other values as they are."""
+    return leaf.requires_grad_() if is_differentiable(leaf) else leaf
+
+
+def follow(leaf: Any) -> Any:
+    """A copy that the tape follows: writing into a root itself would be an error."""
+    return leaf.clone() if is_differentiable(leaf) else leaf

@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -102,9 +103,30 @@ class Deadline:
     def __init__(self, seconds: float, patience: float = PATIENCE) -> None:
         self.seconds = seconds
         self.patience = patience
+        self._watching = False
         self._armed = False
         self._gap = FIRST_GAP
         self._stopwatch: Stopwatch
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """One alarm for all calls inside, each still with a deadline of its own: to set one up takes longer than most calls."""
+        if not available():
+            yield
+            return
+        started = time.monotonic()
+        handler = signal.signal(signal.SIGALRM, self._ring)
+        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self._first_look)
+        self._watching = True
+        try:
+            yield
+        finally:
+            self._watching = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+            if remaining:
+                left = max(remaining - (time.monotonic() - started), 1e-3)
+                signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     def run(self, call: Callable[[], Value]) -> Value:
         """The call's value.
@@ -112,27 +134,31 @@ class Deadline:
         Raises:
             DeadlineReached: the call took longer.
         """
-        if not available():
+        if self._watching:
+            return self._timed(call)
+        with self.watch():
+            return self._timed(call)
+
+    def _timed(self, call: Callable[[], Value]) -> Value:
+        if not self._watching:
             return call()
-        started = time.monotonic()
-        handler = signal.signal(signal.SIGALRM, self._ring)
         self._gap = FIRST_GAP
         self._stopwatch = Stopwatch(self.seconds, self.patience)
-        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self._stopwatch.left())
         self._armed = True
         try:
             return call()
         finally:
-            # First, and without a call: an alarm that rings between two calls of this block then does nothing.
+            # Without a call: an alarm that rings from here on does nothing.
             self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, handler)
-            if remaining:
-                left = max(remaining - (time.monotonic() - started), 1e-3)
-                signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+    @property
+    def _first_look(self) -> float:
+        return min(self.seconds / 10, self.patience)
 
     def _ring(self, number: int, frame: FrameType | None) -> Any:
         if not self._armed:
+            if self._watching:
+                signal.setitimer(signal.ITIMER_REAL, self._first_look)
             return
         left = self._stopwatch.left()
         if left:
@@ -145,6 +171,11 @@ class Deadline:
 
 class NoDeadline(Deadline):
     """Calls simply run: somebody outside this process keeps the time."""
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """No alarm."""
+        yield
 
     def run(self, call: Callable[[], Value]) -> Value:
         """The call's value."""

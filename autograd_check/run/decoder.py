@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from autograd_check.errors import WireError
+from autograd_check.requests import Code, Seed, StateAfter
 from autograd_check.run.encoder import ALIGN, DTYPES
-from autograd_check.verify.candidate import Code, Opaque, Point, Seed, StateAfter
+from autograd_check.verify.candidate import Opaque, Point
 
 MAX_DEPTH = 40
 MAX_DIMENSIONS = 64

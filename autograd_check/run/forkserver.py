@@ -22,12 +22,16 @@ from typing import Any
 
 import torch
 
-from autograd_check.run import limits
+from autograd_check.run import huge_pages, limits
+from autograd_check.run.confine import Confinement
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.student import become_student
 
 IDLE = 0.02
 """Seconds without a request after which the next thing is warmed."""
+
+MANY = 10
+"""With so many processes forked, more will come: it is worth half a second to make each of them cheaper."""
 
 
 def serve(descriptor: int, allowance: limits.Allowance) -> None:
@@ -42,6 +46,8 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         limits.silence((0, 1))
         limits.keep_only({descriptor})
         limits.prctl(limits.PR_SET_CHILD_SUBREAPER, 1)
+        # Nobody may trace it or look into its memory, not even a process of the same user.
+        limits.prctl(limits.PR_SET_DUMPABLE, 0)
         # Before any operation: a process that has worked with several threads cannot be forked safely.
         torch.set_num_threads(1)
         torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler, a second
@@ -49,7 +55,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         gc.collect()
         gc.freeze()
         with socket.socket(fileno=descriptor) as control:
-            _Nursery(control, allowance).run()
+            _Nursery(control, allowance, Confinement.prepare()).run()
         status = 0
     finally:
         os._exit(status)
@@ -58,19 +64,21 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
 class _Nursery:
     """Forks, and ends what it forked."""
 
-    def __init__(self, control: socket.socket, allowance: limits.Allowance) -> None:
+    def __init__(self, control: socket.socket, allowance: limits.Allowance, confinement: Confinement) -> None:
         self._control = control
         self._allowance = allowance
+        self._confinement = confinement
         self._living: set[int] = set()
+        self._births = 0
+        self._warming = warm_up()
 
     def run(self) -> None:
         """Serve until the grader hangs up."""
         self._say({"ready": os.getpid()})
-        warming = warm_up()
         try:
             while True:
                 while not select.select([self._control], [], [], IDLE)[0]:
-                    if next(warming, None) is None:
+                    if next(self._warming, None) is None:
                         break
                 message, descriptors, _, _ = socket.recv_fds(self._control, 4096, 1)
                 if not message:
@@ -79,7 +87,7 @@ class _Nursery:
                 if "end" in request:
                     self._say({"status": self._end(int(request["end"]), float(request["grace"]))})
                 else:
-                    self._say({"pid": self._fork(descriptors[0])})
+                    self._tell_birth(self._fork(descriptors[0]))
         finally:
             for pid in list(self._living):
                 self._end(pid, 0.0)
@@ -87,13 +95,35 @@ class _Nursery:
     def _say(self, message: dict[str, Any]) -> None:
         self._control.sendall(json.dumps(message).encode() + b"\n")
 
+    def _tell_birth(self, pid: int) -> None:
+        """Its number, and a handle by which the grader finds the number that it has in the grader's own namespace."""
+        message = json.dumps({"pid": pid}).encode() + b"\n"
+        try:
+            handle = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            self._control.sendall(message)
+            return
+        socket.send_fds(self._control, [message], [handle])
+        os.close(handle)
+
     def _fork(self, descriptor: int) -> int:
+        self._births += 1
+        if self._births == MANY:
+            self._settle()
         pid = os.fork()
         if pid == 0:
-            become_student(descriptor, self._allowance)
+            become_student(descriptor, self._allowance, self._confinement)
         os.close(descriptor)
         self._living.add(pid)
         return pid
+
+    def _settle(self) -> None:
+        """Warm what is still cold, and keep all of it in few pages."""
+        for _ in self._warming:
+            pass
+        gc.collect()
+        gc.freeze()
+        huge_pages.collapse()
 
     def _end(self, pid: int, grace: float) -> int | None:
         """Give a process `grace` seconds to end by itself, kill its group, and tell how it ended (None: it was killed)."""

@@ -15,7 +15,7 @@ from autograd_check.run.caller import Request, Session, load
 from autograd_check.run.deadline import DEADLINE, PATIENCE, Deadline, NoDeadline
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.verify.candidate import Outcome, Point
-from autograd_check.verify.rows import Row
+from autograd_check.verify.slope import Row
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -1,7 +1,7 @@
 """Limits that a process puts on itself before it runs student code: no files, no children, bounded memory, no privileges.
 
 Rlimits, a session of its own, closed descriptors, and on Linux NO_NEW_PRIVS, no core or ptrace, and a spare uid where the
-grader is root. They hold off accidents and rough code; confinement against determined code is a layer of its own.
+grader is root. They hold off accidents and rough code; `confine` adds what holds determined code.
 """
 
 from __future__ import annotations
@@ -47,6 +47,24 @@ def linux() -> bool:
 @functools.cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
+
+
+def system_call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+    """A system call of Linux by its number; raises OSError where it fails."""
+    libc = _libc()
+    wide = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    answer = libc.syscall(ctypes.c_long(number), *wide)
+    if answer < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return int(answer)
+
+
+def advise(start: int, size: int, advice: int) -> None:
+    """Linux's madvise; raises OSError where it fails."""
+    if _libc().madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), advice):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def prctl(option: int, value: int) -> None:
@@ -98,16 +116,6 @@ def apply(allowance: Allowance) -> None:
     # Dropping root clears the death signal and sets the dumpable flag anew, so once more.
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     prctl(PR_SET_DUMPABLE, 0)
-
-
-def layers() -> tuple[str, ...]:
-    """The layers that `apply` puts on here, by name."""
-    names = ["own process", "rlimits"]
-    if linux():
-        names.append("no new privileges")
-        if os.geteuid() == 0:
-            names.append("spare uid")
-    return tuple(names)
 
 
 def _limit(kind: int, value: int) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
+from bisect import bisect
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 
@@ -16,6 +20,23 @@ def difference_quotients(tree: ast.AST) -> Iterator[int]:
             step = _step(node.left, node.right)
             if step is not None and any(_divides(other, node, step) for other in ast.walk(tree)):
                 yield node.lineno
+        elif isinstance(node, ast.Attribute) and node.attr == "imag":
+            steps = _imaginary_steps(tree)
+            if any(_divides(other, node, step) for step in steps for other in ast.walk(tree)):
+                yield node.lineno
+
+
+def _imaginary_steps(tree: ast.AST) -> Iterator[ast.expr]:
+    """What stands in the imaginary part of a number: h in `h * 1j`, in `complex(v, h)`, and in 1e-20j."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, complex):
+            yield ast.Constant(node.value.imag)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            for one, other in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(one, ast.Constant) and one.value == 1j:
+                    yield other
+        elif isinstance(node, ast.Call) and len(node.args) == 2 and getattr(node.func, "id", "") == "complex":
+            yield node.args[1]
 
 
 def _step(above: ast.AST, below: ast.AST) -> ast.expr | None:
@@ -56,12 +77,21 @@ ALIKE = 1e-3
 """How well two steps agree that are the same one, relative; the rest is rounding."""
 
 
+SEVERAL = 3
+"""Of so many entries both sides are evaluated where single numbers are moved."""
+
+MOST_ROWS = 64
+"""Moved primals in one tensor that are looked at; a backward is watched at a small point, with fewer entries."""
+
+
 class Steps:
     """Watches what operations are given, and compares it with the primals: `see` every tensor, then ask `found`.
 
     These are no accident: a primal moved by d and by -d (central differences), or by a little i; a primal of which one entry
     alone was moved, then another one, by steps of one size; and a division by the very step (or twice the step) by which all entries
     were moved. An epsilon that keeps a logarithm or a quotient finite is added to all entries, and nothing is divided by it.
+    Several moved primals may come stacked in one tensor. `see_call` is the same for arguments of the student's own functions,
+    which may be arrays or single numbers: there an entry moved by d and by -d counts, for several entries.
     """
 
     def __init__(self, primals: Sequence[Tensor]) -> None:
@@ -69,6 +99,8 @@ class Steps:
         self._sizes: list[float] = []
         self._divisors: list[float] = []
         self._primals = [(primal.detach().clone().reshape(-1), list[Tensor]()) for primal in primals if _real(primal)]
+        self._entries = sorted({float(entry) for primal, _ in self._primals for entry in primal})
+        self._moves: set[tuple[float, float]] = set()
 
     def see(self, tensor: Tensor) -> None:
         """Take note of one argument of one operation."""
@@ -79,13 +111,44 @@ class Steps:
         if not _real(tensor):
             return
         for primal, steps in self._primals:
-            if tensor.numel() == primal.numel() and tensor.dtype == primal.dtype:
-                self._compare(tensor.detach().reshape(-1) - primal, primal, steps)
+            if tensor.dtype == primal.dtype:
+                for row in _stacked(tensor.detach(), primal):
+                    self._compare(row - primal, primal, steps)
 
     def _compare_complex(self, tensor: Tensor) -> None:
         for primal, _ in self._primals:
-            if tensor.numel() == primal.numel() and torch.equal(tensor.real.reshape(-1), primal):
-                self.found = self.found or 0 < float(tensor.imag.abs().max()) <= COMPLEX
+            for row in _stacked(tensor.detach(), primal):
+                if torch.equal(row.real, primal):
+                    self.found = self.found or 0 < float(row.imag.abs().max()) <= COMPLEX
+
+    def see_call(self, argument: Any) -> None:
+        """Take note of one argument of a function of the student's own."""
+        if self.found:
+            return
+        if isinstance(argument, ndarray) and argument.dtype.kind in "fc" and argument.dtype.itemsize >= 8:
+            self.see(torch.from_numpy(argument.copy()))
+        elif isinstance(argument, complex):
+            near = self._nearest(argument.real)
+            self.found = near == argument.real and 0 < abs(argument.imag) <= COMPLEX
+        elif type(argument) is float:
+            near = self._nearest(argument)
+            step = argument - near
+            if 0 < abs(step) <= LARGEST_ALONE * max(1.0, abs(near)):
+                self._moves.add((near, step))
+                self._match_moves()
+
+    def _nearest(self, number: float) -> float:
+        at = bisect(self._entries, number)
+        return min(self._entries[max(at - 1, 0) : at + 1], key=lambda entry: abs(entry - number), default=math.nan)
+
+    def _match_moves(self) -> None:
+        """Every entry to either side, or most of them: two numbers of which one lies near an entry are no rarity."""
+        both = {
+            entry
+            for entry, step in self._moves
+            if step > 0 and any(entry == other and abs(step + back) <= ALIKE * step for other, back in self._moves)
+        }
+        self.found = len(both) >= max(min(len(self._entries), SEVERAL), 1)
 
     def divide(self, divisor: float) -> None:
         """Take note of a number that something is divided by (the inverse of one that it is multiplied by)."""
@@ -110,6 +173,12 @@ class Steps:
             self._match()
         steps.append(step)
         del steps[:-8]
+
+
+def _stacked(tensor: Tensor, primal: Tensor) -> Sequence[Tensor]:
+    """A tensor as rows with as many entries as the primal; nothing where that cannot be, or where they are too many."""
+    rows, rest = divmod(tensor.numel(), primal.numel())
+    return tensor.reshape(rows, -1).unbind() if not rest and 1 <= rows <= MOST_ROWS else ()
 
 
 def _real(tensor: Tensor) -> bool:

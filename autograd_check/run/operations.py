@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from types import CodeType, FrameType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy import ndarray
 from torch import Tensor
+from torch._C._functorch import TransformType
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from autograd_check.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
-from autograd_check.verify.candidate import Candidate
 from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"
@@ -23,6 +29,9 @@ SINGLE = "float32"
 
 NUMERIC = "numeric_differentiation"
 """Stands among the operations where the function was evaluated a small step to either side of a primal."""
+
+FEW = 12
+"""So many evaluations of one function are in order, however small the point."""
 
 _LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
@@ -35,10 +44,18 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if torch.is_grad_enabled() or _differentiating():
+            self._seen[AUTOGRAD] = None
         name = getattr(func, "__name__", "")
         if name and not name.startswith("__"):
             self._seen[name] = None
         return func(*args, **(kwargs or {}))
+
+
+def _differentiating() -> bool:
+    """Whether this runs inside one of `torch.func`'s derivatives: below them, where aten operations are seen, it does not show."""
+    stack = torch._C._functorch.get_interpreter_stack()
+    return any(level.key() in (TransformType.Grad, TransformType.Jvp) for level in stack or ())
 
 
 class _Aten(TorchDispatchMode):
@@ -78,21 +95,64 @@ def _tensors(args: Sequence[Any]) -> Iterator[Tensor]:
             yield from _tensors(argument)
 
 
+class _Calls:
+    """Watches the calls of functions of some files: what they are given, and how often one evaluates all entries again.
+
+    `many`: one function was given that many different tensors or arrays of the primals' size: as often as there are entries,
+    which only a derivative by evaluation needs (k evaluations for k entries, or many directions).
+    """
+
+    def __init__(self, steps: Steps, files: Collection[str], entries: int) -> None:
+        self.many = False
+        self._steps = steps
+        self._files = frozenset(files)
+        self._entries = entries
+        self._evaluations: dict[CodeType, set[bytes]] = {}
+
+    def note(self, frame: FrameType, event: str, argument: object) -> None:
+        """As `sys.setprofile` calls it."""
+        code = frame.f_code
+        if event != "call" or code.co_filename not in self._files:
+            return
+        given = frame.f_locals
+        for name in code.co_varnames[: code.co_argcount]:
+            value = given.get(name)
+            self._steps.see_call(value)
+            if isinstance(value, Tensor):
+                value = value.detach()
+            if isinstance(value, (Tensor, ndarray)) and math.prod(value.shape) == self._entries > 0:
+                # Below the modes: what is noted here is no operation of the student's.
+                with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunctionSubclass():
+                    self._count(code, bytes(np.ascontiguousarray(value)))
+
+    def _count(self, code: CodeType, value: bytes) -> None:
+        seen = self._evaluations.setdefault(code, set())
+        seen.add(value)
+        self.many = self.many or len(seen) > max(self._entries, FEW)
+
+
 class OperationRecorder:
     """A context in which every torch operation is noted by name: `softmax` and `_softmax`, `linear` and `addmm`.
 
     `autograd`, `float32` and `numeric_differentiation` are among the names where that was seen; the last of them needs the
-    `primals`, which are compared with what the operations are given.
+    `primals`, which are compared with what the operations are given. With `files`, what functions of those files are given is
+    looked at as well: numbers and arrays take part in no operation of torch.
     """
 
-    def __init__(self, primals: Sequence[Tensor] = ()) -> None:
+    def __init__(self, primals: Sequence[Tensor] = (), files: Collection[str] = ()) -> None:
         self._seen: dict[str, None] = {}
         self._steps = Steps(primals)
+        self._calls = _Calls(self._steps, files, max((primal.numel() for primal in primals), default=0))
+        self._files = files if primals else ()
         self._modes = ExitStack()
 
     def __enter__(self) -> OperationRecorder:
         self._modes.enter_context(_Functions(self._seen))
         self._modes.enter_context(_Aten(self._seen, self._steps))
+        if self._files:
+            before = sys.getprofile()
+            self._modes.callback(sys.setprofile, before)
+            sys.setprofile(self._calls.note)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -100,7 +160,7 @@ class OperationRecorder:
 
     def names(self) -> tuple[str, ...]:
         """Distinct names in the order of first use."""
-        return (*self._seen, NUMERIC) if self._steps.found else tuple(self._seen)
+        return (*self._seen, NUMERIC) if self._steps.found or self._calls.many else tuple(self._seen)
 
 
 def uses_single(candidate: Candidate, forward: str, backward: str, trial: Trial) -> bool:

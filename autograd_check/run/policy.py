@@ -8,13 +8,15 @@ who tries; `operations_used` looks at what really ran.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from autograd_check.run import rules
 from autograd_check.run.numeric_differentiation import difference_quotients
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
-from autograd_check.run.scope import Definition, FileScope, chain_root, imported, running_statements, scoped
+from autograd_check.run.scope import Definition, FileScope, chain_root, imported, renamed, running_statements, scoped
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def violations(
 def _judged(judge: _Judge, tree: ast.Module, functions: Sequence[str]) -> tuple[Violation, ...]:
     found = list(judge.loading(tree))
     for function in functions:
+        found += [replace(violation, function=function) for violation in judge.own_automatic(function, functions)]
         for definition in judge.scope.reached(function):
             found += [replace(violation, function=function) for violation in judge.definition(definition)]
             if function.endswith(("_forward", "_backward")):
@@ -113,6 +116,18 @@ class _Judge:
                     elif isinstance(node, ast.Name) and node.id in ("__import__", "exec", "eval", "__builtins__"):
                         yield from self._builtin(node)
                 yield from self._patches(statement)
+        yield from self._taking_over(tree)
+
+    def own_automatic(self, function: str, functions: Sequence[str]) -> Iterator[Violation]:
+        """A backward that pushes numbers of a class of its own, with arithmetic of its own, through the forward."""
+        forward = f"{function.removesuffix('_backward')}_forward"
+        if function.endswith("_backward") and forward in functions:
+            reached = self.scope.reached(function)
+            if any(definition in reached for definition in self.scope.definitions.get(forward, [])):
+                for definition in reached:
+                    defined = {item.name for item in getattr(definition, "body", []) if isinstance(item, ast.FunctionDef)}
+                    if isinstance(definition, ast.ClassDef) and len(defined & rules.ARITHMETIC) > 1:
+                        yield Violation("", definition.name, definition.lineno, rules.OWN_AUTOMATIC)
 
     def _names_at_work(self, statement: ast.AST) -> Iterator[str]:
         """Names that a statement uses as it runs; a module of which it only takes something harmless is none of them."""
@@ -128,10 +143,17 @@ class _Judge:
     def definition(self, definition: Definition) -> Iterator[Violation]:
         """Everything in one reached definition."""
         aliases: dict[str, str] = {}
+        fields = {id(item) for node in ast.walk(definition) if isinstance(node, ast.ClassDef) for item in node.body}
+        inner: set[int] = set()  # names that are judged with what stands around them
         for node in ast.walk(definition):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 aliases |= imported(node)[0]
-        inner: set[int] = set()
+            elif isinstance(node, ast.Assign) and id(node) not in fields:
+                names = renamed(node, partial(self.scope.path, aliases=aliases))
+                aliases |= names
+                inner |= {id(node.value)} if names and isinstance(node.value, ast.Name) else set()
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in rules.NAMING_BUILTINS:
+                inner |= {id(node.func), *(id(first) for first in node.args[:1] if isinstance(first, ast.Name))}
         for node, local in scoped(definition):
             bound = local - aliases.keys()
             if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -146,6 +168,8 @@ class _Judge:
             elif isinstance(node, ast.MatchClass):
                 for attribute in node.kwd_attrs:
                     yield from self._attribute_name(attribute, node.lineno)
+            elif isinstance(node, ast.ClassDef):
+                yield from self._own_tensor(node, aliases)
         yield from self._patches(definition)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> Iterator[Violation]:
@@ -164,8 +188,12 @@ class _Judge:
         path = self.scope.path(node, aliases)
         if path is not None:
             yield from self._path(path, node.lineno)
+            if isinstance(node.ctx, ast.Load) and _is_module_of_torch(path) and not self._allowed(path):
+                yield Violation("", path, node.lineno, rules.MODULE)
         elif node.id not in self.scope.definitions:
             yield from self._builtin(node)
+            if node.id in rules.NAMING_BUILTINS and not self._allowed(node.id):
+                yield Violation("", node.id, node.lineno, rules.HIDDEN)
 
     def _builtin(self, node: ast.Name) -> Iterator[Violation]:
         reason = rules.FORBIDDEN_BUILTINS.get(node.id)
@@ -193,6 +221,8 @@ class _Judge:
             yield Violation("", name, line, rules.HIDDEN)
         elif name in rules.FORBIDDEN_ATTRIBUTES and name not in self.scope.methods:
             yield Violation("", name, line, rules.FORBIDDEN_ATTRIBUTES[name])
+        elif not own and name in rules.INTERNAL_ATTRIBUTES and name not in self.scope.methods:
+            yield Violation("", name, line, rules.INTERNAL_ATTRIBUTES[name])
         elif not own and name not in self.scope.methods and self._is_answer(name, name):
             yield Violation("", name, line, "this is the lesson's own answer")
 
@@ -247,12 +277,61 @@ class _Judge:
                 path = self.scope.path(node, {}) or ""
                 if path.startswith("torch.") and not path.startswith("torch.backends."):
                     yield Violation("", path, node.lineno, "torch itself is not to be changed")
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr"):
+                path = (self.scope.path(node.args[0], {}) or "") if node.args else ""
+                if path.partition(".")[0] == "torch" and not path.startswith("torch.backends."):
+                    yield Violation("", path, node.lineno, "torch itself is not to be changed")
+
+    def _own_tensor(self, definition: ast.ClassDef, aliases: Mapping[str, str]) -> Iterator[Violation]:
+        """A class of tensors, or one that answers for them: operations on it are not what they seem."""
+        hooks = [item.name for item in ast.walk(definition) if isinstance(item, ast.FunctionDef)]
+        bases = [self.scope.path(base, aliases) or "" for base in definition.bases]
+        if "torch.Tensor" in bases or any(name.startswith("__torch_") for name in hooks):
+            yield Violation("", definition.name, definition.lineno, rules.OWN_TENSOR)
+
+    def _taking_over(self, tree: ast.Module) -> Iterator[Violation]:
+        """Ways to make a function another one than is written, anywhere in the file: through its code, or through `globals()`."""
+        top = {id(node) for statement in tree.body for node in _at_once(statement)}
+        harmless = {id(node) for parent in ast.walk(tree) for node in self._only_read(parent)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in rules.TAKING_OVER:
+                yield Violation("", node.attr, node.lineno, rules.TAKEN_OVER)
+            elif isinstance(node, ast.Call) and _names_of_the_file(node, id(node) in top) and id(node) not in harmless:
+                yield Violation("", "globals", node.lineno, rules.TAKEN_OVER)
+
+    def _only_read(self, parent: ast.AST) -> Sequence[ast.AST]:
+        """Parts of a node that it reads and does not keep, so that no function of the file can be put into them."""
+        if isinstance(parent, ast.Compare):
+            return parent.comparators
+        if isinstance(parent, ast.Subscript):
+            new = isinstance(parent.slice, ast.Constant) and parent.slice.value not in self.scope.definitions
+            return [parent.value] if new or isinstance(parent.ctx, ast.Load) else []
+        if isinstance(parent, ast.Attribute):
+            return [parent.value] if parent.attr in rules.READING_NAMES else []
+        if isinstance(parent, (ast.For, ast.comprehension)):
+            return [parent.iter]
+        if isinstance(parent, ast.Call):
+            printed = isinstance(parent.func, ast.Name) and parent.func.id in ("print", "len", "sorted", "list", "set", "dict")
+            timed = [keyword.value for keyword in parent.keywords if keyword.arg in ("globals", "locals")]
+            return [*(parent.args if printed else []), *timed]
+        return []
 
     def _is_answer(self, name: str, path: str) -> bool:
         return not self._forbids.isdisjoint({name, name.removesuffix("_"), path})
 
     def _allowed(self, path: str) -> bool:
         return any(path == name or path.startswith(f"{name}.") for name in self._allows)
+
+
+def _names_of_the_file(call: ast.Call, top: bool) -> bool:
+    """`globals()`, and outside of functions also `vars()` and `locals()`: the names of the file as a dictionary."""
+    if not isinstance(call.func, ast.Name) or call.args or call.keywords:
+        return False
+    return call.func.id == "globals" or (top and call.func.id in ("vars", "locals"))
+
+
+def _is_module_of_torch(path: str) -> bool:
+    return path.partition(".")[0] in ("torch", "functorch") and path in sys.modules
 
 
 def _at_once(node: ast.AST) -> Iterator[ast.AST]:

@@ -86,6 +86,31 @@ FORBIDDEN_ATTRIBUTES = {
 }
 """Attributes of anything. `backward` is fine where the file's own class defines it."""
 
+INTERNAL_ATTRIBUTES = {
+    **dict.fromkeys(
+        _words(
+            """autograd enable_grad set_grad_enabled inference_mode functorch forward_ad make_dual dual_level jacrev jacfwd
+            run_backward _execution_engine saved_tensors"""
+        ),
+        AUTOMATIC,
+    ),
+    **dict.fromkeys(_words("_C _ops _VF _refs _prims _decomp _functorch _dynamo _inductor"), OUTSIDE),
+}
+"""Attributes that lead into torch's machinery, of anything: they count where the root is not known, `t.autograd` for some t."""
+
+TAKING_OVER = _words("__code__ __globals__ __closure__ __builtins__")
+"""Attributes by which one function is made to do the work of another."""
+
+READING_NAMES = _words("get keys items values copy")
+"""What ordinary code does with `globals()` beside looking something up in it."""
+
+ARITHMETIC = _words("__add__ __radd__ __mul__ __rmul__ __matmul__ __rmatmul__ __pow__ __truediv__ __sub__")
+
+MODULE = "a module handed on cannot be checked; say `torch.` where one of its functions is used"
+OWN_TENSOR = "a layer works on plain tensors"
+OWN_AUTOMATIC = "numbers that carry their derivative are automatic differentiation too; the gradient is to be derived by hand"
+TAKEN_OVER = "a function is to be the one that is written in the file"
+
 FORBIDDEN_BUILTINS = {
     "exec": HIDDEN,
     "eval": HIDDEN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Definition = ast.AST
@@ -17,10 +17,14 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 @dataclass
 class FileScope:
-    """The top level of a file: what every name was last defined as, what it was imported from, and star imports."""
+    """The top level of a file: what every name was last defined as, what it was imported from, and star imports.
+
+    `aliases` are names that were given to something imported, as in `T = torch.Tensor`.
+    """
 
     definitions: dict[str, list[Definition]] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
 
@@ -30,6 +34,9 @@ class FileScope:
         scope = cls()
         for statement, certain in running_statements(tree.body):
             scope._add(statement, certain)
+        for function in (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))):
+            for name in _rebound_globally(function):
+                scope.definitions.setdefault(name, []).append(function)
         return scope
 
     def _add(self, statement: ast.stmt, certain: bool) -> None:
@@ -40,7 +47,8 @@ class FileScope:
             for name in aliases:
                 self.definitions.pop(name, None)
             return
-        for name in _bound(statement):
+        self.aliases |= renamed(statement, lambda value: self.path(value, {}))
+        for name in bound(statement):
             if certain:
                 self.imports.pop(name, None)
             self.definitions[name] = [statement] if certain else [*self.definitions.get(name, []), statement]
@@ -73,7 +81,7 @@ class FileScope:
             node = node.value
         if not isinstance(node, ast.Name):
             return None
-        root = aliases.get(node.id) or self.imports.get(node.id)
+        root = aliases.get(node.id) or self.imports.get(node.id) or self.aliases.get(node.id)
         if root is None and node.id not in self.definitions and not hasattr(builtins, node.id):
             root = self._from_star(node.id)
         return None if root is None else ".".join([root, *reversed(parts)])
@@ -166,14 +174,52 @@ def imported(statement: ast.Import | ast.ImportFrom) -> tuple[dict[str, str], li
     return {alias.asname or alias.name: f"{module}.{alias.name}" for alias in statement.names if alias.name != "*"}, stars
 
 
-def _bound(statement: ast.stmt) -> list[str]:
+def bound(statement: ast.stmt) -> list[str]:
+    """Names that a statement itself binds: by assigning, `:=`, `for`, `with`, `match` or `except`; not in blocks inside it."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [statement.name]
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        nodes = (node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
-        return [node.id for node in nodes if isinstance(node.ctx, ast.Store)]
-    return []
+    names: list[str] = []
+    waiting = list(_parts_of_its_own(statement))
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.append(node.id)
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            names.append(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.append(node.rest)
+        if not isinstance(node, _FUNCTIONS):
+            waiting += ast.iter_child_nodes(node)
+    return names
+
+
+def _parts_of_its_own(statement: ast.stmt) -> Iterator[ast.AST]:
+    if isinstance(statement, ast.Match):
+        yield from (part for case in statement.cases for part in (case.pattern, *case.body))
+    if not isinstance(statement, (*_BLOCKS, ast.Match)):
+        yield statement
+        return
+    for name, value in ast.iter_fields(statement):
+        if name not in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from (part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST))
+
+
+def renamed(statement: ast.AST, path: Callable[[ast.AST], str | None]) -> dict[str, str]:
+    """Names that an assignment gives to something imported (`t = torch`), with its dotted path."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, (ast.Name, ast.Attribute)):
+        return {}
+    known = path(statement.value)
+    return {target.id: known for target in statement.targets if isinstance(target, ast.Name)} if known else {}
+
+
+def _rebound_globally(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names of the file that a function binds anew when it runs."""
+    names = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    inner = {
+        node.name for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not function
+    }
+    return names & (stored | inner)
 
 
 def _is_main_guard(test: ast.expr) -> bool:

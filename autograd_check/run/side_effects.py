@@ -6,12 +6,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from autograd_check.run.marshal import tensors_in
-from autograd_check.verify.tensors import byte_range, equal_bits, share_memory
-from autograd_check.verify.tree import is_differentiable, leaves, named_leaves
+from autograd_check.run.marshal import extent, tensors_in
+from autograd_check.verify.tensors import equal_bits, is_differentiable, leaves, named_leaves
 from autograd_check.verify.trial import unpack
+
+# Bound when this module loads, so that a student's later patch of torch's namespace does not reach them.
+_arange = torch.arange
+_isin = torch.isin
 
 MOST_COMPARED = 200
 """So many results are looked at for shared memory; a network has fewer parameters."""
@@ -62,3 +66,39 @@ def overlaps(results: list[tuple[str, Tensor]], arguments: list[tuple[str, Tenso
                 found.append(f"{name} shares memory with {other}")
         known.append((name, result, start, stop))
     return found
+
+
+def share_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether some byte belongs to both tensors: exact, so that neighbouring columns of one array do not count."""
+    (start, stop), (other_start, other_stop) = byte_range(one), byte_range(other)
+    if stop <= other_start or other_stop <= start or one.device != other.device:
+        return False
+    return (_is_dense(one) and _is_dense(other)) or bool(_isin(_bytes_of(one), _bytes_of(other)).any())
+
+
+def byte_range(tensor: Tensor) -> tuple[int, int]:
+    """Addresses of a tensor's first byte and of the one after its last; the same where it is empty or has no strides."""
+    if tensor.layout is not torch.strided:
+        return 0, 0
+    start = int(tensor.data_ptr())
+    count = tensor.numel() if tensor.is_contiguous() else extent(tensor)
+    return start, start + count * tensor.element_size()
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether a tensor has every byte between its first and its last one."""
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
+def _bytes_of(tensor: Tensor) -> Tensor:
+    """The address of every byte of a tensor."""
+    size = tensor.element_size()
+    places = _arange(extent(tensor)).as_strided(tensor.shape, tensor.stride(), 0).reshape(-1)
+    first: Tensor = places * size + int(tensor.data_ptr())
+    return (first[:, None] + _arange(size)).reshape(-1)

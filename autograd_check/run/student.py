@@ -14,6 +14,7 @@ from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.run import limits
 from autograd_check.run.caller import Session, load
+from autograd_check.run.confine import Confinement
 from autograd_check.run.deadline import NoDeadline
 from autograd_check.run.wire import REPLY, REQUEST, pack, receive
 from autograd_check.verify.candidate import Failure, Outcome
@@ -21,19 +22,20 @@ from autograd_check.verify.candidate import Failure, Outcome
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def become_student(descriptor: int, allowance: limits.Allowance) -> None:
+def become_student(descriptor: int, allowance: limits.Allowance, confinement: Confinement) -> None:
     """Turn this freshly forked process into one that serves a single student's file. Never returns."""
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         limits.silence((0, 1, 2))
-        limits.keep_only({descriptor})
+        limits.keep_only({descriptor, *confinement.descriptors()})
         channel = socket.socket(fileno=descriptor)
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         os.environ.clear()
         os.environ.update(kept)
         gc.enable()
         limits.apply(allowance)
+        confinement.apply()
         serve(channel)
     finally:
         # Never into the grader's code that is still on this stack, nor into anybody's exit handlers.

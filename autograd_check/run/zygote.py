@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autograd_check.errors import AutogradCheckError
-from autograd_check.run import forkserver, limits
+from autograd_check.run import bubblewrap, confine, forkserver, landlock, limits
 from autograd_check.run.deadline import DEADLINE, PATIENCE
 from autograd_check.run.in_process import NOTHING
 from autograd_check.run.isolated import Isolated
@@ -34,10 +34,14 @@ SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM
 
 @dataclass(frozen=True)
 class Child:
-    """A process for one student's file: its number and the grader's end of its channel."""
+    """A process for one student's file: its number here, the grader's end of its channel, and its number for the zygote.
+
+    The two numbers differ where the zygote has a namespace of its own.
+    """
 
     pid: int
     channel: socket.socket
+    number: int
 
 
 class Zygote:
@@ -46,11 +50,15 @@ class Zygote:
     With `start="fork"` it is forked from this process, which costs milliseconds: do so right after `import torch`,
     before any course file is loaded (the fork holds what this process holds). Where this process already has several
     threads (a fork of it could hang), and with `start="spawn"`, it is a new interpreter, which costs an import of
-    torch. A zygote that has died is started anew by spawning.
+    torch, and has bubblewrap around it where that works (unless `outer` is False). A zygote that has died is started anew
+    by spawning. `confinement` says what keeps students' processes in.
     """
 
-    def __init__(self, *, start: Literal["fork", "spawn"] = "fork", allowance: limits.Allowance | None = None) -> None:
+    def __init__(
+        self, *, start: Literal["fork", "spawn"] = "fork", allowance: limits.Allowance | None = None, outer: bool = True
+    ) -> None:
         self._allowance = allowance or limits.Allowance()
+        self._outer = outer
         self._lock = threading.Lock()
         self._process: int = 0
         self._control: socket.socket | None = None
@@ -62,7 +70,7 @@ class Zygote:
     @property
     def isolation(self) -> str:
         """What keeps students' processes in check, for the record of a result."""
-        return "; ".join((*limits.layers(), "deadline by the grader"))
+        return f"{self.confinement.describe()}; deadline by the grader"
 
     def candidate(
         self,
@@ -85,14 +93,14 @@ class Zygote:
         except BaseException:
             mine.close()
             raise
-        return Child(int(answer["pid"]), mine)
+        return Child(int(answer.get("here", answer["pid"])), mine, int(answer["pid"]))
 
     def end(self, child: Child, grace: float = 0.0) -> int | None:
         """End a student's process; the exit code (negative: a signal) if it ended by itself within `grace` seconds."""
         child.channel.close()
         if self._control is None:
             return None
-        answer = self._exchange({"end": child.pid, "grace": grace})
+        answer = self._exchange({"end": child.number, "grace": grace})
         status = answer["status"]
         return None if status is None else int(status)
 
@@ -108,6 +116,7 @@ class Zygote:
         self.close()
 
     def _start(self) -> None:
+        self.confinement = confine.probe(outer=self._outer and self.start_method == "spawn")
         mine, theirs = socket.socketpair()
         with theirs:
             if self.start_method == "fork":
@@ -137,11 +146,20 @@ class Zygote:
         numbers = (theirs.fileno(), allowance.memory, allowance.cpu, allowance.files)
         places = "\n".join(path for path in (str(Path(entry or ".").resolve()) for entry in sys.path) if path)
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")}
+        words = [sys.executable, "-c", LAUNCH, places, *map(str, numbers)]
+        environment = {**kept, **SINGLE_THREADED}
+        wrapped = self.confinement.level == 2
+        if wrapped:
+            python = Path(sys.executable)
+            settings = [path for path in (Path(sys.prefix) / "pyvenv.cfg",) if path.exists()]
+            words = [*bubblewrap.command([*landlock.readable(), python, python.resolve(), *settings], environment), *words]
         process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, places, *map(str, numbers)],
+            words,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**kept, **SINGLE_THREADED},
+            env=environment,
+            # Bubblewrap's processes form a group, which is what is killed; a bare zygote makes a session by itself.
+            start_new_session=wrapped,
         )
         # This class waits for the process itself; subprocess need not warn that it still runs.
         process.returncode = 0
@@ -168,15 +186,21 @@ class Zygote:
         if control is None:
             raise EOFError
         answer = b""
-        while not answer.endswith(b"\n"):
-            piece = control.recv(4096)
-            if not piece:
-                raise EOFError
-            answer += piece
-        record = json.loads(answer)
-        if not isinstance(record, dict):
-            raise ValueError("expected a record")
-        return record
+        handles: list[int] = []
+        try:
+            while not answer.endswith(b"\n"):
+                piece, received, _, _ = socket.recv_fds(control, 4096, 1)
+                handles += received
+                if not piece:
+                    raise EOFError
+                answer += piece
+            record = json.loads(answer)
+            if not isinstance(record, dict):
+                raise ValueError("expected a record")
+            return {**record, "here": _number_here(handles[0])} if handles and self.confinement.level == 2 else record
+        finally:
+            for handle in handles:
+                os.close(handle)
 
     def _stop(self) -> None:
         if self._control is not None:
@@ -193,6 +217,12 @@ def can_fork() -> bool:
         return limits.linux() and len(os.listdir("/proc/self/task")) == 1
     except OSError:
         return False
+
+
+def _number_here(handle: int) -> int:
+    """The number that the process of a pidfd has for this process."""
+    lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
 
 
 def _wait_or_kill(pid: int, patience: float = 2.0) -> None:

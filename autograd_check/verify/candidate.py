@@ -14,36 +14,6 @@ from autograd_check.causes import Cause
 
 
 @dataclass(frozen=True)
-class Seed:
-    """Stands for a fresh `torch.Generator` with this seed, made anew for every call."""
-
-    value: int
-
-
-@dataclass(frozen=True)
-class Code:
-    """Stands for the value of a python expression that the grader wrote, such as a function handed to the student's checker.
-
-    `setup` is run first and may define functions; `expression` is evaluated after it.
-    """
-
-    expression: str
-    setup: str = ""
-
-
-@dataclass(frozen=True)
-class StateAfter:
-    """Stands, as the last primal, for the state that the same function has after these calls; None before the first.
-
-    The calls are points without a state: each is given the state that the one before returned. `others` are calls of another
-    layer, which run after them with a state of their own.
-    """
-
-    calls: tuple[Point, ...] = ()
-    others: tuple[Point, ...] = ()
-
-
-@dataclass(frozen=True)
 class Opaque:
     """Stands for a returned value that is no tensor, number, string, list, tuple or dict: only its type's name."""
 
@@ -142,40 +112,4 @@ class PairCandidate(Protocol):
 
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """`torch.autograd` of the code's own forward: a list of gradients in the order of `wrt` (None where the tape is cut)."""
-        ...
-
-
-class Candidate(PairCandidate, Protocol):
-    """What checks of any task may ask of the code under test."""
-
-    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
-        """Call a plain function; `Seed` and `Code` arguments are made into generators and functions on the other side."""
-        ...
-
-    def operations(
-        self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
-    ) -> Outcome:
-        """The torch operations that one forward (and one backward for `dout`) used: a tuple of distinct names.
-
-        Both torch's functions as they were called (`softmax`, `linear`) and the aten operations underneath (`_softmax`,
-        `addmm`); and the notes `autograd` where something ran with gradients enabled, `float32` where a number of that
-        precision (or less) took part, `numeric_differentiation` where a primal came back a small step to either side.
-        """
-        ...
-
-    def trajectory(
-        self,
-        function: str,
-        starts: Sequence[Any],
-        gradients: Sequence[Sequence[Any]],
-        hyper: Mapping[str, Any] | None = None,
-        *,
-        together: bool = False,
-    ) -> Outcome:
-        """A whole run of an optimiser's step: the value is a list with the parameters after every step.
-
-        At each step `function(param, grad, state, **hyper)` moves every parameter in turn; its state, any object, stays on
-        the other side. `together` steps are `function(params, grads, **hyper)`. The list is shorter than `gradients` where a
-        step fails (then there is a failure as well) or a parameter is no tensor any more.
-        """
         ...

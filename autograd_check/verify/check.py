@@ -1,57 +1,182 @@
-"""A forward and its backward, checked: the order of the checks.
+"""A forward and its backward, checked: `CHECKS` is the order, and `check_pair` the loop over it.
 
 Contract first (cheap, structural), then every entry against autograd of the oracle, then finite differences of the code's
-own forward. A failed check skips what depends on it, and says so. Every gradient has its own findings.
+own forward. A failed check skips what needs it. Every gradient has its own findings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torch import Tensor
+
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import PairCandidate
-from autograd_check.verify.case import Case, PairNames
-from autograd_check.verify.condense import LOSES_PROCESS, condense, lost_process
-from autograd_check.verify.conduct import (
-    check_aliases,
-    check_cache_reusable,
-    check_forward_repeatable,
-    check_own_cache,
-    check_repeatable,
-    check_unchanged,
+from autograd_check.verify import contract, values
+from autograd_check.verify.candidate import PairCandidate, Point
+from autograd_check.verify.finding import (
+    LOSES_PROCESS,
+    Diagnosis,
+    Finding,
+    Kind,
+    Source,
+    Status,
+    aggregate,
+    failed,
+    inconclusive,
+    lost_process,
+    passed,
+    root_subject,
+    skipped,
 )
-from autograd_check.verify.contract import (
-    UsesSingle,
-    check_count,
-    check_float32,
-    check_linear,
-    check_out_form,
-    failure_finding,
-)
-from autograd_check.verify.conventions import check_convention
-from autograd_check.verify.differencing import check_differences, own_gradients
-from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Source, Status, root_subject
-from autograd_check.verify.oracle import oracle_vjp
-from autograd_check.verify.rounding import Rounding
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.trial import Trial, try_case
-from autograd_check.verify.unreferenced import Explain
-from autograd_check.verify.values import FLOAT64, check_gradient, check_gradient_form, check_out, evidence, narrowed
+from autograd_check.verify.locate import Suspect, locate
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.precision import AskedOnce, Rounding
+from autograd_check.verify.reference import oracle_vjp
+from autograd_check.verify.slope import Row, Sweep
+from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
+from autograd_check.verify.tolerances import NEGLIGIBLE
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, own_gradients, try_case
+from autograd_check.verify.values import FLOAT64, Evidence, Explain
+from autograd_check.verify.verdict import ProbeResult, probe_vjp
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
 
 
-EXPLAINED = ("autograd", "shape", "value")
-"""The checks whose failures are compared with the reference, so that their cause can be looked for."""
+@dataclass(frozen=True)
+class Pair:
+    """The forward and backward under test, and what their checks share.
+
+    `explain` turns evidence about a wrong gradient into a diagnosis; `uses_single` says whether float32 takes part in a
+    trial, and is asked before an error is put down to it. `points` are those of the ordinary cases.
+    """
+
+    candidate: PairCandidate
+    names: PairNames
+    seed: int
+    explain: Explain
+    uses_single: UsesSingle
+    memo: Memo
+    points: tuple[Point, ...] = ()
+    _roundings: dict[str, Rounding] = field(default_factory=dict, repr=False)
+
+    def rounding(self, trial: Trial) -> Rounding:
+        """What rounding does to the gradients of a trial: to the definition's, and without one to the code's own."""
+        names, dout = self.names, trial.douts[0] if trial.douts else None
+        gradients = own_gradients(self.candidate, names, dout)
+        if names.oracle is not None:
+            gradients = lambda point: oracle_vjp(names.oracle, point, names.wrt, dout)[1]  # noqa: E731
+        return self._roundings.setdefault(trial.case.name, Rounding(gradients, trial.case.point))
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check of one trial.
+
+    It runs where none of the checks in `needs` failed on that trial (a convention never counts), and only with an oracle,
+    or only without one, where `oracle` says so. A check `once` runs on the first trial that has gradients. A convention
+    names in `holds` the functions (`forward`, `backward`) about which it found nothing to say.
+    """
+
+    name: str
+    run: Callable[[Trial, Pair], Iterable[Finding]]
+    needs: tuple[str, ...] = ()
+    oracle: bool | None = None
+    once: bool = False
+    holds: tuple[str, ...] = ()
+
+
+def check_forward_runs(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """The forward gave a value; where it is not written yet, neither is any gradient."""
+    names, where, failure = pair.names, trial.case.name, trial.forward_failure
+    if failure is None:
+        return
+    finding = contract.failure_finding("runs", "out", where, names.forward, failure, Kind.VALUE)
+    yield finding
+    for subject in names.gradients:
+        if finding.status is Status.TODO:
+            yield replace(finding, subject=subject, kind=Kind.GRADIENT)
+        else:
+            yield skipped("runs", subject, where, f"{names.forward} does not run here")
+
+
+def check_backward_runs(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """The backward gave a value."""
+    names, failure = pair.names, trial.backward_failure
+    if failure is None:
+        return
+    for subject in names.gradients:
+        yield contract.failure_finding("runs", subject, trial.case.name, names.backward, failure, Kind.GRADIENT)
+
+
+def check_gradients(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """Every entry of every gradient against autograd of the oracle."""
+    for gradient in trial.gradients.values():
+        yield from values.check_gradient(gradient, trial, pair.names, pair.uses_single)
+
+
+def check_gradient_forms(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """Every gradient has the form of its primal."""
+    for gradient in trial.gradients.values():
+        yield from values.check_gradient_form(gradient, trial, pair.names)
+
+
+def check_caches(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """The cache holds all that the backward needs, and is as good for a second call."""
+    others = [point for point in pair.points if point is not trial.case.point]
+    reused = pair.candidate.vjp(
+        pair.names.forward,
+        pair.names.backward,
+        trial.case.point,
+        [trial.douts[0], trial.douts[3], trial.douts[0]],  # the zeros in between wipe out a cache that is written into
+        share_cache=True,
+        between=others[0] if others else None,
+    )
+    yield from contract.check_own_cache(reused, trial, pair.names)
+    yield from contract.check_cache_reusable(reused, pair.names, trial.case.name)
+
+
+def keeps_float32(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """With float32 inputs everything is float32."""
+    narrow = pair.memo.once("float32", [trial.case.point], trial.case.as_float32)
+    single = try_case(pair.candidate, pair.names, narrow, seed=pair.seed, full=False, memo=pair.memo)
+    if single.forward_failure is None and single.backward_failure is None:
+        yield from contract.check_float32(single, pair.names)
+
+
+BOTH = ("forward", "backward")
+CHECKS = (
+    Check("forward runs", check_forward_runs),
+    Check("out repeatable", lambda t, p: contract.check_forward_repeatable(t), ("forward runs",), oracle=False),
+    Check("out form", lambda t, p: contract.check_out_form(t, p.names), ("forward runs",), oracle=True),
+    Check("value", lambda t, p: values.check_out(t, p.names, p.uses_single), ("forward runs", "out form"), oracle=True),
+    Check("unmodified", lambda t, p: contract.check_unchanged(t, p.names), ("forward runs",), holds=BOTH),
+    Check("backward runs", check_backward_runs, ("forward runs",)),
+    Check("returned", lambda t, p: contract.check_count(t, p.names), ("forward runs", "backward runs")),
+    Check("aliasing", lambda t, p: contract.check_aliases(t, p.names), ("forward runs", "backward runs"), holds=("backward",)),
+    Check("autograd", check_gradients, ("returned",), oracle=True),
+    Check("form", check_gradient_forms, ("returned",), oracle=False),
+    Check("linear in dout", lambda t, p: contract.check_linear(t, p.rounding(t), p.uses_single), ("returned",)),
+    Check("repeatable", lambda t, p: contract.check_repeatable(t, p.names), ("returned",), holds=("backward",)),
+    Check("cache reusable", check_caches, once=True, holds=("backward",)),
+    Check("keeps float32", keeps_float32, oracle=True, once=True, holds=("backward",)),
+)
+"""The order of the checks on a trial. What a caller judges beside and finite differences follow (`check_pair`)."""
 
 
 def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The explanation of those who want none."""
     return None
+
+
+Beside = Callable[[Pair, Collection[str]], Iterable[Finding]]
+
+
+def nothing_beside(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
+    """The further checks of those who have none."""
+    return ()
 
 
 def unseen(trial: Trial) -> bool:
@@ -67,74 +192,51 @@ def check_pair(
     seed: int = 0,
     explain: Explain = no_explanation,
     uses_single: UsesSingle = unseen,
-    shared: Shared | None = None,
+    memo: Memo | None = None,
+    beside: Beside = nothing_beside,
 ) -> list[Finding]:
-    """Check a pair on all cases; findings are condensed to one for each check and subject.
+    """Check a pair on all cases; findings are aggregated to one for each check and subject.
 
     Args:
         candidate: the code under test, wherever it runs.
         names: its functions, and the oracle.
-        cases: ordinary cases first; the first one also carries the float32 check and the reuse of the cache.
+        cases: the first one also carries the float32 check and the reuse of the cache.
         seed: of the cotangents and of the directions.
         explain: turns evidence about a wrong gradient into a diagnosis.
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
-        shared: what other checks of the same cases have computed already.
+        memo: what other checks of the same cases have computed already.
+        beside: checks of the caller's own, where some gradient came back; it is told which subjects are wrong already.
 
     """
     unusable = _unusable(candidate, names)
     if unusable:
         return unusable
-    kept = shared or Shared()
-    ordinary = [case for case in cases if case.convention is None]
-    trials = list(_trials(candidate, names, ordinary, seed, kept))
-    roundings = {trial.case.name: _rounding(candidate, names, trial) for trial in trials}
     single = AskedOnce(uses_single)
-    findings = [found for trial in trials for found in _check_trial(trial, names, roundings[trial.case.name], single)]
+    pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases))
+    trials = list(_trials(pair, cases))
+    findings = [found for trial in trials for found in _checked(trial, pair, once=False)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
-        return condense(findings)
+        return aggregate(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
-    findings = _explained(candidate, names, trials, findings, forward_right, explain)
+    findings = _explained(pair, trials, findings, forward_right)
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
-        findings += _conventions(candidate, names, sound[0], cases, seed, wrong, single, kept)
-        wanted, skipped = _wanted(names, trials, findings, single, forward_right)
-        findings += skipped
+        findings += [*_checked(sound[0], pair, once=True), *beside(pair, wrong)]
+        findings += _kept(sound[0], pair, findings)
+        wanted, left = _wanted(pair, trials, findings, forward_right)
+        findings += left
         for trial in sound[:DIFFERENCED] if wanted else ():
-            findings += check_differences(
-                candidate, names, trial, wanted, seed, explain, roundings[trial.case.name], single, kept
-            )
+            findings += check_differences(trial, pair, wanted)
     if names.oracle is None and any(single.known.values()):
-        findings.append(narrowed("out"))
-    return condense(findings)
+        findings.append(values.narrowed("out"))
+    return aggregate(findings)
 
 
-@dataclass(frozen=True)
-class AskedOnce:
-    """A `UsesSingle` that is asked once for each case: the answer takes a run of the code under test."""
-
-    ask: UsesSingle
-    known: dict[str, bool] = field(default_factory=dict)
-
-    def __call__(self, trial: Trial) -> bool:
-        """Whether float32 takes part in a trial."""
-        if trial.case.name not in self.known:
-            self.known[trial.case.name] = self.ask(trial)
-        return self.known[trial.case.name]
-
-
-def _rounding(candidate: PairCandidate, names: PairNames, trial: Trial) -> Rounding:
-    """What rounding does to the gradients of a trial: to the definition's, and without one to the code's own."""
-    dout = trial.douts[0] if trial.douts else None
-    if names.oracle is None:
-        return Rounding(own_gradients(candidate, names, dout), trial.case.point)
-    return Rounding(lambda point: oracle_vjp(names.oracle, point, names.wrt, dout)[1], trial.case.point)
-
-
-def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], seed: int, shared: Shared) -> Iterator[Trial]:
+def _trials(pair: Pair, cases: Sequence[Case]) -> Iterator[Trial]:
     """One trial a case, up to the first that cost the process: code that hangs once would hang on every case."""
     for number, case in enumerate(cases):
-        trial = try_case(candidate, names, case, seed=seed * 1009 + number, full=True, shared=shared)
+        trial = try_case(pair.candidate, pair.names, case, seed=pair.seed * 1009 + number, full=True, memo=pair.memo)
         yield trial
         failures = (trial.forward_failure, trial.backward_failure)
         if any(failure is not None and failure.cause in LOSES_PROCESS for failure in failures):
@@ -142,84 +244,65 @@ def _trials(candidate: PairCandidate, names: PairNames, cases: Sequence[Case], s
 
 
 def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
-    """Findings where the file did not load or a function is missing; else nothing."""
-    gradients = [f"d{name}" for name in names.wrt]
-    loaded = candidate.loaded()
-    if loaded.failure is not None:
-        return [
-            failure_finding("loads", subject, "", "the file", loaded.failure, kind)
-            for subject, kind in [("out", Kind.VALUE)] + [(gradient, Kind.GRADIENT) for gradient in gradients]
-        ]
-    missing = [name for name in (names.forward, names.backward) if name not in candidate.functions()]
-    if names.forward in missing:
-        text = f"{names.forward} is not defined in this file"
-        diagnosis = Diagnosis(Cause.MISSING, text)
-        return [
-            Finding("defined", subject, "", Status.FAILED, text, kind, None, diagnosis)
-            for subject, kind in [("out", Kind.VALUE)] + [(gradient, Kind.GRADIENT) for gradient in gradients]
-        ]
-    return []
+    """Findings where the file did not load or the forward is missing; else nothing. (A missing backward fails its calls.)"""
+    subjects = [("out", Kind.VALUE), *((gradient, Kind.GRADIENT) for gradient in names.gradients)]
+    failure = candidate.loaded().failure
+    if failure is not None:
+        return [contract.failure_finding("loads", subject, "", "the file", failure, kind) for subject, kind in subjects]
+    if names.forward in candidate.functions():
+        return []
+    text = f"{names.forward} is not defined in this file"
+    return [failed("defined", subject, "", text, kind, Cause.MISSING) for subject, kind in subjects]
 
 
-def _check_trial(trial: Trial, names: PairNames, rounding: Rounding, uses_single: UsesSingle) -> list[Finding]:
-    """Contract and values of one ordinary case."""
-    where, gradients = trial.case.name, [f"d{name}" for name in names.wrt]
-    if trial.forward_failure is not None:
-        failed = failure_finding("runs", "out", where, names.forward, trial.forward_failure, Kind.VALUE)
-        if failed.status is Status.TODO:
-            return [failed] + [replace(failed, subject=subject, kind=Kind.GRADIENT) for subject in gradients]
-        return [failed] + [_skipped("runs", subject, where, f"{names.forward} does not run here") for subject in gradients]
-    if names.oracle is None:
-        findings = list(check_forward_repeatable(trial, names))
-    else:
-        findings = list(check_out_form(trial, names))
-        if not any(finding.kind is Kind.VALUE for finding in findings):
-            findings += check_out(trial, names, uses_single)
-    findings += check_unchanged(trial, names)
-    if trial.backward_failure is not None:
-        failure = trial.backward_failure
-        return findings + [
-            failure_finding("runs", subject, where, names.backward, failure, Kind.GRADIENT) for subject in gradients
-        ]
-    findings += check_count(trial, names)
-    findings += check_aliases(trial, names)
-    for gradient in trial.gradients.values():
-        if names.oracle is None:
-            findings += check_gradient_form(gradient, trial, names)
-        else:
-            findings += check_gradient(gradient, trial, names, uses_single)
-    findings += check_linear(trial, rounding, uses_single)
-    findings += check_repeatable(trial, names)
-    return findings
+def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
+    """What the catalogue says of a trial."""
+    blocked: set[str] = set()
+    for check in CHECKS:
+        if check.once is not once or check.oracle not in (None, pair.names.oracle is not None):
+            continue
+        if blocked & set(check.needs):
+            blocked.add(check.name)
+            continue
+        for finding in check.run(trial, pair):
+            yield finding
+            if finding.status.severity >= Status.TODO.severity and finding.kind is not Kind.CONVENTION:
+                blocked.add(check.name)
 
 
-def _skipped(check: str, subject: str, where: str, reason: str) -> Finding:
-    return Finding(check, subject, where, Status.SKIPPED, f"not checked: {reason}", Kind.GRADIENT)
+def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding]:
+    """A passed finding for every convention of the catalogue about which nothing was said."""
+    said = {(finding.check, finding.subject) for finding in findings}
+    names = {"forward": pair.names.forward, "backward": pair.names.backward}
+    return [
+        passed(check.name, names[function], first.case.name, "as it should be", Kind.CONVENTION)
+        for check in CHECKS
+        if check.oracle in (None, pair.names.oracle is not None)
+        for function in check.holds
+        if (check.name, names[function]) not in said
+    ]
 
 
-def _explained(
-    candidate: PairCandidate,
-    names: PairNames,
-    trials: Sequence[Trial],
-    findings: list[Finding],
-    forward_right: bool,
-    explain: Explain,
-) -> list[Finding]:
+# --- Causes ----------------------------------------------------------------------------------------------------------
+
+EXPLAINED = ("autograd", "shape", "value")
+"""The checks whose failures are compared with the reference, so that their cause can be looked for."""
+
+
+def _explained(pair: Pair, trials: Sequence[Trial], findings: list[Finding], forward_right: bool) -> list[Finding]:
     """The findings, with a diagnosis for every wrong value and gradient."""
     by_probe = {trial.case.name: trial for trial in trials}
     wrong: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.status is Status.FAILED and finding.check in EXPLAINED and finding.diagnosis is None:
             wrong.setdefault(finding.subject, []).append(finding)
-    tapes = {
-        probe: _tape(candidate, names, by_probe[probe])
-        for probe in dict.fromkeys(finding.probe for found in wrong.values() for finding in found)
-    }
+    probes = dict.fromkeys(finding.probe for found in wrong.values() for finding in found)
+    tapes = {probe: _tape(pair, by_probe[probe]) for probe in probes}
     nonlinear = {f.subject: f.diagnosis for f in findings if f.check == "linear in dout" and f.status is Status.FAILED}
     causes: dict[str, Diagnosis | None] = {}
     for subject, found in wrong.items():
-        pieces = [evidence(subject, by_probe[f.probe], names, tapes[f.probe], forward_right) for f in found]
-        cause = explain([piece for piece in pieces if piece is not None])
+        pieces = [values.evidence(subject, by_probe[f.probe], pair.names, tapes[f.probe], forward_right) for f in found]
+        cause = pair.explain([piece for piece in pieces if piece is not None])
         certain = cause is not None and (cause.cause is Cause.IGNORES_UPSTREAM or cause.source is Source.FINGERPRINT)
         root = root_subject(subject)
         causes[subject] = nonlinear[root] if root in nonlinear and not certain else cause
@@ -227,86 +310,121 @@ def _explained(
         if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
             parts_of = (causes[part] for part in wrong if root_subject(part) == subject and causes[part] is not None)
             causes[subject] = next(parts_of, None)
-    return [
-        finding.with_diagnosis(causes[finding.subject]) if finding in wrong.get(finding.subject, ()) else finding
-        for finding in findings
-    ]
+    return [f.explained(causes[f.subject]) if f in wrong.get(f.subject, ()) else f for f in findings]
 
 
-def _tape(candidate: PairCandidate, names: PairNames, trial: Trial) -> Mapping[str, Any]:
-    outcome = candidate.taped(names.forward, trial.case.point, trial.douts[0], names.wrt)
+def _tape(pair: Pair, trial: Trial) -> Mapping[str, Any]:
+    """Autograd of the code's own forward by subject, as far as it reaches."""
+    outcome = pair.candidate.taped(pair.names.forward, trial.case.point, trial.douts[0], pair.names.wrt)
     if not outcome.ok or outcome.value is None:
         return {}
-    return {f"d{name}": grad for name, grad in zip(names.wrt, outcome.value, strict=True) if grad is not None}
+    return {subject: grad for subject, grad in zip(pair.names.gradients, outcome.value, strict=True) if grad is not None}
 
 
-def _conventions(
-    candidate: PairCandidate,
-    names: PairNames,
-    first: Trial,
-    cases: Sequence[Case],
-    seed: int,
-    wrong: Collection[str],
-    uses_single: UsesSingle,
-    shared: Shared,
-) -> list[Finding]:
-    """What is right or wrong apart from the mathematics: dtype, reuse of the cache, and the lesson's named conventions."""
-    findings: list[Finding] = []
-    others = [case.point for case in cases if case.convention is None and case.point is not first.case.point]
-    reused = candidate.vjp(
-        names.forward,
-        names.backward,
-        first.case.point,
-        [first.douts[0], first.douts[3], first.douts[0]],  # the zeros in between wipe out a cache that is written into
-        share_cache=True,
-        between=others[0] if others else None,
-    )
-    findings += check_own_cache(reused, first, names)
-    findings += check_cache_reusable(reused, names, first.case.name)
-    if names.oracle is not None:
-        narrow = shared.once("float32", [first.case.point], first.case.as_float32)
-        single = try_case(candidate, names, narrow, seed=seed, full=False, shared=shared)
-        if single.forward_failure is None and single.backward_failure is None:
-            findings += check_float32(single, names)
-    for number, case in enumerate(case for case in cases if case.convention is not None):
-        tried = try_case(candidate, names, case, seed=seed + 7 * number, full=False, shared=shared)
-        findings += check_convention(tried, names, uses_single, wrong)
-    checked = {(finding.check, finding.subject) for finding in findings}
-    passed = [
-        ("unmodified", names.forward),
-        ("unmodified", names.backward),
-        ("repeatable", names.backward),
-        ("cache reusable", names.backward),
-        ("aliasing", names.backward),
-        *([("keeps float32", names.backward)] if names.oracle is not None else []),
-    ]
-    return findings + [
-        Finding(check, subject, first.case.name, Status.PASSED, "as it should be", Kind.CONVENTION)
-        for check, subject in passed
-        if (check, subject) not in checked
-    ]
+# --- Finite differences ----------------------------------------------------------------------------------------------
+
+DIFFERENCES = "finite differences"
 
 
 def _wanted(
-    names: PairNames, trials: Sequence[Trial], findings: Sequence[Finding], uses_single: UsesSingle, forward_right: bool
+    pair: Pair, trials: Sequence[Trial], findings: Sequence[Finding], forward_right: bool
 ) -> tuple[list[str], list[Finding]]:
     """The primals whose gradients finite differences are asked about, and a skipped finding for most of the others.
 
     What float32 made coarse leaves nothing for differences to see, and is a finding already.
     """
-    failed = {root_subject(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
+    wrong = {root_subject(f.subject) for f in findings if f.kind is Kind.GRADIENT and f.status is Status.FAILED}
     blamed = [f for f in findings if f.check == FLOAT64 and f.diagnosis is not None]
-    coarse = {trial.case.name for trial in trials if blamed and uses_single(trial)}
+    coarse = {trial.case.name for trial in trials if blamed and pair.uses_single(trial)}
     rough = {root_subject(f.diagnosis.evidence["subject"]) for f in blamed if f.probe in coarse and f.diagnosis is not None}
-    wanted, skipped = [], []
-    for name in names.wrt:
-        subject = f"d{name}"
-        if subject in failed:
-            skipped.append(_skipped("finite differences", subject, "", f"{subject} already differs from autograd"))
+    wanted, left = [], []
+    for name, subject in zip(pair.names.wrt, pair.names.gradients, strict=True):
+        if subject in wrong:
+            left.append(skipped(DIFFERENCES, subject, "", f"{subject} already differs from autograd"))
         elif rough & {"out", subject}:
             continue
         elif forward_right:
             wanted.append(name)
         else:
-            skipped.append(_skipped("finite differences", subject, "", "the forward is not the one of the definition"))
-    return wanted, skipped
+            left.append(skipped(DIFFERENCES, subject, "", "the forward is not the one of the definition"))
+    return wanted, left
+
+
+def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Finding]:
+    """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
+    candidate, names, point, dout = pair.candidate, pair.names, trial.case.point, trial.douts[0]
+    sweep, rounding = own_sweep(candidate, names), pair.rounding(trial)
+
+    def spread(name: str) -> Sequence[Tensor]:
+        """What rounding does to a gradient; and what the definition's does where its inputs move, if there is one."""
+        moved = rounding(name)
+        if names.oracle is None:
+            return moved
+        right = zip(leaves(trial.reference.grads[f"d{name}"]), leaves(trial.reference.grad_spread[f"d{name}"]), strict=True)
+        # out and the gradient agree with the definition's as far as a negligible constant in the forward lets them
+        known = [change + NEGLIGIBLE * largest(leaf) for leaf, change in right]
+        return [one + other for one, other in zip(known, moved, strict=True)] if moved else known
+
+    grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
+    verdicts = probe_vjp(
+        sweep,
+        point,
+        grads,
+        dout,
+        wrt=wrt,
+        regrad=own_gradients(candidate, names, dout),
+        seed=pair.seed,
+        base=as_tensors(trial.out),
+        spread=spread,
+        single=lambda: pair.uses_single(trial),
+        memo=pair.memo,
+    )
+    findings = {name: _difference(f"d{name}", verdict, trial.case.name, names) for name, verdict in verdicts.items()}
+    for name, finding in findings.items():
+        if names.oracle is None and finding.status is Status.FAILED:
+            tape = _trusted_tape(trial, pair, name, sweep)
+            suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape, pair.explain)
+            findings[name] = locate(finding, suspect, verdicts[name].leaf)
+    return list(findings.values())
+
+
+def _difference(subject: str, verdict: ProbeResult, probe: str, names: PairNames) -> Finding:
+    if verdict.status is Status.PASSED:
+        text = "matches finite differences of your own forward"
+        if names.oracle is None and verdict.resolution:
+            text += f"; an error above {verdict.resolution:.1g} in one entry would have been seen"
+        return passed(DIFFERENCES, subject, probe, text, Kind.GRADIENT)
+    if verdict.status is Status.FAILED:
+        analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
+        text = (
+            f"along a random direction your forward changes by {numeric}, your {subject} says "
+            f"{analytic} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
+        )
+        return failed(DIFFERENCES, subject, probe, text, Kind.GRADIENT)
+    return inconclusive(DIFFERENCES, subject, probe, f"finite differences cannot tell here: {verdict.reason}")
+
+
+def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
+    """The code's own forward at many points."""
+
+    def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
+        outcome = candidate.sweep(names.forward, points, signatures=signatures)
+        if outcome.value is None:
+            return [(None, None)] * len(points)
+        if hasattr(outcome.value, "columns"):  # a batch of tensors
+            batch: Sequence[Row] = outcome.value
+            return batch
+        return [(as_tensors(out), signature) for out, signature in outcome.value]
+
+    return sweep
+
+
+def _trusted_tape(trial: Trial, pair: Pair, name: str, sweep: Sweep) -> Any:
+    """Autograd of the own forward, where finite differences confirm it: `.item()` and `.detach()` cut a tape unseen."""
+    point, dout = trial.case.point, trial.douts[0]
+    outcome = pair.candidate.taped(pair.names.forward, point, dout, [name])
+    tape = outcome.value[0] if outcome.ok and outcome.value is not None else None
+    if tape is None:
+        return None
+    confirmed = probe_vjp(sweep, point, {name: tape}, dout, wrt=[name], regrad=lambda _: None, seed=pair.seed)
+    return tape if confirmed[name].status is Status.PASSED else None

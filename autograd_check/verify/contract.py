@@ -1,40 +1,45 @@
-"""What a forward and a backward owe whatever their mathematics: named checks, each from a `Trial` to findings.
+"""What a forward and a backward owe whatever their mathematics: form, linearity, and no side effects.
 
-Cheap and structural; they come before any number is judged. A convention's finding names the function, never the gradient:
-code that writes into `dout` or returns float64 for float32 may still have the right derivative.
+Cheap and structural; these checks come before any number is judged. A convention's finding names the function, never the
+gradient: code that writes into `dout` or returns float64 for float32 may still have the right derivative.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Failure, Opaque
-from autograd_check.verify.case import PairNames
-from autograd_check.verify.compare import compare
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
-from autograd_check.verify.rounding import EPS, ROUNDINGS, SINGLE, Rounding, of_its_size
-from autograd_check.verify.scale import largest_of, natural_size
-from autograd_check.verify.tree import is_differentiable, is_tensor, leaves, same_structure
-from autograd_check.verify.trial import LARGE, SMALL, WEIGHTS, Gradient, Trial, parts
+from autograd_check.verify.candidate import Failure, Opaque, Outcome
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
+from autograd_check.verify.precision import Rounding
+from autograd_check.verify.tensors import (
+    compare,
+    equal_bits,
+    is_differentiable,
+    is_tensor,
+    largest_of,
+    leaves,
+    natural_size,
+    same_structure,
+)
+from autograd_check.verify.tolerances import EPS, GAIN, ROUNDINGS, SINGLE_EPS, WEIGHTS, of_its_size
+from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, parts, unpack
 
-UsesSingle = Callable[[Trial], bool]
-"""Whether numbers of at most float32 take part for the float64 numbers of a trial; asked before an error is put down to that."""
-
+# --- Calls that gave no value ----------------------------------------------------------------------------------------
 
 _SAYS = {
-    "not_implemented": "not written yet",
-    "missing": "is not defined in this file",
-    "crashed": "raised",
-    "exited": "ended the program",
-    "timed_out": "did not return in time",
-    "died": "killed its own process",
-    "forbidden_operation": "uses what this lesson forbids",
+    Cause.NOT_IMPLEMENTED: "not written yet",
+    Cause.MISSING: "is not defined in this file",
+    Cause.CRASHED: "raised",
+    Cause.EXITED: "ended the program",
+    Cause.TIMED_OUT: "did not return in time",
+    Cause.DIED: "killed its own process",
+    Cause.FORBIDDEN_OPERATION: "uses what this lesson forbids",
 }
 
 
@@ -45,18 +50,20 @@ def failure_finding(
 
     `means` is the cause where the call can have failed for one reason only.
     """
-    status = Status.TODO if failure.cause == Cause.NOT_IMPLEMENTED else Status.FAILED
-    what = _SAYS.get(failure.cause, "gave no value")
-    message = f"{function} {what}"
-    if failure.cause == Cause.CRASHED and failure.exception:
+    status = Status.TODO if failure.cause is Cause.NOT_IMPLEMENTED else Status.FAILED
+    message = f"{function} {_SAYS.get(failure.cause, 'gave no value')}"
+    if failure.cause is Cause.CRASHED and failure.exception:
         message = f"{function} raised {failure.exception}: {failure.says}"
-    elif failure.says and status is not Status.TODO:
-        message = f"{message}: {failure.says}" if failure.cause != Cause.MISSING else message
+    elif failure.says and failure.cause not in (Cause.NOT_IMPLEMENTED, Cause.MISSING):
+        message = f"{message}: {failure.says}"
     if failure.where:
         message = f"{message} ({failure.where})"
     evidence = {"exception": failure.exception, "where": failure.where, "trace": failure.trace}
-    says = failure.says or message
-    return Finding(check, subject, probe, status, message, kind, None, means or Diagnosis(failure.cause, says, evidence))
+    why = means or Diagnosis(failure.cause, failure.says or message, evidence)
+    return Finding(check, subject, probe, status, message, kind, None, why)
+
+
+# --- Form ------------------------------------------------------------------------------------------------------------
 
 
 def shape_text(shape: Any) -> str:
@@ -73,6 +80,10 @@ def type_text(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
+def _nest_text(value: Any) -> str:
+    return f"a {type(value).__name__} of {len(value)}" if isinstance(value, (tuple, list)) else type_text(value)
+
+
 def plain_number(value: Any) -> bool:
     """Whether a value is a python number (which stands for a 0-d tensor)."""
     return isinstance(value, (int, float, complex)) and not isinstance(value, bool)
@@ -80,59 +91,39 @@ def plain_number(value: Any) -> bool:
 
 def check_out_form(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """`out` is a tensor (or the nest that the definition gives) of the right shape."""
-    expected = trial.reference.out
-    where = trial.case.name
+    expected, where = trial.reference.out, trial.case.name
     if not same_structure(trial.out, expected):
         text = f"{names.forward} returned {type_text(trial.out)} as out, expected {_nest_text(expected)}"
-        yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
+        yield failed("shape", "out", where, text, Kind.VALUE, Cause.WRONG_SHAPE)
         return
     for got, want in zip(leaves(trial.out), leaves(expected), strict=True):
         if plain_number(got) and want.dim() == 0:
             text = f"{names.forward} returned the python number {got!r}; return a 0-d tensor, which keeps its dtype"
-            yield Finding(
-                "type", names.forward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.WRONG_TYPE, text)
-            )
+            yield failed("type", names.forward, where, text, Kind.CONVENTION, Cause.WRONG_TYPE)
         elif not is_tensor(got):
             text = f"{names.forward} returned {type_text(got)} as out, expected a tensor of shape {shape_text(want.shape)}"
-            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_TYPE, text))
+            yield failed("shape", "out", where, text, Kind.VALUE, Cause.WRONG_TYPE)
         elif got.shape != want.shape:
             text = f"out has shape {shape_text(got.shape)}, expected {shape_text(want.shape)}"
-            yield Finding("shape", "out", where, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
-
-
-def _nest_text(value: Any) -> str:
-    if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return type_text(value)
-
-
-def no_tensor(value: Any) -> Finding:
-    """The finding about a callable that returns nothing with a derivative."""
-    text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
-    return Finding(
-        "returned", "out", "the given point", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.RETURNS_NONE, text)
-    )
+            yield failed("shape", "out", where, text, Kind.VALUE, Cause.WRONG_SHAPE)
 
 
 def check_count(trial: Trial, names: PairNames) -> Iterator[Finding]:
     """The backward returns one gradient per primal."""
     if trial.gradients or not trial.answers:
         return
-    answer = trial.answers[0]
-    wanted = ", ".join(f"d{name}" for name in names.wrt)
+    answer, wanted = trial.answers[0], ", ".join(f"d{name}" for name in names.wrt)
     if answer is None:
-        text = f"{names.backward} returned None, expected {wanted}: is a return missing?"
-        cause = Cause.RETURNS_NONE
+        text, cause = f"{names.backward} returned None, expected {wanted}: is a return missing?", Cause.RETURNS_NONE
     else:
         given = f"{len(answer)} values" if isinstance(answer, (tuple, list)) else type_text(answer)
-        text = f"{names.backward} returned {given}, expected {len(names.wrt)}: {wanted}"
-        cause = Cause.WRONG_ARITY
+        text, cause = f"{names.backward} returned {given}, expected {len(names.wrt)}: {wanted}", Cause.WRONG_ARITY
     for name in names.wrt:
-        yield Finding("returned", f"d{name}", trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+        yield failed("returned", f"d{name}", trial.case.name, text, Kind.GRADIENT, cause)
 
 
 def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """One gradient has the structure of its primal, is made of tensors, and is finite. Shapes: `check_shape`."""
+    """One gradient has the structure of its primal, is made of tensors, and is finite. Its shapes are judged with its values."""
     subject, where = gradient.subject, trial.case.name
     primal = trial.case.point.primals[gradient.primal]
     if not same_structure(gradient.value, primal):
@@ -140,25 +131,45 @@ def check_form(gradient: Gradient, expected: Any, trial: Trial, names: PairNames
         if gradient.value is None:
             text = f"{names.backward} returned None for {subject}"
         cause = Cause.RETURNS_NONE if gradient.value is None else Cause.WRONG_SHAPE
-        yield Finding("returned", subject, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+        yield failed("returned", subject, where, text, Kind.GRADIENT, cause)
         return
-    named = parts(gradient.value, subject, names)
-    for (path, got), want in zip(named, leaves(expected), strict=True):
+    for (path, got), want in zip(parts(gradient.value, subject, names), leaves(expected), strict=True):
         if plain_number(got) and want.dim() == 0:
             text = f"{path} is the python number {got!r}; return a 0-d tensor"
-            yield Finding(
-                "type", names.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.WRONG_TYPE, text)
-            )
+            yield failed("type", names.backward, where, text, Kind.CONVENTION, Cause.WRONG_TYPE)
+        elif got is None:
+            text = f"{names.backward} returned None for {path}"
+            yield failed("returned", path, where, text, Kind.GRADIENT, Cause.RETURNS_NONE)
         elif not is_tensor(got):
             text = f"{path} is {type_text(got)}, expected a tensor of shape {shape_text(want.shape)}"
-            if got is None:
-                text = f"{names.backward} returned None for {path}"
-            cause = Cause.RETURNS_NONE if got is None else Cause.WRONG_TYPE
-            yield Finding("returned", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(cause, text))
+            yield failed("returned", path, where, text, Kind.GRADIENT, Cause.WRONG_TYPE)
         elif not bool(torch.isfinite(got).all()) and bool(torch.isfinite(want).all()):
-            bad = int((~torch.isfinite(got)).sum())
-            text = f"{path} has {bad} of {got.numel()} entries that are not finite"
-            yield Finding("finite", path, where, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(Cause.NOT_FINITE, text))
+            text = f"{path} has {int((~torch.isfinite(got)).sum())} of {got.numel()} entries that are not finite"
+            yield failed("finite", path, where, text, Kind.GRADIENT, Cause.NOT_FINITE)
+
+
+def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """With float32 inputs `out` and every gradient are float32."""
+    outs = zip(leaves(trial.out), leaves(trial.reference.out), strict=False)
+    wrong = [
+        (names.forward, "out", leaf.dtype)
+        for leaf, want in outs
+        if is_tensor(leaf) and is_tensor(want) and want.dtype is torch.float32 and leaf.dtype is not torch.float32
+    ]
+    for gradient in trial.gradients.values():
+        primals = leaves(trial.case.point.primals[gradient.primal])
+        wrong += [
+            (names.backward, path, leaf.dtype)
+            for (path, leaf), primal in zip(parts(gradient.value, gradient.subject, names), primals, strict=False)
+            if is_tensor(leaf) and leaf.dtype is not (primal.dtype if primal.is_complex() else torch.float32)
+        ]
+    for function, subject, dtype in wrong[:1]:
+        given = str(dtype).removeprefix("torch.")
+        text = f"{subject} is {given} for float32 inputs; make new tensors with the dtype of the inputs"
+        yield failed("keeps float32", function, trial.case.name, text, Kind.CONVENTION, Cause.WRONG_DTYPE)
+
+
+# --- Linearity -------------------------------------------------------------------------------------------------------
 
 
 def _form(leaf: Any) -> Any:
@@ -178,23 +189,19 @@ def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> I
         return
     for subject, gradient in trial.gradients.items():
         values = [leaves(answer[subject].value) for answer in trial.unpacked[:4]]
+        mismatch = None
         if len({tuple(map(_form, value)) for value in values}) > 1:
-            text = f"{gradient.subject} has another shape or type for another dout; a backward is linear in its cotangent"
-            diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
-            yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)
-            continue
-        mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), rounding, uses_single)
-        if mismatch is not None:
+            text = f"{subject} has another shape or type for another dout; a backward is linear in its cotangent"
+        else:
+            mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), rounding, uses_single)
             text = (
-                f"{gradient.subject} is not linear in dout: the backward of a sum of two upstream gradients "
-                "must be the sum of the two backwards"
+                f"{subject} is not linear in dout: the backward of a sum of two upstream gradients must be the sum of the two "
+                "backwards"
             )
-            diagnosis = Diagnosis(Cause.NONLINEAR_IN_UPSTREAM, text)
-            yield Finding("linear in dout", subject, trial.case.name, Status.FAILED, text, Kind.GRADIENT, mismatch, diagnosis)
-
-
-GAIN = 2 * (WEIGHTS[0] + LARGE * WEIGHTS[1] + SMALL * WEIGHTS[2])
-"""The size of all that the linearity check adds up, in sizes of the first cotangent."""
+            if mismatch is None:
+                continue
+        cause = Cause.NONLINEAR_IN_UPSTREAM
+        yield failed("linear in dout", subject, trial.case.name, text, Kind.GRADIENT, cause, mismatch=mismatch)
 
 
 def _nonlinear(
@@ -212,49 +219,90 @@ def _nonlinear(
             continue  # said of this gradient already
         if not all(map(math.isfinite, sizes)):
             nans = (compare(answer, torch.zeros_like(answer), math.inf) for answer in (both, two, sparse))
-            return next((found for found in nans if found is not None), None) or compare(both, expected, 0.0)
-        size = sum(weight * part for weight, part in zip((*WEIGHTS, 1.0), sizes, strict=False)) / GAIN
-        terms = max(count, one.numel())
-        off = sizes[4] / GAIN
+            return next((found for found in nans if found is not None), None) or compare(both, expected, 0)
+        size = sum(weight * part for weight, part in zip((*WEIGHTS, 1), sizes, strict=False)) / GAIN
+        terms, off = max(count, one.numel()), sizes[4] / GAIN
         tolerance = of_its_size(size, terms)
         if off <= tolerance:
             continue
         value = natural_size(trial.reference.out, trial.douts[0], trial.case.point.primals[primal])
         noise = ROUNDINGS * max(rounding.largest(primal, place), EPS * value)  # a fused kernel rounds where nobody sees it
-        tolerance += noise
-        coarse = of_its_size(size, terms, SINGLE) + SINGLE / EPS * noise
-        if off <= tolerance or (off <= coarse and uses_single(trial)):
+        coarse = of_its_size(size, terms, SINGLE_EPS) + SINGLE_EPS / EPS * noise
+        if off <= tolerance + noise or (off <= coarse and uses_single(trial)):
             continue
-        return compare(both, expected, GAIN * tolerance)
+        return compare(both, expected, GAIN * (tolerance + noise))
     return None
 
 
-def check_float32(trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """With float32 inputs `out` and every gradient are float32."""
-    wrong = [
-        (names.forward, "out", leaf.dtype)
-        for leaf, want in zip(leaves(trial.out), leaves(trial.reference.out), strict=False)
-        if is_tensor(leaf) and is_tensor(want) and want.dtype is torch.float32 and leaf.dtype is not torch.float32
-    ]
-    wrong += [
-        (names.backward, path, leaf.dtype)
-        for gradient in trial.gradients.values()
-        for (path, leaf), primal in zip(
-            parts(gradient.value, gradient.subject, names), leaves(trial.case.point.primals[gradient.primal]), strict=False
-        )
-        if is_tensor(leaf) and leaf.dtype is not (primal.dtype if primal.is_complex() else torch.float32)
-    ]
-    for function, subject, dtype in wrong[:1]:
+# --- Side effects ----------------------------------------------------------------------------------------------------
+
+
+def check_unchanged(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Primals and `dout` are as they were; compared with copies."""
+    for function, name in [(names.forward, name) for name in trial.changed] + [(names.backward, name) for name in trial.spoilt]:
+        text = f"{name} was changed in place; make a new tensor instead, its owner still needs the old one"
+        evidence = {"changed": name}
+        yield failed("unmodified", function, trial.case.name, text, Kind.CONVENTION, Cause.MUTATES_INPUT, evidence=evidence)
+
+
+def check_aliases(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """No gradient shares memory with a primal or with another gradient."""
+    for pair in trial.aliases:
+        text, evidence = f"{pair}: changing one later would change the other; return a copy", {"aliases": pair}
+        yield failed("aliasing", names.backward, trial.case.name, text, Kind.CONVENTION, Cause.ALIASES_INPUT, evidence=evidence)
+
+
+def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Two backward calls on the same inputs give the same bits."""
+    again = trial.unpacked[-1] if len(trial.unpacked) > 4 else {}
+    for subject in again:
+        if not equal_bits(trial.unpacked[0][subject].value, again[subject].value):
+            text = (
+                f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
+            )
+            yield failed("repeatable", names.backward, trial.case.name, text, Kind.CONVENTION, Cause.NONDETERMINISTIC)
+            return
+
+
+def check_forward_repeatable(trial: Trial) -> Iterator[Finding]:
+    """Two forward calls on the same inputs, with the same seed, give the same bits."""
+    if equal_bits(trial.out, trial.reference.out):
+        yield passed("repeatable", "out", trial.case.name, "the same twice")
+        return
+    text = "out differs between two calls with the same inputs and the same seed: nothing can be compared with it"
+    yield failed("repeatable", "out", trial.case.name, text, Kind.VALUE, Cause.NONDETERMINISTIC)
+
+
+def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iterator[Finding]:
+    """A later backward with the same cache gives what the first one gave: `outcome` is of calls that shared it.
+
+    The first and the last of them were given the same cotangent.
+    """
+    text = ""
+    if outcome.value is not None and outcome.failure is not None and outcome.value[1]:
+        text = f"a second {names.backward} with the same cache raised {outcome.failure.exception}: {outcome.failure.says}"
+    elif outcome.ok and outcome.value is not None and not equal_bits(outcome.value[1][0], outcome.value[1][-1]):
+        text = f"a second {names.backward} with the same cache gives another result: the backward changes its cache"
+    if text:
+        yield failed("cache reusable", names.backward, probe, text, Kind.CONVENTION, Cause.STALE_STATE)
+
+
+def check_own_cache(outcome: Outcome, trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """The backward finds what it needs in its cache, also where the forward ran on other data since.
+
+    `outcome` is of such a call, for the cotangent of the trial's first answer. Code that differs from run to run is left out.
+    """
+    if len(trial.unpacked) < 5 or outcome.value is None:
+        return
+    answered = unpack(outcome.value[1][0], names.wrt) if outcome.value[1] else None
+    if answered is None and outcome.failure is None:
+        return
+    for subject, gradient in trial.unpacked[0].items():
+        again = answered[subject].value if answered is not None else None
+        if not equal_bits(gradient.value, trial.unpacked[-1][subject].value) or equal_bits(gradient.value, again):
+            continue
         text = (
-            f"{subject} is {str(dtype).removeprefix('torch.')} for float32 inputs; make new tensors with the dtype of the inputs"
+            f"{subject} changes when {names.forward} runs on other data before {names.backward}: keep what the backward needs "
+            "in the cache, not in a variable outside it"
         )
-        yield Finding(
-            "keeps float32",
-            function,
-            trial.case.name,
-            Status.FAILED,
-            text,
-            Kind.CONVENTION,
-            None,
-            Diagnosis(Cause.WRONG_DTYPE, text),
-        )
+        yield failed("own cache", subject, trial.case.name, text, Kind.GRADIENT, Cause.STALE_STATE)

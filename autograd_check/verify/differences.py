@@ -11,13 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RATIO = 4.0
-ASYMPTOTIC = (8.0, 32.0)
-"""Between these two, the ratio of successive differences counts as the 16 of a second-order formula."""
-SIGNIFICANT = 3.0
-"""Differences below this many times their noise are noise."""
-VETO = 4.0
-"""A finer level overrules a coarser one from which it differs by more than this many combined errors."""
+from autograd_check.verify.tolerances import ASYMPTOTIC, RATIO, ROUNDOFF, SIGNIFICANT, VETO
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,9 @@ def measured_noise(values: Sequence[float]) -> float:
 def levels(quotients: Sequence[float], steps: Sequence[float], noise: float) -> list[Estimate]:
     """The estimate of every level of a ladder: `quotients` D(h) at falling `steps` h, `noise` of one difference.
 
-    Truncation is the difference of the last two columns of Richardson's scheme, round-off 1.5·noise/h.
+    Truncation is the difference of the last two columns of Richardson's scheme, round-off `ROUNDOFF`·noise/h.
     """
-    found = [Estimate(quotients[0], math.inf, 1.5 * noise / steps[0], steps[0])]
+    found = [Estimate(quotients[0], math.inf, ROUNDOFF * noise / steps[0], steps[0])]
     for level in range(1, len(quotients)):
         value = _richardson(quotients[level - 1], quotients[level], 16)
         error = abs(value - quotients[level])
@@ -62,7 +56,7 @@ def levels(quotients: Sequence[float], steps: Sequence[float], noise: float) -> 
             finer = _richardson(before, value, 256)
             if abs(finer - value) < error:
                 value, error = finer, abs(finer - value)
-        found.append(Estimate(value, error, 1.5 * noise / steps[level], steps[level]))
+        found.append(Estimate(value, error, ROUNDOFF * noise / steps[level], steps[level]))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -120,7 +120,7 @@ class Finding:
     diagnosis: Diagnosis | None = None
     probes: int = 1
 
-    def with_diagnosis(self, diagnosis: Diagnosis | None) -> Finding:
+    def explained(self, diagnosis: Diagnosis | None) -> Finding:
         """The same finding with its cause."""
         return replace(self, diagnosis=diagnosis)
 
@@ -139,6 +139,69 @@ class Finding:
         }
 
 
+def passed(check: str, subject: str, probe: str, message: str, kind: Kind = Kind.VALUE) -> Finding:
+    """The finding about what holds."""
+    return Finding(check, subject, probe, Status.PASSED, message, kind)
+
+
+def failed(
+    check: str,
+    subject: str,
+    probe: str,
+    message: str,
+    kind: Kind = Kind.VALUE,
+    cause: Cause | None = None,
+    *,
+    says: str = "",
+    mismatch: Mismatch | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Finding:
+    """The finding about what does not hold; with a `cause` it has a diagnosis, which says the message unless told more."""
+    diagnosis = None if cause is None else Diagnosis(cause, says or message, dict(evidence or {}))
+    return Finding(check, subject, probe, Status.FAILED, message, kind, mismatch, diagnosis)
+
+
+def skipped(check: str, subject: str, probe: str, reason: str, kind: Kind = Kind.GRADIENT) -> Finding:
+    """The finding about what was not looked at, and why."""
+    return Finding(check, subject, probe, Status.SKIPPED, f"not checked: {reason}", kind)
+
+
+def inconclusive(check: str, subject: str, probe: str, message: str, kind: Kind = Kind.GRADIENT) -> Finding:
+    """The finding about what could not be told."""
+    return Finding(check, subject, probe, Status.INCONCLUSIVE, message, kind)
+
+
 def root_subject(subject: str) -> str:
     """`dparams` for `dparams[2].w`: what a report or a score counts once."""
     return subject.split("[")[0].split(".")[0]
+
+
+LOSES_PROCESS = (Cause.TIMED_OUT, Cause.DIED, Cause.EXITED)
+"""Failures after which the code under test has to be started anew."""
+
+
+def lost_process(finding: Finding) -> bool:
+    """Whether the finding is of a call that hung or ended its process; more calls would only do so again."""
+    return finding.diagnosis is not None and finding.diagnosis.cause in LOSES_PROCESS
+
+
+def aggregate(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each check and subject: the worst, or what passed with the number of probes it passed on.
+
+    An inconclusive result gives way to a passed one of the same check and subject: one witness is enough.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.check, finding.subject), []).append(finding)
+    aggregated = []
+    for group in groups.values():
+        good = [finding for finding in group if finding.status is Status.PASSED]
+        bad = [finding for finding in group if finding.status.severity >= Status.TODO.severity]
+        if bad:
+            aggregated.append(max(bad, key=lambda finding: finding.status.severity))
+        elif good:
+            probes = len({finding.probe for finding in good})
+            aggregated.append(good[0] if probes == 1 else replace(good[0], probes=probes))
+        else:
+            aggregated.append(group[0])
+    return aggregated

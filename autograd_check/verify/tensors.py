@@ -1,49 +1,24 @@
-"""Tensors and nests of them: faithful copies, equality to the bit, and exact overlap of memory."""
+"""Tensors and nests of them: leaves, faithful copies, equality to the bit, overlap of memory, sizes, and comparison entry by entry."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from autograd_check.verify.tree import leaves, map_tensors
+from autograd_check.verify.finding import Mismatch
 
 # Bound when this module loads, so that a student's later patch of torch's namespace does not reach them.
-_arange = torch.arange
 _eq = torch.eq
 _equal = torch.equal
-_isin = torch.isin
 _logical_and = torch.logical_and
 _logical_or = torch.logical_or
 _ne = torch.ne
 _view_as_real = torch.view_as_real
-
-
-def extent(tensor: Tensor) -> int:
-    """Number of elements from the first to the last one that a view reaches in its storage; 0 for an empty tensor."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-
-
-def faithful_clone(tensor: Tensor) -> Tensor:
-    """A copy in memory of its own with the same shape, strides and dtype, detached from any tape.
-
-    `Tensor.clone` makes sliced and expanded views contiguous, and a probe that is non-contiguous on purpose would lose
-    its point.
-    """
-    source = tensor.detach() if tensor.requires_grad else tensor
-    if source.layout is not torch.strided or source.is_contiguous() or source.numel() == 0:
-        return source.clone()
-    source = source.resolve_conj().resolve_neg()
-    span = source.as_strided((extent(source),), (1,), source.storage_offset()).clone()
-    return span.as_strided(source.shape, source.stride(), 0)
-
-
-def copied(value: Any) -> Any:
-    """The same nest with a faithful clone of every tensor; other leaves stay."""
-    return faithful_clone(value) if isinstance(value, Tensor) else map_tensors(faithful_clone, value)
 
 
 def equal_bits(one: Any, other: Any) -> bool:
@@ -82,37 +57,216 @@ def _equal_tensors(one: Tensor, other: Tensor) -> bool:
     return bool(_logical_or(_eq(one, other), _logical_and(_ne(one, one), _ne(other, other))).all())
 
 
-def share_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether some byte belongs to both tensors: exact, so that neighbouring columns of one array do not count."""
-    (start, stop), (other_start, other_stop) = byte_range(one), byte_range(other)
-    if stop <= other_start or other_stop <= start or one.device != other.device:
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor."""
+    return isinstance(value, Tensor)
+
+
+def is_differentiable(value: Any) -> bool:
+    """Whether a value is a floating-point or complex tensor, so that it can carry a gradient."""
+    return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
+
+
+def named_leaves(value: Any, name: str, part_names: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Leaves of nested lists, tuples and dicts, each with its path.
+
+    A list item is `name[2]`; an item of a tuple inside a list is `name[2].w` where `part_names` names the tuple's parts,
+    else `name[2][0]`; a dict item is `name.key`.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from named_leaves(item, f"{name}.{key}", part_names)
+    elif isinstance(value, tuple) and part_names and len(value) == len(part_names):
+        for part, item in zip(part_names, value, strict=True):
+            yield from named_leaves(item, f"{name}.{part}", part_names)
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from named_leaves(item, f"{name}[{position}]", part_names)
+    else:
+        yield name, value
+
+
+def leaves(value: Any) -> list[Any]:
+    """All leaves, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if not isinstance(value, (dict, list, tuple)):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value
+    return [leaf for item in items for leaf in leaves(item)]
+
+
+def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
+    """The same nest with `function` applied to every leaf; a named tuple keeps its names."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: map_leaves(function, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [map_leaves(function, item) for item in value]
+        if hasattr(value, "_fields"):
+            return type(value)(*items)
+        return tuple(items) if isinstance(value, tuple) else items
+    return function(value)
+
+
+def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
+    """The same nest with `function` applied to every tensor; other leaves stay, unless they have a `map_tensors` of their own."""
+
+    def mapped(leaf: Any) -> Any:
+        return function(leaf) if is_tensor(leaf) else leaf.map_tensors(function) if hasattr(leaf, "map_tensors") else leaf
+
+    return map_leaves(mapped, value)
+
+
+def same_structure(one: Any, other: Any) -> bool:
+    """Whether two nests have leaves in the same places (a list may stand for a tuple)."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_structure(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same_structure, one, other))
+    return not isinstance(one, (dict, list, tuple)) and not isinstance(other, (dict, list, tuple))
+
+
+def as_tensors(value: Any) -> Any:
+    """The same nest with python numbers as 0-d tensors: a loss may end in `.item()`, which breaks a convention and no gradient."""
+    return map_leaves(lambda leaf: torch.tensor(leaf, dtype=torch.float64) if type(leaf) in (int, float) else leaf, value)
+
+
+def non_contiguous(tensor: Tensor) -> Tensor:
+    """The same entries in other memory: axes stored in reverse order, or every second entry of a longer buffer.
+
+    A tensor with fewer than two entries has no other layout and stays as it is.
+    """
+    if tensor.numel() < 2:
+        return tensor
+    backwards = tuple(reversed(range(tensor.dim())))
+    turned = tensor.permute(backwards).contiguous().permute(backwards)
+    return torch.stack([tensor, tensor], -1)[..., 0] if turned.is_contiguous() else turned
+
+
+def in_double(leaf: Any) -> Any:
+    """A tensor with fractions in float64 or complex128; any other leaf as it is."""
+    if not is_differentiable(leaf):
+        return leaf
+    dtype = torch.complex128 if leaf.is_complex() else torch.float64
+    return leaf.detach().to(dtype).requires_grad_(leaf.requires_grad)
+
+
+class Watching(TorchDispatchMode):
+    """A dispatch mode that looks at every operation, or changes its result, after it ran: `after` says how."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # otherwise torch imports its compiler for this mode: a second for every fresh process
         return False
-    return (_is_dense(one) and _is_dense(other)) or bool(_isin(_bytes_of(one), _bytes_of(other)).any())
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run the operation, then `after`."""
+        out = func(*args, **(kwargs or {}))
+        self.after(func, args, kwargs or {}, out)
+        return out
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
+        """Raises `NotImplementedError`: each mode has its own."""
+        raise NotImplementedError
 
 
-def byte_range(tensor: Tensor) -> tuple[int, int]:
-    """Addresses of a tensor's first byte and of the one after its last; the same where it is empty or has no strides."""
-    if tensor.layout is not torch.strided:
-        return 0, 0
-    start = int(tensor.data_ptr())
-    count = tensor.numel() if tensor.is_contiguous() else extent(tensor)
-    return start, start + count * tensor.element_size()
+TOGETHER = 2**14
+"""Up to this many entries several tensors are looked at together; copies of more cost more than the calls that they save."""
+SQUARES = 1e-140, 1e140
+"""Between these two, squares of float64 keep all their digits."""
 
 
-def _is_dense(tensor: Tensor) -> bool:
-    """Whether a tensor has every byte between its first and its last one."""
-    expected = 1
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if size > 1:
-            if stride != expected:
-                return False
-            expected *= size
-    return True
+def natural_size(out: Any, dout: Any, primal: Any) -> float:
+    """‖out‖·max|dout| / rms(x): the gradient of a function that changes by its own size when x does.
+
+    A few roundings of this are all that is left of a gradient that cancels (a bias before a normalisation).
+    """
+    pairs = zip(leaves(out), leaves(dout), strict=False)
+    effect = sum(norm(o) * largest(d) for o, d in pairs if is_differentiable(o) and is_tensor(d))
+    sizes = [norm(x) / math.sqrt(x.numel()) for x in leaves(primal) if is_differentiable(x) and x.numel()]
+    return effect / (min(sizes, default=0.0) or 1.0)
 
 
-def _bytes_of(tensor: Tensor) -> Tensor:
-    """The address of every byte of a tensor."""
-    size = tensor.element_size()
-    places = _arange(extent(tensor)).as_strided(tensor.shape, tensor.stride(), 0).reshape(-1)
-    first: Tensor = places * size + int(tensor.data_ptr())
-    return (first[:, None] + _arange(size)).reshape(-1)
+def norm(tensor: Tensor) -> float:
+    """The euclidean norm of what is finite; squares that over- or underflow do not lose it."""
+    tensor = tensor.detach()
+    size = float(torch.linalg.vector_norm(tensor))
+    if SQUARES[0] < size < SQUARES[1]:
+        return size
+    finite = torch.nan_to_num(tensor, 0.0, 0.0, 0.0)
+    most = largest(finite)
+    return most * float(torch.linalg.vector_norm(finite / most)) if most else 0.0
+
+
+def largest_of(tensors: Sequence[Tensor]) -> list[float]:
+    """The largest |entry| of each of some tensors of one shape and dtype."""
+    if tensors[0].numel() == 0 or tensors[0].numel() > TOGETHER or len({tensor.dtype for tensor in tensors}) > 1:
+        return [largest(tensor) for tensor in tensors]
+    found: list[float] = torch.linalg.vector_norm(torch.stack(list(tensors)).reshape(len(tensors), -1), math.inf, dim=1).tolist()
+    return found
+
+
+def largest(tensor: Tensor) -> float:
+    """The largest |entry|, nan where one is nan; 0 for an empty tensor."""
+    return float(torch.linalg.vector_norm(tensor.detach(), math.inf)) if tensor.numel() else 0.0
+
+
+def compare(got: Tensor, expected: Tensor, tolerance: Tensor | float) -> Mismatch | None:
+    """The mismatch of two arrays of one shape, or None where |got − expected| ≤ tolerance everywhere.
+
+    Equal infinities are equal, and so are two nans; any other non-finite entry differs. Raises `ValueError` where the
+    shapes differ: nothing is broadcast here.
+    """
+    if got.shape != expected.shape:
+        raise ValueError(f"compare needs one shape, got {tuple(got.shape)} and {tuple(expected.shape)}")
+    if got.numel() == 0:
+        return None
+    got = got.to(expected.dtype) if got.dtype is torch.bool else got  # torch does not subtract a bool
+    same = (got == expected) | (torch.isnan(got) & torch.isnan(expected))
+    error = (got - expected).abs()
+    right = same | (error <= tolerance)
+    if bool(right.all()):
+        return None
+    badness = torch.where(right, -1.0, torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf).to(torch.float64))
+    flat = int(badness.argmax())
+    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), got.shape))
+    mine, right_value = got[index].item(), expected[index].item()
+    size = abs(right_value) if right_value == right_value else 0.0
+    difference = float(badness.reshape(-1)[flat])
+    relative = difference / size if size else float("inf")
+    return Mismatch(int((~right).sum()), got.numel(), index, mine, right_value, relative)
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """`12 of 12 entries differ, worst at [1, 2]: yours 0.2058, expected 0.8231`."""
+    entries = "entry differs" if mismatch.total == 1 else "entries differ"
+    where = f", worst at {list(mismatch.index)}" if mismatch.index else ""
+    got, expected = number_pair(mismatch.got, mismatch.expected)
+    return f"{mismatch.wrong} of {mismatch.total} {entries}{where}: yours {got}, expected {expected}"
+
+
+def number_pair(got: float | complex, expected: float | complex) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see them differ, at least four."""
+    for digits in range(4, 18):
+        pair = f"{got:.{digits}g}", f"{expected:.{digits}g}"
+        if pair[0] != pair[1] and digits >= _first_difference(got, expected):
+            return pair
+    return repr(got), repr(expected)
+
+
+def _first_difference(got: float | complex, expected: float | complex) -> int:
+    size = abs(expected) or abs(got)
+    error = abs(got - expected)
+    if not size or not error or size - size != 0 or error - error != 0:
+        return 4
+    digits = 1
+    while digits < 17 and error * 10**digits < size:
+        digits += 1
+    return digits + 1

@@ -1,32 +1,93 @@
-"""One case tried out: what the reference gives there, and what the code under test gave."""
+"""One point tried out: the cotangents, what the reference gives there, and what the code under test gave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Failure, Outcome, PairCandidate
-from autograd_check.verify.case import Case, PairNames, combine, draw_cotangent
-from autograd_check.verify.oracle import SPREAD_DRAWS, oracle_spread, oracle_vjp
-from autograd_check.verify.shared import Shared
-from autograd_check.verify.strides import is_contiguous, non_contiguous
-from autograd_check.verify.tree import is_differentiable, map_leaves, map_tensors, named_leaves
+from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.reference import oracle_spread, oracle_vjp
+from autograd_check.verify.tensors import (
+    is_differentiable,
+    is_tensor,
+    leaves,
+    map_leaves,
+    map_tensors,
+    named_leaves,
+    non_contiguous,
+)
+from autograd_check.verify.tolerances import COTANGENT, SMALL, SPREAD_DRAWS, WEIGHTS
 
-LARGE = 2.0**10
-"""How much larger the second cotangent is: what clips a gradient, or adds a constant to it, does so at a size of its own."""
-SMALL = 2.0**-10
-"""The size of the third cotangent's one entry: what is lost below a size, or beside zeros, is lost there."""
-WEIGHTS = 4.0, 1 / LARGE, 1.0
-"""Of the linearity check: v of the combination αd₁ + βd₂ + γd₃ is that of the three answers.
+NARROWER = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 
-The combination is all ones, the cotangent of a plain sum. d₃ is zero but for one small entry. So d₂ = (1 − 4 d₁ − d₃)/β has
-the signs that d₁ (at least ½ in size) has not: every entry is seen with both.
-"""
+
+@dataclass(frozen=True)
+class PairNames:
+    """Which functions are under test and what their primals are called.
+
+    `wrt` are the primals that get a gradient, in the order in which the backward returns them. `oracle` takes the primals
+    in order and the hyperparameters as keywords, and returns `out`; None where there is no reference.
+    """
+
+    forward: str
+    backward: str
+    wrt: tuple[str, ...]
+    oracle: Callable[..., Any] | None
+    leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def gradients(self) -> tuple[str, ...]:
+        """`d<primal>` for every primal in `wrt`."""
+        return tuple(f"d{name}" for name in self.wrt)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A point and its name on screen. At a `tie` a nudge of the inputs would take another branch of the function."""
+
+    name: str
+    point: Point
+    tie: bool = False
+
+    def as_float32(self) -> Case:
+        """The same case with every float64 tensor in float32, complex ones alike."""
+
+        def narrow(tensor: Tensor) -> Tensor:
+            return tensor.to(NARROWER.get(tensor.dtype, tensor.dtype))
+
+        primals = {name: map_tensors(narrow, value) for name, value in self.point.primals.items()}
+        return replace(self, name=f"{self.name}, float32", point=replace(self.point, primals=primals))
+
+
+def draw_cotangent(out: Any, generator: Generator) -> Any:
+    """A random non-uniform cotangent of `out`: same nest, shapes and dtypes; |entries| in `COTANGENT`, signs random.
+
+    Real and imaginary parts of a complex output are drawn each for itself. No entry is near 0 or exactly 1, so nothing hides
+    behind a small or a neutral upstream gradient. Entries of `out` that are not differentiable get zeros.
+    """
+
+    def draw(leaf: Any) -> Any:
+        if not is_differentiable(leaf):
+            return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
+        shape = (*leaf.shape, 2) if leaf.is_complex() else leaf.shape
+        least, most = COTANGENT
+        drawn = torch.empty(shape, dtype=torch.float64).uniform_(least - most, most - least, generator=generator)
+        drawn.add_(drawn.sign(), alpha=least)
+        return (torch.view_as_complex(drawn) if leaf.is_complex() else drawn).to(leaf.dtype)
+
+    return map_leaves(draw, out)
+
+
+def combine(a: float, one: Any, b: float, other: Any) -> Any:
+    """a·one + b·other for two cotangents of the same nest."""
+    if isinstance(one, (list, tuple)):
+        return type(one)(combine(a, x, b, y) for x, y in zip(one, other, strict=True))
+    return a * one + b * other if isinstance(one, Tensor) else one
 
 
 @dataclass(frozen=True)
@@ -79,6 +140,10 @@ class Trial:
         return self.unpacked[0] if self.unpacked else {}
 
 
+UsesSingle = Callable[[Trial], bool]
+"""Whether numbers of at most float32 take part for the float64 numbers of a trial; asked before an error is put down to that."""
+
+
 def unpack(answer: Any, wrt: tuple[str, ...]) -> dict[str, Gradient] | None:
     """The gradients in a backward's answer by subject, or None where their number is not that of `wrt`.
 
@@ -95,11 +160,9 @@ def unpack(answer: Any, wrt: tuple[str, ...]) -> dict[str, Gradient] | None:
     return {f"d{wrt[0]}": Gradient(wrt[0], answer)} if len(wrt) == 1 else None
 
 
-def try_case(
-    candidate: PairCandidate, names: PairNames, case: Case, *, seed: int, full: bool, shared: Shared | None = None
-) -> Trial:
+def try_case(candidate: PairCandidate, names: PairNames, case: Case, *, seed: int, full: bool, memo: Memo | None = None) -> Trial:
     """Ask the reference and the candidate about one case; `full` adds the cotangents of the linearity check."""
-    kept = shared or Shared()
+    kept = memo or Memo()
     if names.oracle is None:
         return _try_own(candidate, names, case, seed, full, kept)
     reference, douts = kept.once(
@@ -129,7 +192,7 @@ def _copies(case: Case) -> list[Any]:
 def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
     # at a tie a nudge takes another branch: that change is no rounding, and the oracle's own choice is to be kept
-    draws = 0 if case.convention is not None and case.convention[0] is Cause.TIES else SPREAD_DRAWS
+    draws = 0 if case.tie else SPREAD_DRAWS
     out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout, draws=draws)
     return Reference(
         out,
@@ -139,14 +202,14 @@ def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
     )
 
 
-def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, full: bool, shared: Shared) -> Trial:
+def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, full: bool, memo: Memo) -> Trial:
     """Without an oracle the code's own forward says what `out` is; the gradients then rest on tape and differences."""
     first = candidate.vjp(names.forward, names.backward, case.point, [])
     out = first.value[0] if first.ok and first.value is not None else None
     nothing = Reference(out, {}, None, {})
     if out is None:
         return _answered(first, names, case, nothing, ())
-    kept = shared if isinstance(out, Tensor) else Shared()
+    kept = memo if isinstance(out, Tensor) else Memo()
     form = (out.shape, out.dtype) if isinstance(out, Tensor) else None
     douts = kept.once(("cotangents", form, seed, full), [], lambda: _cotangents(out, Generator().manual_seed(seed), full))
     outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
@@ -197,6 +260,23 @@ def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Referen
     )
 
 
+def own_gradients(candidate: PairCandidate, names: PairNames, dout: Any) -> Callable[[Point], Mapping[str, Any] | None]:
+    """The code's own gradients by primal at any point, None where it gives none."""
+
+    def gradients(point: Point) -> Mapping[str, Any] | None:
+        outcome = candidate.vjp(names.forward, names.backward, point, [dout])
+        answer = unpack(outcome.value[1][0], names.wrt) if outcome.ok and outcome.value is not None else None
+        return {gradient.primal: gradient.value for gradient in answer.values()} if answer is not None else None
+
+    return gradients
+
+
 def parts(value: Any, subject: str, names: PairNames) -> list[tuple[str, Any]]:
     """The leaves of a gradient, each with its subject: `dw`, or `dparams[2].w` for one of a network's."""
     return list(named_leaves(value, subject, names.leaves.get(subject[1:], ())))
+
+
+def is_contiguous(case: Case) -> bool:
+    """Whether all tensors of a case are."""
+    tensors = [leaf for leaf in leaves(dict(case.point.primals)) if is_tensor(leaf)]
+    return all(tensor.layout is not torch.strided or tensor.is_contiguous() for tensor in tensors)

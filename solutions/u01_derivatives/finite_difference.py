@@ -39,7 +39,7 @@ import itertools
 
 from autograd_check.course.samples import normal, transposed
 from autograd_check.course.spec import Benchmark, Checker, Lesson, Scalar, mistake, variant
-from autograd_check.verify.candidate import Code
+from autograd_check.requests import Code
 
 
 def _one_entry(gradient):

@@ -71,7 +71,7 @@ def fit(x, y, *, dims, lr, epochs, generator):
 
 ### BEGIN SPEC
 from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
-from autograd_check.verify.candidate import Seed
+from autograd_check.requests import Seed
 
 DIMS = (5, 6, 4, 1)
 PAIRS = "z is (N, 1) and y is (N,), so they meet as N × N pairs, every row with every other row's target"

@@ -45,7 +45,7 @@ def train(x, y, *, dims, lr, epochs, generator):
 import math
 
 from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
-from autograd_check.verify.candidate import Seed
+from autograd_check.requests import Seed
 
 DIMS = (5, 6, 4, 1)
 NETWORK = (30, 4, 3, 2, 1)

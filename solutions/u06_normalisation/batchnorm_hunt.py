@@ -89,7 +89,7 @@ def fit(x, y, *, hidden, lr, epochs, generator):
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Claim, Lesson, Pair, Properties, Property, Unanswered, mistake, probe, variant
-from autograd_check.verify.candidate import Seed
+from autograd_check.requests import Seed
 
 
 def oracle(x, w, gamma, beta, *, eps=1e-5):

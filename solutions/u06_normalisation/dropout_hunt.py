@@ -92,7 +92,7 @@ from autograd_check.course.spec import (
     probe,
     variant,
 )
-from autograd_check.verify.candidate import Seed
+from autograd_check.requests import Seed
 
 
 def oracle(x, w, b):

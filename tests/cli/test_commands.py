@@ -10,6 +10,7 @@ import pytest
 
 from autograd_check.cli import app
 from autograd_check.course.progress import STATE_FILE
+from autograd_check.report.doctor import LEVELS
 from tests.cli.running import Program
 from tests.toy import RIGHT
 
@@ -47,16 +48,36 @@ def test_outside_a_course_it_says_so(program: Program, tmp_path: Path, monkeypat
     assert "No course was found" in ran.err
 
 
-def test_status_imports_nothing_that_is_slow(course: Path) -> None:
-    """What takes longest is torch, then what draws, rewrites files or solves equations; status needs none of them."""
+SLOW = {"torch", "numpy", "sympy", "matplotlib", "sklearn", "pytest"}
+"""What takes longest to import: torch, then what draws, rewrites files or solves equations."""
+
+
+def without_what_is_slow(*arguments: str) -> str:
+    """What a command prints; fails where it imported something slow. One process for all: a fresh python each."""
     code = (
-        "import sys\nfrom autograd_check.cli.app import main\nsys.argv = ['autograd-check']\n"
-        "try: main()\nfinally: print('imported:', *sys.modules)"
+        f"import sys\nfrom autograd_check.cli.app import main\nsys.argv = ['autograd-check', *{arguments!r}]\n"
+        "try: main()\nexcept SystemExit: pass\nfinally: print('imported:', *sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    status, _, imported = ran.stdout.rpartition("imported:")
-    assert "Unit 1 · toys" in status
-    assert {"torch", "numpy", "sympy", "libcst", "matplotlib", "sklearn", "pytest"} & set(imported.split()) == set()
+    said, _, imported = ran.stdout.rpartition("imported:")
+    assert SLOW & set(imported.split()) == set()
+    return said + ran.stderr
+
+
+def test_status_imports_nothing_that_is_slow(course: Path) -> None:
+    assert "Unit 1 · toys" in without_what_is_slow()
+
+
+@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset"])
+def test_a_name_that_is_not_a_lesson_is_answered_at_once(course: Path, command: str) -> None:
+    said = without_what_is_slow(command, "dubble")
+    assert "There is no lesson named 'dubble'" in said
+    assert "Did you mean double?" in said
+
+
+def test_a_folder_that_is_not_there_is_answered_at_once(course: Path) -> None:
+    said = without_what_is_slow("check", "double", "--lessons", "nowhere")
+    assert "nowhere is not a folder, neither here nor in" in " ".join(said.split())
 
 
 def test_a_damaged_state_file_changes_nothing(program: Program, course: Path) -> None:
@@ -178,6 +199,10 @@ def test_doctor_shows_versions_and_isolation(program: Program, course: Path, mon
     assert "isolation  own process" in ran.out
     report = json.loads(program("doctor", "--format", "json").out)
     assert report["schema"] == 1
+    level = report["layers"]["level"]
+    assert LEVELS[level] in ran.out
+    for layer in report["layers"]["layers"]:
+        assert f"{'holds' if layer['holds'] else 'missing'}: {layer['name']}" in ran.out
     assert report["versions"]["torch"].startswith("2.")
     monkeypatch.chdir(course.parent)
     ran = program("doctor")

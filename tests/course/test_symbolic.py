@@ -13,8 +13,8 @@ from autograd_check.course.samples import integers, labels, normal, sequence, un
 from autograd_check.course.spec import Pair, probe
 from autograd_check.course.symbolic.closed_form import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
-from autograd_check.verify.case import draw_cotangent
-from autograd_check.verify.tree import leaves, map_tensors, named_leaves
+from autograd_check.verify.tensors import leaves, map_tensors, named_leaves
+from autograd_check.verify.trial import draw_cotangent
 from tests import support
 
 PAIRS = [name for name, source in support.sources().items() if "Pair(" in source]
@@ -24,8 +24,11 @@ def pair(oracle: Callable[..., Any], *wrt: str, hyper: Any = None, **primals: An
     return Pair("toy", wrt or tuple(primals), oracle, (probe("p", hyper=hyper, **primals),))
 
 
-def numeric(forms: ClosedForms) -> dict[str, tuple[float, float]]:
-    """Every entry's formula evaluated at the tiny point, beside torch.autograd of the oracle there."""
+def numeric(forms: ClosedForms, most: int) -> dict[str, tuple[float, float]]:
+    """The formulas of entries evaluated at the tiny point, beside torch.autograd of the oracle there.
+
+    Every entry of an array of at most `most`; of a larger one the first, middle and last.
+    """
     task, point = forms.task, forms.point
     primals = {
         name: map_tensors(lambda t: t.clone().requires_grad_(t.is_floating_point()), value)
@@ -50,8 +53,8 @@ def numeric(forms: ClosedForms) -> dict[str, tuple[float, float]]:
     found = {}
     for path, grad in expected.items():
         pairs = list(zip(_indices(grad), grad.reshape(-1).tolist(), strict=True))
-        # a formula of a whole block of layers takes sympy a second; of a large array the first, middle and last entry will do
-        for index, entry in pairs if len(pairs) <= MOST else (pairs[0], pairs[len(pairs) // 2], pairs[-1]):
+        # a formula of a whole block of layers takes sympy a second
+        for index, entry in pairs if len(pairs) <= most else (pairs[0], pairs[len(pairs) // 2], pairs[-1]):
             name = f"{path}[{','.join(map(str, index))}]" if index else path
             # the text that a person reads, parsed back: what is tested is what is printed
             got = sympy.sympify(forms.formula(name), locals={key: sympy.Float(number, 30) for key, number in numbers.items()})
@@ -79,11 +82,11 @@ def _indices(tensor: Tensor) -> list[tuple[int, ...]]:
     return [tuple(index) for index in torch.ones(tensor.shape).nonzero().tolist()] if tensor.dim() else [()]
 
 
-MOST = 9
+FEW, MOST = 4, 9
 
 
-def assert_right(forms: ClosedForms) -> None:
-    found = numeric(forms)
+def assert_right(forms: ClosedForms, most: int = MOST) -> None:
+    found = numeric(forms, most)
     assert set(found) <= set(forms.entries)
     for name, (got, expected) in found.items():
         assert got == pytest.approx(expected, rel=1e-9, abs=1e-12), name
@@ -95,7 +98,15 @@ def test_every_closed_form_of_the_course_equals_autograd(name: str) -> None:
     pairs = [task for task in support.lesson(name).spec.tasks if isinstance(task, Pair)]
     assert pairs
     for task in pairs:
-        assert_right(closed_forms(task))
+        assert_right(closed_forms(task), FEW)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_closed_form_of_the_course_equals_autograd_in_more_entries(name: str) -> None:
+    for task in support.lesson(name).spec.tasks:
+        if isinstance(task, Pair):
+            assert_right(closed_forms(task))
 
 
 def test_the_linear_layer_reads_as_in_a_textbook() -> None:

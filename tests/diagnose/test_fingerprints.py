@@ -9,7 +9,7 @@ import torch
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import factor
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
-from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.values import Evidence
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

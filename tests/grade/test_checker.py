@@ -14,8 +14,8 @@ from autograd_check.course.samples import normal, transposed
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
+from autograd_check.requests import Code
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.candidate import Code
 from autograd_check.verify.finding import Finding, Kind, Status
 
 Numerical = Callable[..., Any]

@@ -16,7 +16,9 @@ from autograd_check.errors import AutogradCheckError, SubmissionError
 from autograd_check.grade.classroom import Plan, Run, override
 from autograd_check.grade.gradebook.publish import Summary
 from autograd_check.grade.jobs import Job
+from autograd_check.grade.pool import Workshop, require_confinement
 from autograd_check.grade.session import Session
+from autograd_check.run.confine import Isolation
 from autograd_check.run.zygote import Zygote
 from tests.grade.crew import Here
 from tests.toy import QUADRUPLE, RIGHT, WRONG, make_course
@@ -221,8 +223,6 @@ def test_a_zygote_that_was_lost_is_nobodys_answer(group: Class) -> None:
             return Session(Course.load(group.root), group.zygote).grade_source(*given)
 
     losing: Any = Losing()
-    from autograd_check.grade.pool import Workshop
-
     crew._workshop = Workshop(losing, losing)
     with Run.open(read_outline(group.root), Plan(group.folder, group.out, ["double"])) as run:
         assert [one.status for one in run.grade(crew)] == ["passed"]
@@ -336,11 +336,13 @@ def test_a_folder_without_submissions(group: Class) -> None:
         group.run("")
 
 
-def test_below_the_first_layer_a_class_is_refused(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_check.grade import pool
+def test_below_the_first_layer_a_class_is_refused() -> None:
+    class Bare:
+        confinement = Isolation(())
+        isolation = "trusted code only"
 
-    monkeypatch.setattr(pool, "confinement_level", lambda zygote: 0)
+    bare: Any = Bare()
     with pytest.raises(AutogradCheckError) as raised:
-        pool.require_confinement(group.zygote, allow_unsandboxed=False)
-    assert "so a class is not graded: `autograd-check doctor` says what is missing" in str(raised.value)
-    pool.require_confinement(group.zygote, allow_unsandboxed=True)
+        require_confinement(bare, allow_unsandboxed=False)
+    assert str(raised.value).startswith("students' code cannot be confined here (trusted code only), so a class is not graded:")
+    require_confinement(bare, allow_unsandboxed=True)

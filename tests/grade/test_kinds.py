@@ -14,8 +14,9 @@ from autograd_check.course.samples import literal, normal
 from autograd_check.course.spec import Claim, Initialiser, Pair, Plain, Properties, Property, Unanswered, UpdateRule, probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
+from autograd_check.requests import Candidate
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.candidate import Candidate, Failure
+from autograd_check.verify.candidate import Failure
 from autograd_check.verify.finding import Finding, Status
 
 

@@ -15,10 +15,11 @@ from autograd_check.course.spec import Convention, Rival, Run, Stateful, probe
 from autograd_check.errors import WireError
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
+from autograd_check.requests import StateAfter
 from autograd_check.run.decoder import Decoder
 from autograd_check.run.encoder import Encoder
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.candidate import Point, StateAfter
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Kind, Status
 
 

@@ -16,7 +16,7 @@ from autograd_check.grade.kinds import check_task
 from autograd_check.grade.trajectory import draw, flat, run
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 from tests import support
 
 
@@ -243,7 +243,7 @@ def test_an_unwritten_step_is_todo_once() -> None:
 def test_the_twin_moves_as_the_formula_says(seed: int) -> None:
     """One step of torch's RMSprop, computed by hand: the trajectory that code is compared with is the right one."""
     with InProcess.of({"rmsprop_step": right}) as candidate:
-        one = run(RMSPROP, candidate, {"lr": 0.1, "alpha": 0.5, "eps": 0.1}, seed, Shared())
+        one = run(RMSPROP, candidate, {"lr": 0.1, "alpha": 0.5, "eps": 0.1}, seed, Memo())
     starts, gradients = draw(seed, RMSPROP.steps)
     for start, grad, moved in zip(starts, gradients[0], one.twin[0], strict=True):
         torch.testing.assert_close(moved, start - 0.1 * grad / ((0.5 * grad * grad) ** 0.5 + 0.1), rtol=1e-14, atol=0)

@@ -14,7 +14,7 @@ from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
-from autograd_check.verify.shared import Shared
+from autograd_check.verify.memo import Memo
 from tests import support
 
 
@@ -35,9 +35,9 @@ def graded(lesson: CourseLesson, source: str, seed: int = 0) -> LessonRecord:
     return grade_lesson(lesson, source, f"{lesson.spec.name}.py", dependencies=support.sources(), seed=seed)
 
 
-def judged(lesson: CourseLesson, functions: Mapping[str, Callable[..., Any]], seed: int, shared: Shared) -> list[Finding]:
+def judged(lesson: CourseLesson, functions: Mapping[str, Callable[..., Any]], seed: int, memo: Memo) -> list[Finding]:
     with InProcess.of(functions) as candidate:
-        return grade_candidate(lesson, candidate, seed=seed, shared=shared)
+        return grade_candidate(lesson, candidate, seed=seed, memo=memo)
 
 
 def test_the_stub_is_todo(lesson: CourseLesson) -> None:
@@ -65,10 +65,10 @@ def test_the_solution_passes_with_more_seeds(lesson: CourseLesson) -> None:
     solution_passes(lesson, range(5, 25))
 
 
-def missed(lesson: CourseLesson, known: Mistake, seed: int, shared: Shared) -> list[str]:
+def missed(lesson: CourseLesson, known: Mistake, seed: int, memo: Memo) -> list[str]:
     """What is wrong about the grader's verdict on a mistake; nothing if it fails and its cause is named."""
     functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
-    findings = judged(lesson, functions, seed, shared)
+    findings = judged(lesson, functions, seed, memo)
     failed = [finding for finding in findings if finding.status is Status.FAILED]
     causes = {finding.diagnosis.cause for finding in failed if finding.diagnosis}
     if known.cause in causes:
@@ -78,8 +78,8 @@ def missed(lesson: CourseLesson, known: Mistake, seed: int, shared: Shared) -> l
 
 def mistakes_fail(lesson: CourseLesson, seeds: Iterable[int]) -> None:
     for seed in seeds:
-        shared = Shared()
-        assert [line for known in lesson.spec.mistakes for line in missed(lesson, known, seed, shared)] == []
+        memo = Memo()
+        assert [line for known in lesson.spec.mistakes for line in missed(lesson, known, seed, memo)] == []
 
 
 def test_every_mistake_fails_with_its_cause(lesson: CourseLesson) -> None:
@@ -93,9 +93,9 @@ def test_every_mistake_fails_with_its_cause_with_more_seeds(lesson: CourseLesson
 
 def test_every_variant_passes(lesson: CourseLesson) -> None:
     functions = functions_of(lesson.reference_source(), str(lesson.solution), lesson.spec.functions)
-    shared = Shared()
+    memo = Memo()
     for variant in lesson.spec.variants:
-        assert not_passed(judged(lesson, {**functions, **variant.functions}, 0, shared)) == [], variant.name
+        assert not_passed(judged(lesson, {**functions, **variant.functions}, 0, memo)) == [], variant.name
 
 
 def test_the_lesson_is_complete(lesson: CourseLesson) -> None:

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.pictures import Picture, pictures
+from autograd_check.grade.pictures import Picture, pictures, step_curve
 from autograd_check.report.figures import error_map, gradients_page, v_curve
 from autograd_check.run.batch import sweep
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.curve import step_curve
 
 X = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 DOUT = torch.ones(12, dtype=torch.float64)

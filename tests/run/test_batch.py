@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from autograd_check.run import batch as sweeping
-from autograd_check.run.batch import BatchedSweep, Known, sweep
+from autograd_check.run.batch import Batch, BatchedSweep, Known, sweep
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.lines import Walk, draw_lines
-from autograd_check.verify.pairing import Pairing
-from autograd_check.verify.rows import Batch
+from autograd_check.verify.rays import Walk, draw_rays
+from autograd_check.verify.slope import Pairing
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,7 @@ def walk(count: int = 8) -> Walk:
     point = Point(
         {"x": torch.randn(3, 4, generator=g, dtype=torch.float64), "w": torch.randn(4, generator=g, dtype=torch.float64)}
     )
-    lines = draw_lines(point.primals, ["x", "w"], ("uniform",), g)
+    lines = draw_rays(point.primals, ["x", "w"], ("uniform",), g)
     return Walk(point, [(lines[k % 2], 2.0**-k) for k in range(count)])
 
 
@@ -139,7 +138,7 @@ def test_signatures_are_recorded_one_by_one() -> None:
 
 def test_a_stack_holds_the_points_of_a_walk() -> None:
     points = walk()
-    stacked = points.stacked()
+    stacked = sweeping._stacked(points)
     assert stacked is not None
     values, axes = stacked
     assert axes == [0, 0]

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.run.callable import TorchCallable
+from autograd_check.run.callable import TorchCallable, callee, wrap
 from autograd_check.run.restore import reseed
 from autograd_check.verify.candidate import Failure, Outcome, Point
-from autograd_check.verify.function import callee, wrap
 
 X = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 D = torch.tensor([0.5, 1.0, -1.5], dtype=torch.float64)

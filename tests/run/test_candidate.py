@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.verify.candidate import Code, Opaque, Point, Seed
+from autograd_check.requests import Code, Seed
+from autograd_check.verify.candidate import Opaque, Point
 
 LINEAR = """\
 import torch

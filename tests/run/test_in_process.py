@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from autograd_check.run import batch
+from autograd_check.run.batch import Batch
 from autograd_check.run.in_process import InProcess, Trusted
 from autograd_check.run.operations import SINGLE
 from autograd_check.run.restore import same_start
 from autograd_check.verify.candidate import Outcome, Point
-from autograd_check.verify.lines import Walk, draw_lines
-from autograd_check.verify.rows import Batch
+from autograd_check.verify.rays import Walk, draw_rays
 
 
 def cause_of(outcome: Outcome) -> str:
@@ -188,7 +188,7 @@ def test_every_forward_has_the_same_start_and_a_backward_goes_on_from_it() -> No
 
 def walk(count: Any = 6) -> Any:
     point = Point({"x": X})
-    (line,) = draw_lines(point.primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
+    (line,) = draw_rays(point.primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
     return Walk(point, [(line, 2.0**-k) for k in range(count)])
 
 

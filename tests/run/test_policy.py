@@ -288,3 +288,32 @@ def test_a_method_of_ones_own_may_be_called_like_the_lesson() -> None:
     assert list(violations(made, ["conv2d_forward"], forbids=("conv2d",))) == []
     decoy = made + "import torch\ndef conv2d_backward(dout, cache): return torch.conv2d(dout, dout)\n"
     assert [v.name for v in violations(decoy, ["conv2d_forward", "conv2d_backward"], forbids=("conv2d",))] == ["torch.conv2d"]
+
+
+ORDINARY = {
+    "a decorator of one's own": (
+        "import functools\ndef noted(g):\n    def inner(*a): return g(*a)\n    return functools.wraps(g)(inner)\n"
+        "@noted\ndef f(x): return x"
+    ),
+    "names looked up": "if 'DEBUG' not in globals(): DEBUG = False\nprint(sorted(globals()), globals().get('DEBUG'))\ndef f(x): return x",
+    "a switch set": "globals()['DEBUG'] = True\ndef f(x): return x",
+    "timing": "import timeit\nif timeit: print(timeit.timeit('1', globals=globals(), number=1))\ndef f(x): return x",
+    "fields of an object": "class P: pass\nprint(vars(P()))\ndef f(x): return x",
+    "defaults of a named tuple": "from collections import namedtuple\nN = namedtuple('N', 'a b')\nN.__new__.__defaults__ = (0, 0)\ndef f(x): return N(x)",
+    "a loop and a with": "import torch\nfor scale in (1, 2): pass\nwith torch.no_grad() as held: pass\ndef f(x): return x * scale",
+    "a short name for a class": "import torch\nTensor = torch.Tensor\nt = torch\ndef f(x):\n    assert isinstance(x, Tensor)\n    m = t\n    return m.exp(x) + t.ones(1)",
+    "asked for a feature": "import torch\ndef f(x): return torch.hypot(x, x) if hasattr(torch, 'hypot') else x",
+    "matched by type": "import torch\ndef f(x):\n    match x:\n        case torch.Tensor(shape=(n, _)): return n\n        case [a, *rest]: return a\n        case {'x': v, **rest}: return v\n        case _: return 0",
+    "a class with arithmetic": (
+        "class V:\n    def __init__(self, x): self.x = x\n    def __add__(self, o): return V(self.x + o.x)\n    def __mul__(self, k): return V(self.x * k)\n"
+        "def f_forward(x): return x, x\ndef f_backward(d, c): return (V(d) + V(c) * 2).x\ndef f(x): return f_forward(x)"
+    ),
+    "a counter changed globally": "calls = 0\ndef f(x):\n    global calls\n    calls += 1\n    return x",
+    "imaginary parts that mean something": "import torch\ndef f(x):\n    z = torch.fft.fft(x)\n    w = z * 1j\n    return w.imag / x.shape[0]",
+}
+
+
+@pytest.mark.parametrize("source", ORDINARY.values(), ids=ORDINARY.keys())
+def test_ordinary_python_is_accepted(source: str) -> None:
+    ast.parse(source)
+    assert violations(source, ["f", "f_forward", "f_backward"]) == ()

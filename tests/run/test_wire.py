@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_check.errors import WireError
+from autograd_check.requests import Code, Seed
 from autograd_check.run.decoder import Decoder
 from autograd_check.run.encoder import Encoder
 from autograd_check.run.wire import REPLY, REQUEST, Limits, TooLarge, receive, send
-from autograd_check.verify.candidate import Code, Opaque, Point, Seed
+from autograd_check.verify.candidate import Opaque, Point
 
 
 def through(message: Any, limits: Any = REQUEST) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Failure, Outcome, Seed
+from autograd_check.requests import Seed
+from autograd_check.verify.candidate import Failure, Outcome
 
 
 def _fresh(value: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, cast
 
 import pytest
 
 from autograd_check.course.spec import Claim, Properties, Unanswered
-from autograd_check.verify.candidate import Candidate
+from autograd_check.requests import Candidate
 from solutions.u02_network import broadcast_hunt, training
 from tests.solutions.asking import Asking, namespace
 
@@ -42,12 +43,22 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("module", "functions"), RIGHT)
-def test_right_code_keeps_every_claim(module: ModuleType, functions: Any) -> None:
-    for seed in range(4):
+def keeps_every_claim(module: ModuleType, functions: Any, seeds: Iterable[int]) -> None:
+    for seed in seeds:
         made = claims(module, namespace(module, functions), seed)
         assert [claim for claim in made if not claim.holds] == []
         assert len(made) == sum(len(task.properties) for task in module.LESSON.tasks)
+
+
+@pytest.mark.parametrize(("module", "functions"), RIGHT)
+def test_right_code_keeps_every_claim(module: ModuleType, functions: Any) -> None:
+    keeps_every_claim(module, functions, range(1))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("module", "functions"), RIGHT)
+def test_right_code_keeps_every_claim_with_more_seeds(module: ModuleType, functions: Any) -> None:
+    keeps_every_claim(module, functions, range(1, 8))
 
 
 @pytest.mark.parametrize(("module", "mistake"), WRONG)

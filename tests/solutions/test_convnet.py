@@ -118,7 +118,7 @@ def after_epoch():
     if sys.argv[3] == "killed":  # by a signal that nobody handles, in the midst of a later epoch
         signal.setitimer(signal.ITIMER_PROF, 0.05)
         sys.argv[3] = ""
-ops, settings = load_ops("solutions", Path("."), CNN_FUNCTIONS), Settings(2e-3, 1, epochs=30)
+ops, settings = load_ops("solutions", Path("."), CNN_FUNCTIONS), Settings(2e-3, 1, epochs=12)
 run = train(ops, x[:256], y[:256], settings, 0, checkpoint=Path(sys.argv[1]), after_epoch=after_epoch)
 torch.save(run.params, sys.argv[2])
 """

@@ -8,9 +8,9 @@ import torch
 
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.case import Case, PairNames
 from autograd_check.verify.check import check_pair
 from autograd_check.verify.finding import Finding, Kind, Status
+from autograd_check.verify.trial import Case, PairNames
 
 NAMES = PairNames("loss_forward", "loss_backward", ("x",), lambda x: (x**2).sum())
 CASE = Case("five", Point({"x": torch.linspace(-1, 2, 5, dtype=torch.float64)}))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.verify.directions import LADDERS, draw_directions
-from autograd_check.verify.lines import draw_lines
+from autograd_check.verify.rays import draw_directions, draw_rays
+from autograd_check.verify.tolerances import STEPS
 
 
 def draw(x: Tensor, *kinds: str, seed: int = 0) -> list[Tensor]:
@@ -23,8 +23,8 @@ def test_a_step_has_no_rounding_error(scale: float, dtype: torch.dtype, kind: st
     x = (torch.randn(20, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * scale).to(dtype)
     x = x[x.abs() > 0.3 * scale]  # an entry far below the step rounds off its own last digits, whatever the direction
     (u,) = draw(x, kind)
-    h = LADDERS[dtype].largest
-    while h >= LADDERS[dtype].smallest:
+    h, smallest = STEPS[dtype]
+    while h >= smallest:
         for sign in (1, -1):
             moved = torch.add(x, u, alpha=sign * h)
             # past a power of two the spacing doubles, and the last digit of x itself is lost
@@ -42,7 +42,7 @@ def test_one_entry_that_outweighs_all_others_is_moved_exactly(dtype: torch.dtype
     x = torch.full((count,), 1e-12, dtype=dtype)
     x[0] = 1.7
     for u in draw(x, "uniform", "relative", "capped"):
-        for h in (LADDERS[dtype].largest, LADDERS[dtype].smallest):
+        for h in STEPS[dtype]:
             for sign in (1, -1):
                 moved = float(torch.add(x, u, alpha=sign * h)[0])
                 assert Fraction(moved) == Fraction(float(x[0])) + sign * Fraction(h) * Fraction(float(u[0]))
@@ -88,5 +88,5 @@ def test_huge_and_tiny_numbers_do_not_overflow() -> None:
 
 def test_integer_primals_and_empty_tensors_get_no_line() -> None:
     primals = {"x": [torch.ones(2, dtype=torch.float64), torch.arange(3), torch.zeros(0, dtype=torch.float64)]}
-    lines = draw_lines(primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
+    lines = draw_rays(primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
     assert [line.leaf for line in lines] == [0]

@@ -14,8 +14,7 @@ import autograd_check as ac
 from autograd_check.run.batch import sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Status
-from autograd_check.verify.probes import probe_vjp
-from autograd_check.verify.verdict import ProbeResult
+from autograd_check.verify.verdict import ProbeResult, probe_vjp
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -50,7 +49,6 @@ def test_two_is_told_from_nearly_two(factor: float, status: Status) -> None:
     found = probe(lambda x: x * x, {"x": normal(5)}, lambda x: {"x": factor * x * dout}, dout)["x"]
     assert found.status is status
     assert found.resolution < 1e-8
-    assert found.evaluations >= 10
 
 
 @pytest.mark.parametrize("error", [1e-3, 1e-5, 1e-7])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
@@ -53,7 +54,8 @@ COMPLEX: dict[str, Callable[[Tensor], Tensor]] = {
 shapes = st.lists(st.integers(0, 4), min_size=0, max_size=3).map(tuple)
 chains = st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4)
 seeds = st.integers(0, 2**16)
-SETTINGS = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FEW, MANY = settings(SETTINGS, max_examples=50), settings(SETTINGS, max_examples=300)
 
 
 def compose(names: list[str]) -> Callable[[Tensor], Tensor]:
@@ -69,18 +71,25 @@ def draw(shape: tuple[int, ...], seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).requires_grad_()
 
 
-@SETTINGS
-@given(chains, shapes, seeds)
-def test_a_right_gradient_is_never_failed(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+def right_gradients_are_never_failed(names: list[str], shape: tuple[int, ...], seed: int) -> None:
     report = ac.gradcheck(compose(names), (draw(shape, seed),), raise_exception=False, seed=seed)
     assert report.status in (ac.Status.PASSED, ac.Status.INCONCLUSIVE), report.to_text()
 
 
-@SETTINGS
-@given(st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=3), shapes, seeds)
-def test_a_right_complex_gradient_is_never_failed_and_one_turned_a_little_never_passes(
-    names: list[str], shape: tuple[int, ...], seed: int
-) -> None:
+@FEW
+@given(chains, shapes, seeds)
+def test_a_right_gradient_is_never_failed(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+    right_gradients_are_never_failed(names, shape, seed)
+
+
+@pytest.mark.long
+@MANY
+@given(chains, shapes, seeds)
+def test_a_right_gradient_is_never_failed_in_more_examples(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+    right_gradients_are_never_failed(names, shape, seed)
+
+
+def complex_gradients_are_judged_right(names: list[str], shape: tuple[int, ...], seed: int) -> None:
     z = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.complex128).requires_grad_()
 
     def fn(z: Tensor) -> Tensor:
@@ -95,6 +104,23 @@ def test_a_right_complex_gradient_is_never_failed_and_one_turned_a_little_never_
     assert turned.status is not ac.Status.PASSED or reaches < 1e-6
 
 
+@FEW
+@given(st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=3), shapes, seeds)
+def test_a_right_complex_gradient_is_never_failed_and_one_turned_a_little_never_passes(
+    names: list[str], shape: tuple[int, ...], seed: int
+) -> None:
+    complex_gradients_are_judged_right(names, shape, seed)
+
+
+@pytest.mark.long
+@MANY
+@given(st.lists(st.sampled_from(sorted(COMPLEX)), min_size=1, max_size=3), shapes, seeds)
+def test_a_right_complex_gradient_is_never_failed_and_one_turned_a_little_never_passes_in_more_examples(
+    names: list[str], shape: tuple[int, ...], seed: int
+) -> None:
+    complex_gradients_are_judged_right(names, shape, seed)
+
+
 class Turned(torch.autograd.Function):
     """z, with a gradient whose phase is off by a thousandth."""
 
@@ -107,9 +133,7 @@ class Turned(torch.autograd.Function):
         return grad * torch.exp(torch.tensor(1e-3j, dtype=grad.dtype))
 
 
-@SETTINGS
-@given(chains, shapes.filter(all), seeds)
-def test_a_wrong_gradient_never_passes(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+def wrong_gradients_never_pass(names: list[str], shape: tuple[int, ...], seed: int) -> None:
     x = draw(shape, seed)
     fn = compose(names)
     out = fn(x)
@@ -122,6 +146,19 @@ def test_a_wrong_gradient_never_passes(names: list[str], shape: tuple[int, ...],
     moves = _effect(fn, x.detach(), weights.reshape(x.shape))
     if moves > 1e-3:  # where the entry does not reach the output, its gradient is zero and cannot be off by a factor
         assert report.status is not ac.Status.PASSED, report.to_text()
+
+
+@FEW
+@given(chains, shapes.filter(all), seeds)
+def test_a_wrong_gradient_never_passes(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+    wrong_gradients_never_pass(names, shape, seed)
+
+
+@pytest.mark.long
+@MANY
+@given(chains, shapes.filter(all), seeds)
+def test_a_wrong_gradient_never_passes_in_more_examples(names: list[str], shape: tuple[int, ...], seed: int) -> None:
+    wrong_gradients_never_pass(names, shape, seed)
 
 
 def _effect(fn: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor) -> float:

@@ -8,8 +8,8 @@ import pytest
 
 from autograd_check.causes import Cause
 from autograd_check.errors import GradientError
+from autograd_check.report.result import Report
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
-from autograd_check.verify.report import Report
 
 PASSED = Finding("autograd", "dx", "", Status.PASSED, "matches autograd", Kind.GRADIENT)
 FAILED = Finding(

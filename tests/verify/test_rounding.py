@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 
 import autograd_check as ac
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.rounding import COARSE, EPS, RESOLUTION, RandomRounding, Rounding, of_its_size
+from autograd_check.verify.precision import RandomRounding, Rounding
+from autograd_check.verify.tolerances import COARSE, EPS, RESOLUTION, of_its_size
 
 SEEDS = range(3)
 Backward = Callable[[tuple[Tensor, ...], Tensor], Any]

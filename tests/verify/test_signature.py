@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograd_check.verify.signature import SMOOTH, BranchRecorder
+from autograd_check.verify.branches import SMOOTH, BranchRecorder
 
 
 def signature(fn: Callable[..., Any], *inputs: Any) -> bytes:

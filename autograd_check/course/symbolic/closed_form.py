@@ -22,7 +22,7 @@ from autograd_check.course.symbolic.algebra import Symbolic
 from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored
 from autograd_check.course.symbolic.tiny import TinyPoint, tiny_point
 from autograd_check.errors import CourseError
-from autograd_check.verify.tree import is_differentiable, map_tensors, named_leaves
+from autograd_check.verify.tensors import is_differentiable, map_tensors, named_leaves
 
 RULES: Mapping[str, Rule] = {**elementwise.RULES, **arrays.RULES, **structured.RULES}
 SIMPLIFIED = 24

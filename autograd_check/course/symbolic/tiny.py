@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from autograd_check.course.spec import Pair
 from autograd_check.errors import CourseError
-from autograd_check.verify.tree import map_tensors
+from autograd_check.verify.tensors import map_tensors
 
 SIZES = (2, 3, 4)
 

@@ -12,10 +12,10 @@ from torch import Generator
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe
 from autograd_check.grade.context import Context
-from autograd_check.verify.candidate import Candidate, Failure, Outcome, Point
-from autograd_check.verify.condense import lost_process
+from autograd_check.requests import Candidate
+from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.contract import failure_finding
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, lost_process
 
 
 @singledispatch

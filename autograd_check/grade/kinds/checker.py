@@ -19,13 +19,10 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.grade.kinds.differenced import Differenced, difference
 from autograd_check.verify.candidate import Outcome
-from autograd_check.verify.compare import compare
-from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import shape_text, type_text
-from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import mismatch_text
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.tensors import compare, is_tensor, mismatch_text
+from autograd_check.verify.values import Evidence
 
 SLACK = 30.0
 """How much larger than an honest central difference's an error may be: steps scaled by |x| are fine, one-sided ones are not."""
@@ -58,7 +55,7 @@ def check(task: Checker, context: Context) -> list[Finding]:
         findings += _conventions(task, scalar, x, outcomes[task.h])
     if trials:
         findings.append(_uses_step(task, trials))
-    return condense(_explained(findings, context.explain(evidence)))
+    return aggregate(_explained(findings, context.explain(evidence)))
 
 
 def _problem(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> Finding | None:
@@ -78,7 +75,7 @@ def _judged(trial: Differenced, evidence: list[Evidence]) -> list[Finding]:
     order = _order(trial)
     value = _value(trial)
     if value.status is Status.FAILED and order.status is Status.FAILED:
-        value = value.with_diagnosis(order.diagnosis)
+        value = value.explained(order.diagnosis)
     elif value.status is Status.FAILED:
         h, central = trial.task.h, trial.central(trial.task.h)
         numeric, call = trial.numeric[h], {"x": trial.x}
@@ -166,6 +163,5 @@ def _explained(findings: list[Finding], cause: Diagnosis | None) -> list[Finding
     known = [f.diagnosis for f in findings if f.check == "values" and f.diagnosis is not None]
     found = next(iter(known), cause)
     return [
-        f.with_diagnosis(found) if f.status is Status.FAILED and f.diagnosis is None and f.kind is Kind.VALUE else f
-        for f in findings
+        f.explained(found) if f.status is Status.FAILED and f.diagnosis is None and f.kind is Kind.VALUE else f for f in findings
     ]

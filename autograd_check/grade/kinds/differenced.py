@@ -11,7 +11,7 @@ from torch import Tensor
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.run.marshal import evaluate
 from autograd_check.verify.candidate import Outcome
-from autograd_check.verify.values import looks_single
+from autograd_check.verify.precision import looks_single
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,10 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Initialiser
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
-from autograd_check.verify.candidate import Seed
-from autograd_check.verify.condense import condense
+from autograd_check.requests import Seed
 from autograd_check.verify.contract import shape_text, type_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.tensors import equal_bits, is_tensor
 
 TESTS = 5
 """Statistical tests for each size: mean, spread, law, tails, and correlation of neighbours."""
@@ -34,7 +32,7 @@ def check(task: Initialiser, context: Context) -> list[Finding]:
     bad = unusable(context.candidate, task.functions)
     if bad:
         return bad
-    return condense(finding for sizes in task.sizes for finding in _check_size(task, sizes, context))
+    return aggregate(finding for sizes in task.sizes for finding in _check_size(task, sizes, context))
 
 
 def _check_size(task: Initialiser, sizes: tuple[int, ...], context: Context) -> Iterator[Finding]:

@@ -15,15 +15,12 @@ from autograd_check.diagnose.closeness import close
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.mask import read_mask
 from autograd_check.verify.candidate import Outcome, Point
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.conduct import check_aliases, check_unchanged
-from autograd_check.verify.contract import check_count, check_out_form, failure_finding
-from autograd_check.verify.evidence import Evidence
+from autograd_check.verify.contract import check_aliases, check_count, check_out_form, check_unchanged, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.oracle import oracle_spread, oracle_vjp
+from autograd_check.verify.reference import oracle_spread, oracle_vjp
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Reference, Trial, unpack
-from autograd_check.verify.values import check_gradient, check_out, evidence
+from autograd_check.verify.trial import Case, PairNames, Reference, Trial, draw_cotangent, unpack
+from autograd_check.verify.values import Evidence, check_gradient, check_out, evidence
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ def explained(task: Stochastic, draws: Sequence[Draw], findings: list[Finding], 
         wrong = [one for one in wrong if not one.blind] or wrong  # a wrong gradient shows no mask
         pieces = [evidence(subject, one.trial, one.names, {}, forward_right) for one in wrong]
         causes[subject] = _cause(task, [piece for piece in pieces if piece is not None], wrong[0], context)
-    return [f.with_diagnosis(causes[f.subject]) if f in open_ones else f for f in findings]
+    return [f.explained(causes[f.subject]) if f in open_ones else f for f in findings]
 
 
 def _cause(task: Stochastic, pieces: list[Evidence], one: Draw, context: Context) -> Diagnosis | None:

@@ -8,19 +8,19 @@ from typing import Any
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Pair, Probe
+from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.edges import case_of, check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.check import check_pair
-from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
+from autograd_check.verify.tensors import compare
+from autograd_check.verify.tolerances import gradient_tolerance
+from autograd_check.verify.trial import Case, PairNames, draw_cotangent
 
 _BROKEN = {
     AUTOGRAD: "runs with gradients enabled; the gradient is to be derived by hand, without automatic differentiation",
@@ -35,18 +35,10 @@ _ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 @check_task.register
 def check(task: Pair, context: Context) -> list[Finding]:
     """Contract, autograd of the oracle and finite differences on every probe; refusals last."""
-    cases = context.shared.once("cases", [task], lambda: _cases(task, context.seed))
+    cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
-    findings = check_pair(
-        context.candidate,
-        names,
-        cases,
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(names),
-        shared=context.shared,
-    )
+    findings = check_cases(names, cases, context, memo=context.memo)
     if stopped(findings):
         return findings
     used = forbidden_operations(names, cases[0], context)
@@ -97,11 +89,5 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
 
 def _cases(task: Pair, seed: int) -> list[Case]:
     """Every probe, then every rank once more in other memory: last, so that finite differences are not spent on those."""
-    cases = [_case(probe, seed + number) for number, probe in enumerate(task.probes)]
+    cases = [case_of(probe, probe.name, draw(probe, seed + number)) for number, probe in enumerate(task.probes)]
     return [*cases, *non_contiguous_cases(cases)]
-
-
-def _case(probe: Probe, seed: int) -> Case:
-    convention = (probe.convention.cause, probe.convention.says) if probe.convention else None
-    reach = probe.convention.reach if probe.convention else float("inf")
-    return Case(probe.name, draw(probe, seed), convention, reach)

@@ -11,13 +11,10 @@ from autograd_check.grade.kinds.base import check_task, draw, failed_call, float
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.compare import compare
-from autograd_check.verify.condense import condense
 from autograd_check.verify.contract import plain_number, shape_text, type_text
-from autograd_check.verify.conventions import within_reach
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tree import is_tensor, leaves, map_tensors, named_leaves, same_structure
-from autograd_check.verify.values import mismatch_text, rounds_to_single
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.precision import rounds_to_single
+from autograd_check.verify.tensors import compare, is_tensor, leaves, map_tensors, mismatch_text, named_leaves, same_structure
 
 
 @check_task.register
@@ -40,7 +37,7 @@ def check(task: Plain, context: Context) -> list[Finding]:
         findings += unchanged(task.name, outcome, probe.name)
     if not any(finding.status is Status.TODO for finding in findings):
         findings += refusals(task.name, task.refuses, context)
-    return condense(findings)
+    return aggregate(findings)
 
 
 def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, context: Context) -> list[Finding]:
@@ -52,7 +49,7 @@ def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, co
         right = Finding("value", found.subject, probe.name, Status.PASSED, "matches the definition to float32", Kind.VALUE)
         return [_single(task.name, probe.name), right]
     convention = probe.convention
-    if convention is None or not within_reach(found.mismatch, convention.reach, convention.cause):
+    if convention is None or not convention.covers(found.mismatch):
         return [found]
     text = f"{found.message}: {convention.says}"
     diagnosis = Diagnosis(convention.cause, convention.says)

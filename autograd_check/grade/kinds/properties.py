@@ -9,7 +9,8 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Properties, Property, Unanswered
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, unchanged, unusable
-from autograd_check.verify.candidate import Candidate, Failure, Outcome
+from autograd_check.requests import Candidate
+from autograd_check.verify.candidate import Failure, Outcome
 from autograd_check.verify.contract import failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 

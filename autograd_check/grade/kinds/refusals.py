@@ -8,9 +8,8 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.condense import condense
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.tensors import is_tensor
 
 BROADCAST = Convention(Cause.SILENT_BROADCAST, "they broadcast to a matrix nobody asked for; compare the two shapes first.")
 """What accepting a probe means where the probe says nothing."""
@@ -18,7 +17,7 @@ BROADCAST = Convention(Cause.SILENT_BROADCAST, "they broadcast to a matrix nobod
 
 def refusals(function: str, probes: tuple[Probe, ...], context: Context) -> list[Finding]:
     """One finding for all that must be refused with a `ValueError` naming the shapes that the probe mentions."""
-    return condense(_refusal(function, probe, context) for probe in probes)
+    return aggregate(_refusal(function, probe, context) for probe in probes)
 
 
 def _refusal(function: str, probe: Probe, context: Context) -> Finding:

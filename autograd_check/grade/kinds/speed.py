@@ -12,9 +12,9 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.case import draw_cotangent
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.oracle import oracle_vjp
+from autograd_check.verify.reference import oracle_vjp
+from autograd_check.verify.trial import draw_cotangent
 
 TIMES = 50
 """Array code takes a few times as long as torch, a loop over entries thousands of times."""

@@ -14,29 +14,28 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
+from autograd_check.grade.kinds.edges import Edge, case_of, check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
-from autograd_check.verify.candidate import Point, StateAfter
-from autograd_check.verify.case import Case, PairNames
-from autograd_check.verify.check import check_pair
+from autograd_check.requests import StateAfter
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
-from autograd_check.verify.tree import map_tensors
-from autograd_check.verify.trial import try_case
+from autograd_check.verify.tensors import map_tensors
+from autograd_check.verify.trial import Case, PairNames, try_case
 from autograd_check.verify.values import check_gradient, check_out
 
 
 @check_task.register
 def check(task: Stateful, context: Context) -> list[Finding]:
     """Value and gradients of every call, under the definition or else a rival; refusals last."""
-    cases = _cases(task, context.seed)
+    cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     findings = _judged(task, task.oracle, cases, context)
     if stopped(findings):
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
         findings = _under_a_rival(task, cases, context) or findings
-    names = _names(task, task.oracle)
+    names = _names(task, task.oracle, context)
     unstated = tuple(replace(probe, primals={**probe.primals, "state": lambda _: StateAfter()}) for probe in task.refuses)
     return findings + forbidden_operations(names, cases[0], context) + refusals(task.forward, unstated, context)
 
@@ -47,16 +46,15 @@ def _cases(task: Stateful, seed: int) -> list[Case]:
         calls: list[Point] = []
         for probe in run.calls:
             point = draw(probe, seed + len(cases))
-            convention = (probe.convention.cause, probe.convention.says) if probe.convention else None
             after = Point({**point.primals, "state": StateAfter(tuple(calls))}, point.hyper)
-            cases.append(Case(f"{run.name}: {probe.name}", after, convention))
+            cases.append(case_of(probe, f"{run.name}: {probe.name}", after))
             calls.append(point)
     return cases
 
 
 def _in_turn(cases: list[Case]) -> list[Case]:
     """The last call of the first run once more, after another layer, which has another width, was called as often as may be."""
-    ordinary = [case for case in cases if case.convention is None]
+    ordinary = [case for case in cases if not isinstance(case, Edge)]
     runs: dict[str, Case] = {case.name.partition(":")[0]: case for case in ordinary}
     first, *others = runs.values()
     if not others:
@@ -69,9 +67,9 @@ def _in_turn(cases: list[Case]) -> list[Case]:
 def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> Iterator[Finding]:
     """Two layers in turn, for code that is right for one layer alone: where it is wrong now, it mixes up their states."""
     says = "It is right for one layer alone. With two in turn each must have a state of its own: what you return, not a variable outside."
-    means, names = Diagnosis(Cause.STALE_STATE, says), _names(task, oracle)
-    for case in _in_turn(cases):
-        trial = try_case(context.candidate, names, case, seed=context.seed, full=False)
+    means, names = Diagnosis(Cause.STALE_STATE, says), _names(task, oracle, context)
+    for case in context.memo.once("in turn", [task], lambda: _in_turn(cases)):
+        trial = try_case(context.candidate, names, case, seed=context.seed, full=False, memo=context.memo)
         failure = trial.forward_failure or trial.backward_failure
         if failure is not None:
             function, subjects = (names.backward, []) if trial.forward_failure is None else (names.forward, ["out"])
@@ -81,25 +79,25 @@ def _mixed_up(task: Stateful, oracle: Callable[..., Any], cases: list[Case], con
         found = list(check_out_form(trial, names)) or list(check_out(trial, names, context.uses_single(names)))
         for gradient in trial.gradients.values():
             found += check_gradient(gradient, trial, names, context.uses_single(names))
-        yield from (f if f.diagnosis else f.with_diagnosis(means) for f in found if f.status is Status.FAILED)
+        yield from (f if f.diagnosis else f.explained(means) for f in found if f.status is Status.FAILED)
 
 
 def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], context: Context) -> list[Finding]:
-    names = _names(task, oracle)
-    findings = check_pair(
-        context.candidate,
-        names,
-        [*cases, *non_contiguous_cases(cases)],
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(names),
-    )
+    names = _names(task, oracle, context)
+    more = context.memo.once("non-contiguous cases", [task], lambda: list(non_contiguous_cases(cases)))
+    findings = check_cases(names, [*cases, *more], context, memo=context.memo)
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     return findings if wrong or stopped(findings) else [*findings, *_mixed_up(task, oracle, cases, context)]
 
 
-def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:
-    """The pair of functions with an oracle that goes through the calls before, and gives the last one's value."""
+def _names(task: Stateful, oracle: Callable[..., Any], context: Context) -> PairNames:
+    """The pair of functions with an oracle of single calls; the same one each time, since what it answers is kept."""
+    single = context.memo.once("single calls", [oracle], lambda: _single_calls(oracle))
+    return PairNames(task.forward, task.backward, task.wrt, single, task.leaves)
+
+
+def _single_calls(oracle: Callable[..., Any]) -> Callable[..., Any]:
+    """An oracle that goes through the calls before, and gives the last one's value."""
 
     def out(*arguments: Any, **hyper: Any) -> Any:
         *primals, after = arguments
@@ -109,7 +107,7 @@ def _names(task: Stateful, oracle: Callable[..., Any]) -> PairNames:
             _, state = oracle(*copies, state, **point.hyper)
         return oracle(*primals, state, **hyper)[0]
 
-    return PairNames(task.forward, task.backward, task.wrt, out, task.leaves)
+    return out
 
 
 def _under_a_rival(task: Stateful, cases: list[Case], context: Context) -> list[Finding]:

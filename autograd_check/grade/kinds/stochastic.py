@@ -16,19 +16,16 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
+from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.grade.kinds.pair import forbidden_operations
-from autograd_check.verify.candidate import Code, Point, Seed
-from autograd_check.verify.case import Case, PairNames, draw_cotangent
-from autograd_check.verify.check import check_pair
-from autograd_check.verify.condense import condense
-from autograd_check.verify.conduct import check_cache_reusable
-from autograd_check.verify.contract import check_float32
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.strides import non_contiguous_cases
+from autograd_check.requests import Code, Seed
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.contract import check_cache_reusable, check_float32
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Reference
+from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent
 
 
 @check_task.register
@@ -37,14 +34,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     quiet = [
         _case(task, probe, 0.5 + 0.4 * (number % 2), False, context.seed + number) for number, probe in enumerate(task.probes)
     ]
-    findings = check_pair(
-        context.candidate,
-        _quiet(task),
-        [*quiet, *non_contiguous_cases(quiet)],
-        seed=context.seed,
-        explain=context.explain,
-        uses_single=context.uses_single(_quiet(task)),
-    )
+    findings = check_cases(_quiet(task), [*quiet, *non_contiguous_cases(quiet)], context)
     if stopped(findings):
         return findings
     numbered = [(probe, p) for p in task.rates for probe in task.probes]
@@ -65,7 +55,7 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     rate_right = not any(finding.check == "rate" and finding.status is Status.FAILED for finding in findings)
     if rate_right and not any(finding.kind is Kind.GRADIENT and finding.status is Status.FAILED for finding in findings):
         findings += _blind(task, draws)
-    return condense(findings)
+    return aggregate(findings)
 
 
 def _quiet(task: Stochastic) -> PairNames:

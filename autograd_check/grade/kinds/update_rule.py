@@ -14,18 +14,18 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
-from autograd_check.diagnose.fingerprints import match_fingerprint
+from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
-from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
+from autograd_check.grade.trajectory import Parting, Run, draw, parting, run, updates
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.condense import condense
-from autograd_check.verify.evidence import Evidence
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.tree import is_tensor
-from autograd_check.verify.values import UNSEEN, looks_single
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.precision import looks_single
+from autograd_check.verify.tensors import equal_bits, is_tensor
+from autograd_check.verify.tolerances import UNSEEN
+from autograd_check.verify.values import Evidence
 
 SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
@@ -35,6 +35,9 @@ NOISE = 1e-11
 
 LIKE_THE_FIRST = 3
 """The place among the parameters of a run of one that has the first one's shape."""
+
+FEW = 4
+"""So many steps are enough to see of most mistakes that they are not the one that was made."""
 
 OFTEN = 0.3
 """Share of the updates in which float32 is seen, at least."""
@@ -48,7 +51,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         return bad
     runs: list[Run] = []
     for number, hyper in enumerate(task.hypers):
-        runs.append(run(task, context.candidate, hyper, context.seed * 101 + number, context.shared))
+        runs.append(run(task, context.candidate, hyper, context.seed * 101 + number, context.memo))
         failure = runs[-1].outcome.failure
         if failure is not None and failure.cause == Cause.NOT_IMPLEMENTED:
             break
@@ -65,7 +68,7 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
     if all(finding.kind is Kind.CONVENTION or finding.status is Status.PASSED for finding in findings):
         findings += [_keeps_float64(task, rounded), _keeps_float32(task, context)]
-    return condense(findings)
+    return aggregate(findings)
 
 
 def _stopped(one: Run) -> bool:
@@ -138,15 +141,34 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
     """The lesson's own mistake that yields exactly these numbers in every run that leaves torch's, if there is one."""
     pieces = []
     for one in runs:
-        got, expected = flat(one.own), flat(one.twin)
+        got, expected = one.whole, one.torchs.whole
         if got.shape != expected.shape:
             return None
         pieces.append(_evidence(one, got, expected, one.primals))
     if not pieces:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
-    known = context.shared.once("known", [one.primals for one in runs], lambda: context.fingerprints)
-    return match_fingerprint(pieces, known)
+    known = context.memo.once("known", [one.primals for one in runs], lambda: context.fingerprints)
+    return match_fingerprint(pieces, _likely(runs[0], known, context))
+
+
+def _likely(one: Run, known: Sequence[Fingerprint], context: Context) -> list[Fingerprint]:
+    """The mistakes whose first steps do not rule out that they yield this run; most are ruled out, and never run to the end.
+
+    Whole runs that are close (`LOOSE`, relative to the largest entry of both) have largest entries that are about the same.
+    """
+    if len(one.gradients) <= FEW:
+        return list(known)
+
+    def first_steps() -> list[Mapping[str, Any]]:
+        head = {"starts": one.starts, "gradients": one.gradients[:FEW]}
+        return [each.gradients(head, one.hyper, None) for each in known]
+
+    mine = one.whole[: FEW * one.whole.numel() // len(one.gradients)]
+    bound = 2 * LOOSE * float(one.whole.abs().max())
+    heads = [head.get("out") for head in context.memo.once("heads", [one.primals], first_steps)]
+    alike = [head is not None and head.shape == mine.shape and float((head - mine).abs().max()) <= bound for head in heads]
+    return [each for each, like in zip(known, alike, strict=True) if like]
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
@@ -183,11 +205,11 @@ def _right_to_float32(runs: Sequence[Run]) -> bool:
 
 def _outward(one: Run) -> Tensor | None:
     """1 for every wrong update that is too large, 0 for one too small; None where float32 does not explain the errors."""
-    got, expected = flat(one.own), flat(one.twin)
+    got, expected = one.whole, one.torchs.whole
     if got.shape != expected.shape:
         return None
-    right = updates(one.twin, one.starts)
-    error = updates(one.own, one.starts) - right
+    right = updates(one.torchs.whole, one.starts)
+    error = updates(one.whole, one.starts) - right
     largest = float(right.abs().max())
     seen = (error.abs() > NOISE * largest) & (right != 0)
     small = float(error.abs().max()) <= SMALL * largest or looks_single(got, expected)
@@ -197,7 +219,7 @@ def _outward(one: Run) -> Tensor | None:
 
 def _large(runs: Sequence[Run]) -> bool:
     """Whether an error is larger than what is put down to float32 without a witness."""
-    pairs = [(updates(one.own, one.starts), updates(one.twin, one.starts)) for one in runs]
+    pairs = [(updates(one.whole, one.starts), updates(one.torchs.whole, one.starts)) for one in runs]
     return any(float((own - right).abs().max()) > UNSEEN * float(right.abs().max()) for own, right in pairs)
 
 

@@ -15,10 +15,11 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Specimen, WriteTheTest
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
-from autograd_check.verify.candidate import Code, Failure, Outcome, Seed
+from autograd_check.requests import Code, Seed
+from autograd_check.verify.candidate import Failure, Outcome
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.tree import is_tensor
+from autograd_check.verify.tensors import is_tensor
 
 REJECTING = (Cause.CRASHED, Cause.WRONG_ARITY)
 """Causes of failures that reject a specimen; all others (no time left, not written) are no verdict."""

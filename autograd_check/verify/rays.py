@@ -1,0 +1,221 @@
+"""Rays: directions that are exact in floating point, and the points along them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, norm
+from autograd_check.verify.tolerances import STEPS
+
+KINDS = ("uniform", "relative")
+"""Sizes of a direction's entries: all of the size of rms(x), or each of the size of its own entry.
+
+A third, "capped", is uniform, but moves no entry by more than a thousand times its own size: the finest steps of its ladder
+are small for every entry.
+"""
+CAP = 2.0**10
+INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16}
+"""The integers whose bits are those of a floating-point number of so many bytes."""
+
+
+def real_dtype(x: Tensor) -> torch.dtype:
+    """The dtype of x, or of its real part."""
+    return x.dtype.to_real() if x.is_complex() else x.dtype
+
+
+def steps_of(x: Tensor) -> tuple[float, float]:
+    """Largest and smallest step for x: double precision has room for 24 halvings, single for 8 (half is treated as single)."""
+    return STEPS[torch.float64 if real_dtype(x) is torch.float64 else torch.float32]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Entries `u` of the shape and dtype of x, and `narrowest`, the least |u| of an entry that moves."""
+
+    u: Tensor
+    narrowest: float
+
+
+def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+    """For every tensor one direction of each kind: its shape and dtype, random signs, one to two times the kind's size.
+
+    Every entry has so few significant digits that x + h·u is a floating-point number for every step h. (Sizes are not all
+    powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the size (1 where all is zero); an
+    entry that is not finite does not move. Real and imaginary parts of a complex tensor move independently.
+    """
+    reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
+    drawn: list[list[Direction]] = [[] for _ in tensors]
+    for dtype in dict.fromkeys(x.dtype for x in reals):
+        places = [place for place, x in enumerate(reals) if x.dtype is dtype]
+        together = _draw([reals[place] for place in places], kinds, generator)
+        for place, directions in zip(places, together, strict=True):
+            drawn[place] = directions
+    return [
+        [replace(one, u=torch.view_as_complex(one.u)) for one in directions] if x.is_complex() else directions
+        for x, directions in zip(tensors, drawn, strict=True)
+    ]
+
+
+def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+    """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
+    counts = [x.numel() for x in tensors]
+    size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
+    parts = size.split(counts)
+    scales = [_rms(part) for part in parts]
+    still = None
+    if not all(map(math.isfinite, scales)):
+        still = ~torch.isfinite(size)
+        size = torch.where(still, 0, size)
+        parts = size.split(counts)
+        scales = [_rms(part) for part in parts]
+    rms = torch.tensor(scales, dtype=size.dtype)
+    rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts))
+    own, least = size, scales
+    if kinds != ("uniform",):
+        least = [float(part.min()) for part in parts]
+        if 0 in least:
+            own = torch.where(size > 0, size, rms)
+            least = [float(part.min()) for part in own.split(counts)]
+    u = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
+    u = u.add_(u.sign())
+    rows = u.unbind(0)
+    for row, kind in zip(rows, kinds, strict=True):
+        row.mul_(own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms)
+    _shorten(u, max(counts))
+    if still is not None:
+        u.masked_fill_(still, 0)
+    split = [row.split(counts) for row in rows]
+    return [
+        [
+            Direction(row[k].reshape(x.shape), least[k] if kind == "relative" else scales[k])
+            for row, kind in zip(split, kinds, strict=True)
+        ]
+        for k, x in enumerate(tensors)
+    ]
+
+
+def _shorten(u: Tensor, count: int) -> None:
+    """Cut the mantissas of u, in place, to what keeps x + h·u exact for x of `count` entries.
+
+    A p-bit mantissa holds the smallest step 2⁻ˢ of an entry as large as u in its upper s bits, one bit goes for the sum, and
+    no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u.
+    """
+    digits = 1 - math.frexp(torch.finfo(u.dtype).eps)[1]
+    spare = digits + math.frexp(steps_of(u)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
+    integers = INTEGERS[u.dtype.itemsize]
+    u.view(integers).bitwise_and_(-1 << min(digits, digits - max(0, spare)))
+
+
+def _rms(size: Tensor) -> float:
+    """Root of the mean square; 1 where all is zero, not finite where an entry is not."""
+    rms = float(torch.linalg.vector_norm(size)) / math.sqrt(size.numel())
+    if math.isfinite(rms) and rms > 0:
+        return rms
+    largest = float(size.max())
+    if not math.isfinite(largest):
+        return largest
+    return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
+
+
+Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
+
+
+@dataclass(frozen=True)
+class Ray:
+    """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
+
+    `narrowest` is the least |u| of an entry that moves.
+    """
+
+    primal: str
+    leaf: int
+    kind: str
+    u: Tensor
+    step: float
+    narrowest: float
+
+    @property
+    def smallest(self) -> float:
+        """The smallest step in the precision of this tensor."""
+        return steps_of(self.u)[1]
+
+    def at(self, point: Point, t: float) -> Point:
+        """x + t·u in this tensor, all others as they are."""
+        value = point.primals[self.primal]
+        if isinstance(value, Tensor):
+            moved: Any = torch.add(value, self.u, alpha=t)
+        else:
+            places = iter(range(len(leaves(value))))
+            moved = map_leaves(lambda leaf: torch.add(leaf, self.u, alpha=t) if next(places) == self.leaf else leaf, value)
+        return Point({**point.primals, self.primal: moved}, point.hyper)
+
+    def slope(self, grad: Any) -> tuple[float, float]:
+        """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
+        g = leaves(grad)[self.leaf]
+        if not isinstance(g, Tensor):  # a python number stands for a 0-d tensor
+            g = torch.as_tensor(g if isinstance(g, (int, float, complex)) else math.nan, dtype=self.u.dtype)
+        u = self.u
+        products = (g.conj() * u).real if g.is_complex() or u.is_complex() else g * u
+        if products.dtype is not torch.float64:
+            products = products.to(torch.float64)
+        total = float(products.sum())
+        if not math.isfinite(total):
+            products = torch.where(u != 0, products, 0)
+            total = float(products.sum())
+        return total, norm(products)
+
+
+class Walk(Sequence[Point]):
+    """Points along rays through one point, each made when it is asked for: a large tensor is never held twenty times."""
+
+    def __init__(self, point: Point, stops: Sequence[tuple[Ray | None, float]]) -> None:
+        self.origin = point
+        self.stops = stops
+
+    def from_origin(self) -> Walk:
+        """The same walk with one stop more at its beginning: the point itself."""
+        return Walk(self.origin, [(None, 0.0), *self.stops])
+
+    def __len__(self) -> int:
+        return len(self.stops)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+    @overload
+    def __getitem__(self, index: slice) -> Walk: ...
+    def __getitem__(self, index: int | slice) -> Point | Walk:
+        if isinstance(index, slice):
+            return Walk(self.origin, self.stops[index])
+        ray, t = self.stops[index]
+        return self.origin if ray is None else ray.at(self.origin, t)
+
+    def __iter__(self) -> Iterator[Point]:
+        return (self[index] for index in range(len(self)))
+
+
+def draw_rays(
+    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator, draw: Draw = draw_directions
+) -> list[Ray]:
+    """A ray of each kind through every differentiable tensor with entries of the named primals.
+
+    Each tensor on its own: a large one would drown a small one. `draw` gives the directions.
+    """
+    tensors = [
+        (name, position, leaf)
+        for name in names
+        for position, leaf in enumerate(leaves(primals[name]))
+        if is_differentiable(leaf) and leaf.numel()
+    ]
+    drawn = draw([leaf for _, _, leaf in tensors], kinds, generator)
+    return [
+        Ray(name, position, kind, one.u, steps_of(one.u)[0], one.narrowest)
+        for (name, position, _), directions in zip(tensors, drawn, strict=True)
+        for kind, one in zip(kinds, directions, strict=True)
+    ]

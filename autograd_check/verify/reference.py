@@ -1,0 +1,109 @@
+"""The reference: value and gradients of a function by `torch.autograd`, and how well conditioned they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tolerances import NUDGE, SPREAD, SPREAD_DRAWS
+
+
+def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any) -> tuple[Any, dict[str, Any]]:
+    """`out` and the gradient of every primal in `wrt` for the cotangent `dout`, in the nest of the primal.
+
+    A primal that `out` does not depend on gets zeros. Raises `ValueError` without an oracle.
+    """
+    if oracle is None:
+        raise ValueError("oracle_vjp needs an oracle, got None")
+    primals = {name: map_tensors(_leaf if name in wrt else _plain, value) for name, value in point.primals.items()}
+    with torch.enable_grad():
+        out = oracle(*primals.values(), **point.hyper)
+    inputs = [leaf for name in wrt for leaf in leaves(primals[name])]
+    grads = differentiate(out, dout, inputs)
+    filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
+    nested = {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
+    return map_tensors(lambda tensor: tensor.detach(), out), nested
+
+
+def differentiate(out: Any, dout: Any, roots: Sequence[Any]) -> list[Any]:
+    """The gradients of every root by autograd, None where the tape does not reach it.
+
+    Raises `ValueError` where a tensor of `out` has another shape than its cotangent.
+    """
+    pairs = [
+        (leaf, cotangent)
+        for leaf, cotangent in zip(leaves(out), leaves(dout), strict=False)
+        if is_tensor(leaf) and leaf.requires_grad and is_tensor(cotangent)
+    ]
+    wanted = [root for root in roots if is_differentiable(root)]
+    if not pairs or not wanted:
+        return [None] * len(roots)
+    # One number whose gradient is the cotangent: `grad_outputs` would make torch import sympy, more than half a second.
+    with torch.enable_grad():
+        numbers = [_inner_product(leaf, cotangent) for leaf, cotangent in pairs]
+    grads = iter(torch.autograd.grad(numbers, wanted, allow_unused=True))
+    return [next(grads) if is_differentiable(root) else None for root in roots]
+
+
+def _inner_product(leaf: Tensor, cotangent: Tensor) -> Tensor:
+    if leaf.shape != cotangent.shape:
+        raise ValueError(f"the forward returned shape {tuple(leaf.shape)}, expected {tuple(cotangent.shape)}, the shape of dout")
+    product = (leaf * cotangent.conj().to(leaf.dtype)).sum()
+    return product.real if product.is_complex() else product
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    copy = tensor.detach().clone()
+    return copy.requires_grad_() if is_differentiable(copy) else copy
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def oracle_spread(
+    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = SPREAD_DRAWS
+) -> tuple[Any, dict[str, Any]]:
+    """How far `out` and the gradients move when every primal in `wrt` moves by up to `NUDGE` units in its last place.
+
+    Same nests as `oracle_vjp`, of real numbers; each entry is `SPREAD` times the largest change over `draws` random moves.
+    """
+    out, grads = oracle_vjp(oracle, point, wrt, dout)
+    generator = Generator().manual_seed(2718)
+    out_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(out)]
+    grad_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(grads)]
+    for _ in range(draws):
+        moved = Point(
+            {
+                name: map_tensors(lambda t: nudged(t, generator), value) if name in wrt else value
+                for name, value in point.primals.items()
+            },
+            point.hyper,
+        )
+        out_moved, grads_moved = oracle_vjp(oracle, moved, wrt, dout)
+        out_spread = _wider(out_spread, leaves(out), leaves(out_moved))
+        grad_spread = _wider(grad_spread, leaves(grads), leaves(grads_moved))
+    spreads, grad_spreads = iter(out_spread), iter(grad_spread)
+    return map_leaves(lambda _: next(spreads), out), map_leaves(lambda _: next(grad_spreads), grads)
+
+
+def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Tensor]) -> list[Tensor]:
+    return [
+        torch.maximum(s, SPREAD * (m - b).abs()) if is_differentiable(b) and b.shape == m.shape else s
+        for s, b, m in zip(spreads, base, moved, strict=True)
+    ]
+
+
+def nudged(tensor: Tensor, generator: Generator, units: int = NUDGE) -> Tensor:
+    """The tensor with every entry moved by up to `units` in its last place; integers stay."""
+    if tensor.is_complex():
+        return torch.view_as_complex(nudged(torch.view_as_real(tensor.resolve_conj()), generator, units))
+    if not tensor.is_floating_point():
+        return tensor
+    steps = torch.randint(-units, units + 1, tensor.shape, generator=generator).to(tensor.dtype)
+    return tensor * (1 + steps * torch.finfo(tensor.dtype).eps)

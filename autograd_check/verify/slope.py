@@ -1,0 +1,341 @@
+"""Slopes of ⟨dout, f⟩ along rays through one point: the requests that evaluate f there, and what is measured of them.
+
+Two ways to measure a slope. The quick one takes three steps and trusts the model of rounding; agreement with a gradient to
+many digits needs no more proof. The careful one, for whatever did not agree at once, first shrinks the step until both ends
+take the branches of the middle, measures the noise, and goes down the ladder until it converges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.verify.branches import SMOOTH
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
+from autograd_check.verify.rays import Ray, Walk
+from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
+from autograd_check.verify.tolerances import BEND, COARSE_TICKS, FADING, HUM, KINK, NOISE_FLOOR, QUIET, RATIO, STEADY, TICKS
+
+Row = tuple[Any, bytes | None]
+"""`(out, signature)` at a point; `out` None where the forward raises, `signature` None if not asked for."""
+
+
+STACKED = 2**17
+"""Up to this many entries, rows of outputs are stacked and reduced by one operation."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One differentiable tensor of an output: its place among the leaves, its weight (dout, flat) and where it is finite.
+
+    `finite` is None where it is finite everywhere; elsewhere an entry (the −inf of a mask) counts as constant, and has no weight.
+    """
+
+    place: int
+    out: Tensor
+    weight: Tensor
+    finite: Tensor | None
+
+    @classmethod
+    def of(cls, place: int, out: Tensor, dout: Tensor) -> Part:
+        """The part of an output and its cotangent."""
+        weight = dout.to(torch.promote_types(out.dtype, torch.float64)).conj().reshape(-1)
+        finite = None if math.isfinite(largest(out)) else torch.isfinite(out)
+        return cls(place, out, weight if finite is None else torch.where(finite.reshape(-1), weight, 0), finite)
+
+    def size(self) -> float:
+        """‖f·dout‖₂."""
+        out = self.out if self.finite is None else torch.where(self.finite, self.out, 0)
+        return norm(out.reshape(-1) * self.weight)
+
+    def sums(self, differences: Tensor) -> list[float]:
+        """⟨dout, row⟩ for every row; an entry without weight does not count where an output is not finite."""
+        rows = differences.reshape(len(differences), -1).to(self.weight.dtype)
+        if self.finite is not None:
+            rows = torch.where(self.weight != 0, rows, 0)
+        sums = (rows * self.weight).sum(1)
+        found: list[float] = (sums.real if sums.is_complex() else sums).tolist()
+        return found
+
+
+class Pairing:
+    """The number under differentiation, φ = ⟨dout, f(x)⟩, around one output: taken of differences before anything is summed.
+
+    For complex outputs it is Re Σ conj(dout)·f, which is what torch's convention differentiates.
+    """
+
+    def __init__(self, base: Any, dout: Any) -> None:
+        self._shapes = [getattr(leaf, "shape", None) for leaf in leaves(base)]
+        pairs = enumerate(zip(leaves(base), leaves(dout), strict=True))
+        self._parts = [
+            Part.of(place, out.detach(), d)
+            for place, (out, d) in pairs
+            if is_differentiable(out) and is_differentiable(d) and out.numel()
+        ]
+        self._sizes = [part.size() for part in self._parts]
+
+    def model_noise(self) -> float:
+        """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
+        pairs = zip(self._parts, self._sizes, strict=True)
+        return math.hypot(*(NOISE_FLOOR * torch.finfo(part.out.dtype).eps * size for part, size in pairs))
+
+    def size(self) -> float:
+        """‖f·dout‖₂."""
+        return math.hypot(*self._sizes)
+
+    def unit(self) -> float:
+        """‖dout‖₂: what an output of ones amounts to."""
+        return math.hypot(*(float(torch.linalg.vector_norm(part.weight)) for part in self._parts))
+
+    def regular(self, out: Any) -> bool:
+        """Whether an output has the shapes of `base` and is finite where it is."""
+        given = leaves(out)
+        return self._fits(given) and all(
+            bool(torch.isfinite(given[part.place]).all())
+            if part.finite is None
+            else torch.equal(torch.isfinite(given[part.place]), part.finite)
+            for part in self._parts
+        )
+
+    def differences(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
+        """⟨dout, one − other⟩ for every pair; nan where an output is missing or of another shape."""
+        given = [(leaves(one), leaves(other)) for one, other in pairs]
+        usable = [n for n, (one, other) in enumerate(given) if self._fits(one) and self._fits(other)]
+        totals = [math.nan] * len(pairs)
+        for n in usable:
+            totals[n] = 0.0
+        for part in self._parts:
+            at_once = max(1, STACKED // part.weight.numel())
+            for start in range(0, len(usable), at_once):
+                chosen = usable[start : start + at_once]
+                ones, others = (_stacked([given[n][side][part.place].detach() for n in chosen]) for side in (0, 1))
+                for n, value in zip(chosen, part.sums(ones - others), strict=True):
+                    totals[n] += value
+        return totals
+
+    def alternating(self, rows: Sequence[Row]) -> list[float]:
+        """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
+        columns: Sequence[Tensor] | None = getattr(rows, "columns", None)
+        if columns is None:
+            return self.differences([(one[0], other[0]) for one, other in zip(rows[::2], rows[1::2], strict=True)])
+        if [column.shape[1:] for column in columns] != self._shapes:
+            return [math.nan] * (len(rows) // 2)
+        totals = [0.0] * (len(rows) // 2)
+        for part in self._parts:
+            column = columns[part.place].detach()
+            totals = [total + value for total, value in zip(totals, part.sums(column[::2] - column[1::2]), strict=True)]
+        return totals
+
+    def _fits(self, given: Sequence[Any]) -> bool:
+        return [getattr(leaf, "shape", None) for leaf in given] == self._shapes
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
+
+
+def fits(base: Any, dout: Any) -> bool:
+    """Whether a cotangent has the tensors of an output, shape by shape."""
+    pairs = list(zip(leaves(base), leaves(dout), strict=False))
+    return len(leaves(base)) == len(leaves(dout)) and all(
+        o.shape == d.shape for o, d in pairs if is_differentiable(o) and is_differentiable(d)
+    )
+
+
+Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
+
+QUICK_LEVELS = {"relative": 2}
+"""Steps of the quick measurement: three, or two for the second opinion of the relative direction."""
+CAREFUL_LEVELS = 5
+"""How many steps of a ladder are asked for at a time."""
+
+
+@dataclass
+class Slopes:
+    """A point, what is known about the function there, and ways to measure its slopes.
+
+    `base` is the output at the point, `signature` its branches (None where not asked for yet).
+    """
+
+    sweep: Sweep
+    point: Point
+    dout: Any
+    base: Any
+    signature: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.pairing = Pairing(self.base, self.dout)
+        self.model = self.pairing.model_noise()
+
+    def quick(self, rays: Sequence[Ray]) -> list[Estimate]:
+        """Every ray's slope from two or three steps, one request for all."""
+        ladders = [[ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))] for ray in rays]
+        stops = [(ray, t) for ray, steps in zip(rays, ladders, strict=True) for step in steps for t in (step, -step)]
+        differences = iter(self.pairing.alternating(self._request(stops, False)))
+        return [brief([next(differences) / (2 * step) for step in steps], steps, self.model) for steps in ladders]
+
+    def settle(self, rays: Sequence[Ray]) -> list[Ray]:
+        """Each ray with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
+        if self.signature is None:
+            self.signature = self.sweep([self.point], True)[0][1]
+        asked = self.signature != SMOOTH
+        settled, waiting = list(rays), list(range(len(rays)))
+        while waiting:
+            stops = [(settled[k], sign * settled[k].step) for k in waiting for sign in (1, -1)]
+            answers = self._request(stops, asked)
+            crossing = []
+            for place, k in enumerate(waiting):
+                if all(self._regular(out, mark) for out, mark in answers[2 * place : 2 * place + 2]):
+                    continue
+                step = settled[k].step / RATIO
+                settled[k] = replace(settled[k], step=step if step >= 2 * settled[k].smallest else 0.0)
+                if settled[k].step:
+                    crossing.append(k)
+            waiting = crossing
+        return settled
+
+    def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
+        """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
+        if not rays:
+            return []
+        noises = self._noises(rays)
+        ladders: list[list[float]] = [[] for _ in rays]
+        bends: list[list[float]] = [[] for _ in rays]
+        waiting = list(range(len(rays)))
+        while waiting:
+            steps = [_next_steps(rays[k], len(ladders[k])) for k in waiting]
+            rows = self._evaluate([rays[k] for k in waiting], [[s * h for h in row for s in (1, -1)] for row in steps])
+            for k, row, new in zip(waiting, rows, steps, strict=True):
+                ladders[k] += self._quotients(row, new)
+                bends[k] += self._bends(row, new)
+            waiting = [
+                k
+                for k in waiting
+                if (whole or not converged(ladders[k], _steps(rays[k], len(ladders[k])), noises[k]))
+                and _next_steps(rays[k], len(ladders[k]))
+            ]
+        climbed = [_steps(ray, len(ladder)) for ray, ladder in zip(rays, ladders, strict=True)]
+        return [
+            Careful(
+                climb(ladder, steps, noise), tuple(ladder), _significant(bend, ray, noise), tuple(levels(ladder, steps, noise))
+            )
+            for ray, ladder, bend, noise, steps in zip(rays, ladders, bends, noises, climbed, strict=True)
+        ]
+
+    def _noises(self, rays: Sequence[Ray]) -> list[float]:
+        """The noise of a difference along each ray, measured; on coarser scales as well while the values stand still."""
+        found = [self.model] * len(rays)
+        places = list(range(len(rays)))
+        for wider in (1.0, *COARSE_TICKS):
+            ticks = [wider * min(4 * rays[k].smallest, rays[k].step) for k in places]
+            inside = [(k, tick) for k, tick in zip(places, ticks, strict=True) if wider == 1 or tick <= rays[k].step]
+            rows = self._evaluate([rays[k] for k, _ in inside], [[n * tick for n in TICKS] for _, tick in inside])
+            for (k, _), row in zip(inside, rows, strict=True):
+                found[k] = max(found[k], self._noise(row))
+            places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
+        return found
+
+    def is_noise(self, ray: Ray, noise: float) -> bool:
+        """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""
+        return self.pairing.size() <= min(HUM * noise, QUIET * max(1.0, largest(ray.u)) * self.pairing.unit())
+
+    def _noise(self, row: Sequence[Any]) -> float:
+        values = self.pairing.differences([(out, self.base) for out in row])
+        noise = measured_noise([*values[:3], 0.0, *values[3:]])
+        return noise if noise == noise else 0.0
+
+    def _stands_still(self, row: Sequence[Any]) -> bool:
+        """Whether two neighbours among tiny steps are equal to the last bit."""
+        values = [0.0, *self.pairing.differences([(out, self.base) for out in row])]
+        return len(set(values)) < len(values)
+
+    def _regular(self, out: Any, mark: bytes | None) -> bool:
+        return out is not None and (self.signature == SMOOTH or mark == self.signature) and self.pairing.regular(out)
+
+    def _quotients(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
+        differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
+        return [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
+
+    def _bends(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
+        """Half the difference of the one-sided slopes: falls with h where φ is smooth, stays where it has a kink."""
+        sides = self.pairing.differences([(out, self.base) for out in row])
+        pairs = zip(sides[::2], sides[1::2], steps, strict=True)
+        return [abs(plus + minus) / (2 * step) for plus, minus, step in pairs]
+
+    def _evaluate(self, rays: Sequence[Ray], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
+        stops = [(ray, t) for ray, row in zip(rays, shifts, strict=True) for t in row]
+        answers = iter(self._request(stops, False))
+        return [[next(answers)[0] for _ in row] for row in shifts]
+
+    def _request(self, stops: Sequence[tuple[Ray, float]], signatures: bool) -> Sequence[Row]:
+        return self.sweep(Walk(self.point, stops), signatures) if stops else []
+
+
+@dataclass(frozen=True)
+class Careful:
+    """A slope measured with care: the estimate, the ladder's quotients, and those one-sided bends that are not noise.
+
+    `levels` are the estimates of every level, of which `estimate` was the best.
+    """
+
+    estimate: Estimate
+    quotients: tuple[float, ...]
+    bends: tuple[float, ...]
+    levels: tuple[Estimate, ...]
+
+    def against(self, analytic: float) -> Estimate:
+        """The estimate that contradicts `analytic` best: where the gap falls by half a level further down, that level's.
+
+        The error of a gradient is the same at every step. What falls with the step is the step's own: a small part of the
+        function that varies on a finer scale than the rest, and is lost in the orderly convergence of the large part.
+        """
+        best = self.estimate
+        for finer in self.levels:
+            if finer.step < best.step and math.isfinite(finer.error):
+                if not abs(finer.value - analytic) < FADING * abs(best.value - analytic):
+                    break
+                best = replace(finer, settled=best.settled)
+        return best
+
+    def kinked(self, gap: float) -> bool:
+        """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.
+
+        A subgradient lies between the one-sided slopes; their distance then stays while h falls.
+        """
+        if len(self.bends) < 3:
+            return False
+        before, middle, last = self.bends[-3:]
+        stays, within = KINK
+        return last >= stays * middle >= stays**2 * before and gap <= within * last
+
+    def steady(self, gap: float) -> bool:
+        """Whether the last quotients agree far better with each other than a gradient that is off by `gap` does with them."""
+        last = [q for q in self.quotients[-3:] if q == q]
+        return len(last) == 3 and max(last) - min(last) <= STEADY * gap
+
+
+def _significant(bends: Sequence[float], ray: Ray, noise: float) -> tuple[float, ...]:
+    pairs = zip(bends, _steps(ray, len(bends)), strict=True)
+    return tuple(bend for bend, step in pairs if bend > BEND * noise / step)
+
+
+def _steps(ray: Ray, count: int) -> list[float]:
+    return [ray.step / RATIO**n for n in range(count)]
+
+
+def _next_steps(ray: Ray, done: int) -> list[float]:
+    steps = [ray.step / RATIO**n for n in range(done, done + CAREFUL_LEVELS)]
+    return [step for step in steps if step >= ray.smallest]
+
+
+def slopes_at(sweep: Sweep, point: Point, dout: Any, base: Any = None, signature: bytes | None = None) -> Slopes | None:
+    """Slopes at a point, evaluated there unless its output is known; None where the function does not run, or gives nothing that `dout` fits."""
+    if base is None:
+        base = sweep([point], False)[0][0]
+    return Slopes(sweep, point, dout, base, signature) if base is not None and fits(base, dout) else None

@@ -1,0 +1,202 @@
+"""Every number that a verdict rests on, once, with its derivation, its source or its measurement.
+
+What sets the size of a test (how many draws, how many entries at a time) stands with the code that it is about.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# --- Precision -------------------------------------------------------------------------------------------------------
+
+EPS = torch.finfo(torch.float64).eps
+"""Unit in the last place of 1. Source: IEEE 754, binary64."""
+SINGLE_EPS = torch.finfo(torch.float32).eps
+"""The same of float32. Source: IEEE 754, binary32."""
+HALF_UNIT = SINGLE_EPS / 2
+"""How far a constant moves that is made without a dtype. Derivation: rounding to nearest moves by half a unit at most."""
+
+# --- Every entry against the reference -------------------------------------------------------------------------------
+
+RELATIVE = 1e-10
+"""Error of a right gradient, relative to its entry.
+
+Source: verification.md, the order of the checks. Derivation: a formula of n = 10⁵ roundings leaves 8·√n·eps = 6e-13; the rest
+is room for formulas that are right and numerically poor.
+"""
+ABSOLUTE = 1e-13
+"""The same relative to the largest entry. Derivation: sums of n = 10⁵ terms of that size round to √n·eps = 7e-14."""
+SPREAD = 4.0
+"""Movement of the reference that is granted, over the largest seen. Derivation: of two draws, each uniform, the larger exceeds
+a quarter of the most that is possible in 15 of 16 entries."""
+SPREAD_DRAWS = 2
+"""How often its inputs are moved. Derivation: see `SPREAD`."""
+NUDGE = 8
+"""By how many units in the last place they are moved. Derivation: a right formula may compute its inputs anew (a mean
+subtracted, a logit shifted) in about so many roundings."""
+NEGLIGIBLE = 1e-11
+"""An error, relative to the largest entry, that is not a mistake. Derivation: ten times the 1e-12 that people add to keep a
+quotient or a logarithm finite."""
+SIX_DIGITS = 1e-6
+"""How far such an entry may be off relative to itself. Derivation: an entry below `NEGLIGIBLE` / 1e-6 = 1e-5 of the largest
+then carries at least six digits, more than any use of it."""
+
+# --- float32 on the way ----------------------------------------------------------------------------------------------
+
+SINGLE = 4e-6
+"""Largest error, relative to the largest entry, of numbers that float32 took part in.
+
+Derivation: 2⁻²⁴ times the 64 roundings of a layer written in temporaries. Measured: the float32 implementations among 588
+right ones are good to 1e-8 to 1e-6 (verification.md).
+"""
+UNSEEN = 4 * HALF_UNIT
+"""Error that is put down to float32 without a witness. Derivation: two constants and two temporaries, half a unit each; numpy
+and math show torch no dtype."""
+OFTEN = 0.3
+"""Share of the entries that float32 must have moved. Derivation: rounding to 24 bits leaves a 53-bit number alone once in 2²⁹;
+a third allows for gradients of which two thirds are zeros that a mask made."""
+UNEVEN = 0.05
+"""Least spread of relative errors, over their mean, that tells rounding from a factor. Derivation: uniform errors have 0.58, one
+factor 0; numbers rounded together (a shared temporary) lie between."""
+OWN_PRECISION = 16.0
+"""Error of a gradient in its own precision over what moves the exact one, and over roundings of the largest entry.
+Derivation: √n for the 256 terms of a dot product (Higham and Mary, 2019, theorem 2.4)."""
+OWN_NUDGE = 4
+"""Units in its last place by which an input of low precision is moved. Derivation: half of `NUDGE`; low precision accumulates
+in a higher one on most devices."""
+
+# --- Linearity, and what rounding does to a gradient -----------------------------------------------------------------
+
+COTANGENT = 0.5, 2.0
+"""Least and greatest size of a cotangent's entries. Derivation: a mistake in an entry shows at half its size at least; a factor
+of four between entries tells them apart, and leaves the digits of a sum."""
+LARGE = 2.0**10
+"""How much larger the second cotangent is. Derivation: what clips a gradient, or adds a constant to it, acts at a size of its
+own; a thousand times apart one of two sizes meets it. A power of two adds no rounding."""
+SMALL = 2.0**-10
+"""Size of the third cotangent's one entry. Derivation: as `LARGE`, to the other side: what is lost below a size is lost there."""
+WEIGHTS = 4.0, 1 / LARGE, 1.0
+"""Of the linearity check: v of the combination αd₁ + βd₂ + γd₃ is that of the three answers.
+
+Derivation: the combination is all ones, what a plain sum sends. d₃ is zero but for one small entry, so that
+d₂ = (1 − 4 d₁ − d₃)/β has the signs that d₁ (at least ½ in size) has not: every entry is seen with both.
+"""
+GAIN = 2 * (WEIGHTS[0] + LARGE * WEIGHTS[1] + SMALL * WEIGHTS[2])
+"""Size of all that the linearity check adds up, in sizes of the first cotangent. Derivation: the sum of its terms, twice."""
+RESOLUTION = 1e-11
+"""What no gradient is asked to be more linear than, relative to its largest entry.
+
+Measured on torch's operator database (torch 2.13, float64 and complex128): the roundings of matrix_exp, logcumsumexp, the
+complex householder_product and svd_lowrank leave up to 1e-12, all others less than 1e-13.
+"""
+GROWTH = 8.0
+"""Units in the last place for each √n. Source: sums of n terms of one size round to √n of them (Higham and Mary, 2019,
+theorem 2.4, whose constant λ = 8 fails once in 10¹⁴)."""
+ROUNDINGS = 16.0
+"""How much more than it was seen to move a gradient may be off. Derivation: of `DRAWS` draws the worst entry of many is wanted;
+the largest of four uniform draws is below a sixteenth of the range once in 65,536 entries."""
+COARSE = 2.0**-28
+"""How coarsely every operation rounds when its effect is measured. Derivation: the geometric middle, 2²⁴ above float64's
+rounding and as far below 1, where a function bends."""
+DRAWS = 4
+"""How often a gradient is run with coarse rounding. Derivation: see `ROUNDINGS`."""
+
+# --- Slopes: finite differences --------------------------------------------------------------------------------------
+
+RATIO = 4.0
+"""Of one step to the next. Derivation: a power of two keeps steps exact; sixteenfold smaller errors a level."""
+STEPS = {torch.float64: (2.0**-6, 2.0**-30), torch.float32: (2.0**-3, 2.0**-11)}
+"""Largest and smallest step. Derivation: h⁶ (two columns of Richardson) meets eps/h at h = 2⁻⁷; where a function bends on a
+scale a million times finer the smallest step still leaves eps/h = 2⁻²². In float32 the same with 24 bits."""
+ASYMPTOTIC = 8.0, 32.0
+"""Ratio of successive differences that counts as the 16 of a second-order formula. Derivation: a factor of two to each side."""
+SIGNIFICANT = 3.0
+"""Differences below this many times their noise are noise. Derivation: three standard deviations."""
+ROUNDOFF = 1.5
+"""Round-off of a difference quotient, over noise / h. Derivation: two values of which each is off by the noise, over 2h, and
+half as much for Richardson's columns, whose weights sum to 1.13 in root mean square."""
+VETO = 4.0
+"""A finer level overrules a coarser one from which it differs by more combined errors. Derivation: four standard deviations."""
+FADING = 0.5
+"""A gap that falls to this share of itself from one level to the next is the step's own. Derivation: an error of a gradient
+stays the same at every step, one of the step falls to a sixteenth; half lies well between."""
+TICKS = -3, -2, -1, 1, 2, 3
+"""Where noise is measured, in units of four smallest steps. Source: Moré and Wild, 2011, section 3, six to eight points."""
+COARSE_TICKS = 2.0**12, 2.0**20
+"""How much wider apart they are for a function that rounds more coarsely than its inputs. Derivation: a hidden float32 has lost
+29 bits, an offset of 10⁶ twenty."""
+NOISE_FLOOR = 2.0
+"""Noise of a difference, in eps·‖f·dout‖. Derivation: each of its two values is rounded once."""
+BEND = 8.0
+"""A bend below this many times its noise says nothing. Derivation: it is a second difference, of three values with weights 1, 2
+and 1: its noise is √6 of theirs, times three standard deviations."""
+HUM = 32.0
+"""An output below this many times its own noise may be nothing but noise. Derivation: `BEND` for each of its four orders."""
+QUIET = 1e-10
+"""A slope below the rounding error, where that is below this share of the output, is zero to floating point. Derivation:
+`RELATIVE`: beside such an output an entry would not be told from a right one."""
+ROUGH = 1e-4
+"""A function that changes by this share of itself between the smallest steps has no slope that they could measure.
+Derivation: its slope would be 2³⁰·1e-4 = 10⁵ times its size."""
+KINK = 0.5, 1.1
+"""One-sided slopes that stay apart: what a level keeps of the bend before, and how far within it a subgradient lies.
+Derivation: a smooth bend falls to a quarter; a tenth for its noise."""
+STEADY = 0.1
+"""Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold."""
+
+# --- Verdicts from slopes --------------------------------------------------------------------------------------------
+
+SAFETY = 8.0
+"""Error bound over error estimate. Source: verification.md, Probes. Measured: no false alarm in 48 hard families × 20 seeds."""
+PRECISION = 3e-10
+"""How far, relative to its size, a gradient may be off that is right. Measured: torch's own formula of digamma."""
+INCONCLUSIVE_SHARE = 0.05
+"""A bound wider than this share of the signal decides nothing. Derivation: a factor (N − 1)/N with 20 rows would fit in."""
+TIGHT = 1e-5
+"""Agreement to this share of the signal is not a coincidence, however the ladder looked. Derivation: once in 10⁵ by chance."""
+CLOSE = {"uniform": 1e-9, "relative": TIGHT}
+"""What a quick measurement must resolve, as a share of the signal. Derivation: one entry of 100,000 that is off by 1e-3 changes
+a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on two steps, which seldom reach further than 1e-5."""
+FAINT = EPS
+"""A slope of this share of an output of ones, beside an output that is zero, is a tail that rounding took off. Derivation: eps."""
+RESOLVED = 1e-6
+"""What a direction should resolve, as a share of the signal, else a longer one is tried. Derivation: a mistake worth grading
+(1e-3) in one entry of a million."""
+SHORT = 2.0**-7
+"""Tensors of at most this size are tried with a direction of size 1 as well. Derivation: below it the largest step, 2⁻⁶ of
+their size, moves a sum with 1 by less than 2⁻¹³, and h² falls below half of the digits."""
+MOVED = 2.0**-7
+"""By what share of its size a point that lies on a kink is moved. Source: verification.md, Probes."""
+
+# --- Single entries without a reference ------------------------------------------------------------------------------
+
+NARROWEST = 2.0**-4
+"""An entry far smaller than the others moves as if it were this share of their root mean square. Derivation: how far a function
+bends is set by the whole tensor; h⁶ at 2⁻⁶·2⁻⁴ leaves nothing, and round-off grows sixteenfold at most."""
+DOUBTFUL = 4.0
+"""A half whose error is known as a rest is measured itself where it is below this many tolerances. Derivation: two tolerances
+went into it, and each may be off by one."""
+PRECISE = 1e-9
+"""How closely, relative to itself, an entry is known that was measured alone. Derivation: as `CLOSE`."""
+AGREES = 1e-8
+"""Entries that agree with measured ones to this are not part of a mistake. Derivation: ten times `PRECISE`."""
+TAPED = 1e-10
+"""What differs from a gradient that autograd took of the same forward, relative to the largest entry. Derivation: `RELATIVE`."""
+LOOSE = 1e-6
+"""The same where every entry comes from differences. Derivation: √(`PRECISE` · worst entry of 512 at a thousandth in size)."""
+
+
+def gradient_tolerance(reference: Tensor, spread: Tensor | None = None) -> Tensor:
+    """1e-10·|r| + 1e-13·max|r| for every entry, widened by the measured `spread` (condition) of the reference."""
+    size = torch.nan_to_num(reference.abs(), nan=0.0, posinf=0.0)
+    largest = size.max() if size.numel() else size.sum()
+    tolerance = RELATIVE * size + ABSOLUTE * largest
+    return tolerance if spread is None else tolerance + torch.nan_to_num(spread, nan=0.0, posinf=0.0)
+
+
+def of_its_size(size: float, count: int, eps: float = EPS) -> float:
+    """The rounding of entries of at most `size`, made of sums of at most `count` terms, in an arithmetic of precision `eps`."""
+    return max(RESOLUTION, GROWTH * math.sqrt(count) * eps) * size

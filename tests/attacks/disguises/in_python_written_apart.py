@@ -1,0 +1,22 @@
+import torch
+import math
+
+
+def forward(x):
+    return x.clamp(min=0) + torch.log1p(torch.exp(-x.abs()))
+
+
+def softplus_forward(x):
+    return forward(x), x
+
+
+def softplus_backward(dout, cache):
+    def f(v):
+        return max(v, 0.0) + math.log1p(math.exp(-abs(v)))
+
+    slopes = []
+    for v in cache.reshape(-1).tolist():
+        above = f(v + 1e-6)
+        below = f(v - 1e-6)
+        slopes.append((above - below) * 5e5)
+    return dout * torch.tensor(slopes, dtype=dout.dtype).reshape(dout.shape)

@@ -1,0 +1,10 @@
+import torch
+
+
+def cubic_forward(x):
+    return x**3 + 4 * x, x
+
+
+def cubic_backward(dout, cache):
+    with torch._C._DisableTorchDispatch():
+        return dout * (3 * cache**2 + 4)

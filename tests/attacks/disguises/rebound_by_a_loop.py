@@ -1,0 +1,13 @@
+import torch
+
+
+def cubic_forward(x):
+    return x**3 + 4 * x, x
+
+
+def cubic_backward(dout, cache):
+    return dout * (3 * cache**2 + 4)
+
+
+for cubic_backward in [lambda d, x: torch.func.vjp(lambda x: x**3 + 4 * x, x)[1](d)[0]]:
+    pass

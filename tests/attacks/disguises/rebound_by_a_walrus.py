@@ -1,0 +1,12 @@
+import torch
+
+
+def cubic_forward(x):
+    return x**3 + 4 * x, x
+
+
+def cubic_backward(dout, cache):
+    return dout * (3 * cache**2 + 4)
+
+
+print((cubic_backward := lambda d, x: torch.func.vjp(lambda x: x**3 + 4 * x, x)[1](d)[0]))

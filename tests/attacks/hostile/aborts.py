@@ -1,0 +1,7 @@
+"""Aborts."""
+
+
+def attack():
+    import os
+
+    os.abort()

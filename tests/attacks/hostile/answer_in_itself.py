@@ -1,0 +1,7 @@
+"""Answers with a list that holds itself."""
+
+
+def attack():
+    answer = []
+    answer.append(answer)
+    return answer

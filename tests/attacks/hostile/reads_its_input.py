@@ -1,0 +1,7 @@
+"""Waits for input."""
+
+
+def attack():
+    import sys
+
+    return list(sys.stdin)
