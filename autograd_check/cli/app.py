@@ -10,11 +10,27 @@ import sys
 
 import typer
 
-from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train
+from autograd_check.cli import (
+    bench,
+    check,
+    derive,
+    doctor,
+    grade,
+    hint,
+    listing,
+    override,
+    plot,
+    regrade,
+    reset,
+    sample,
+    status,
+    stubs,
+    train,
+)
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain
 
-EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook"}
+EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook", "distributed": "cluster"}
 
 app = typer.Typer(
     name="autograd-check",
@@ -33,6 +49,10 @@ app.command()(plot.plot)
 app.command()(reset.reset)
 app.command()(train.train)
 app.command()(bench.bench)
+app.command()(grade.grade)
+app.command()(regrade.regrade)
+app.command()(override.override)
+app.command()(sample.sample)
 app.command()(stubs.stubs)
 app.command()(doctor.doctor)
 

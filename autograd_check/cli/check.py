@@ -39,7 +39,7 @@ def check(
     targets = choose_targets(outline, lessons or [], folder, file or [])
     # torch takes a second to import: a wrong name is answered without it
     from autograd_check.course.load import Course
-    from autograd_check.grade.pool import grade_all, records_to_dict, remember
+    from autograd_check.grade.checking import grade_all, records_to_dict, remember
     from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)

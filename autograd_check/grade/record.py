@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_check.verify.finding import Finding, Kind, Status, root_subject, worst
+from autograd_check.causes import Cause
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject, worst
 
 CONVENTION_SHARE = 0.1
 """Part of the points that conventions carry where a lesson has any."""
@@ -52,6 +53,13 @@ class LessonRecord:
             "borrowed": list(self.borrowed),
             "findings": [finding.to_dict() for finding in self.findings],
         }
+
+
+def failed_checker(name: str, shown: str, points: float, what: str) -> LessonRecord:
+    """The record of a file on which the checker itself failed."""
+    text = f"the checker itself failed on this file ({what}); please report it"
+    finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
+    return LessonRecord(name, shown, (finding,), points)
 
 
 def _share(findings: Sequence[Finding], by: str) -> float:
