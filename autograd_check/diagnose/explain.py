@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
-from autograd_check.diagnose.relations import RELATIONS, relate
+from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
@@ -36,7 +36,7 @@ def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
 def _on_most(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The first relation that holds on more than half of several probes: the others may mix two effects."""
-    for relation in RELATIONS:
+    for relation in SIMPLE:
         answers = [relate(relation, [piece]) for piece in evidence]
         causes = {answer.cause for answer in answers if answer is not None}
         holding = [piece for piece, answer in zip(evidence, answers, strict=True) if answer is not None]

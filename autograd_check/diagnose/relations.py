@@ -14,8 +14,18 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close, factor
+from autograd_check.diagnose.counterfactuals import (
+    another_axis,
+    another_cotangent,
+    another_operand,
+    another_setting,
+    flipped_operand,
+    ignored_primal,
+    overwritten,
+)
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
+from autograd_check.diagnose.terms import edited_factor, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
@@ -295,6 +305,26 @@ def _constant(difference: Tensor, axis: int) -> bool:
     return bool(difference.any()) and close(difference, difference.mean(axis, keepdim=True).expand_as(difference))
 
 
+SIMPLE: tuple[Relation, ...] = (
+    not_finite,
+    consistent_with_wrong_forward,
+    zero,
+    rows_missing,
+    ignores_upstream,
+    sums_of_dout,
+    constant_factor,
+    missing_reduction,
+    silent_broadcast,
+    transposed,
+    another_gradient,
+    summed_over_everything,
+    flipped,
+    mask,
+    border,
+    missing_term,
+)
+"""Relations between the two arrays as they are: those that may hold on most probes only."""
+
 RELATIONS: tuple[Relation, ...] = (
     not_finite,
     consistent_with_wrong_forward,
@@ -310,7 +340,16 @@ RELATIONS: tuple[Relation, ...] = (
     summed_over_everything,
     flipped,
     mask,
+    another_operand,
+    another_setting,
+    another_axis,
+    edited_factor,
     wrong_operand,
+    overwritten,
+    another_cotangent,
+    flipped_operand,
+    ignored_primal,
     border,
+    edited_term,
     missing_term,
 )

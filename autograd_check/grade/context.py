@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,7 +22,7 @@ class Context:
     """Everything besides the task itself. `fingerprints` are made only when something is wrong, so they are lazy.
 
     `forbids` are the names of operations that are the lesson's own answer, `shared` is what other files graded as this lesson
-    with this seed have computed already.
+    with this seed have computed already. `left_out` are known mistakes that are not to be recognised by their numbers.
     """
 
     candidate: Candidate
@@ -30,10 +30,15 @@ class Context:
     fingerprints: Sequence[Fingerprint] = ()
     forbids: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
+    left_out: Collection[str] = ()
 
     def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
         """The cause of one wrong gradient."""
-        return explain(evidence, self.fingerprints)
+        return explain(evidence, self.known(self.fingerprints))
+
+    def known(self, fingerprints: Sequence[Fingerprint]) -> Sequence[Fingerprint]:
+        """Some fingerprints without those that are left out."""
+        return [known for known in fingerprints if known.name not in self.left_out] if self.left_out else fingerprints
 
     def uses_single(self, names: PairNames) -> UsesSingle:
         """Whether numbers of at most float32 take part in one forward and backward of a pair."""

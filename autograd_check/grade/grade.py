@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -68,12 +68,19 @@ def grade_lesson(
         return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
 
 
-def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, shared: Shared | None = None) -> list[Finding]:
-    """All findings of a lesson's tasks about code that is already loaded."""
+def grade_candidate(
+    lesson: CourseLesson,
+    candidate: Candidate,
+    *,
+    seed: int = 0,
+    shared: Shared | None = None,
+    left_out: Collection[str] = (),
+) -> list[Finding]:
+    """All findings of a lesson's tasks about code that is already loaded; `left_out` are mistakes without a fingerprint."""
     findings: list[Finding] = []
     kept = shared or Shared()
     for task in lesson.spec.tasks:
-        context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept)
+        context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept, left_out)
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings

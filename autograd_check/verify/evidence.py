@@ -16,7 +16,8 @@ class Evidence:
     `subject` is what the array is ("dw"), `got` and `expected` the two arrays (shapes may differ), `primals`, `hyper`,
     `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
-    the forward's value was right.
+    the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
+    (primals, hyper, dout); None where there is no definition to ask.
     """
 
     subject: str
@@ -31,6 +32,7 @@ class Evidence:
     own: Tensor | None = None
     forward_right: bool = True
     probe: str = ""
+    at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.compare import compare, gradient_tolerance
 from autograd_check.verify.contract import UsesSingle, check_form, plain_number, shape_text
@@ -272,6 +273,10 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         _, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
         return flat({f"d{name}": grad for name, grad in grads.items()})
 
+    def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+        out, grads = oracle_vjp(names.oracle, Point(primals, hyper), names.wrt, dout)
+        return {"out": out, **flat({f"d{name}": grad for name, grad in grads.items()})}
+
     got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})
     expected = flat(trial.reference.grads)
     if is_tensor(trial.out) and is_tensor(trial.reference.out):
@@ -293,4 +298,5 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         own=tape if is_tensor(tape) else None,
         forward_right=forward_right,
         probe=trial.case.name,
+        at=at,
     )

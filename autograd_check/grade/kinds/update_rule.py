@@ -146,7 +146,7 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
     known = context.shared.once("known", [one.primals for one in runs], lambda: context.fingerprints)
-    return match_fingerprint(pieces, known)
+    return match_fingerprint(pieces, context.known(known))
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
