@@ -41,6 +41,7 @@ class By(StrEnum):
 
     RELATION = "relation"
     CONTRACT = "contract"
+    MUTANT = "mutant"
     OTHER = "other"
     OWN = "own only"
     NOT_FOUND = "not found"

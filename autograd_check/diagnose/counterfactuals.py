@@ -7,6 +7,7 @@ call, what was changed is the mistake. Questions to which the right array is an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -111,10 +112,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
             rest = {key: value for key, value in one.hyper.items() if key != name}
             return ask(one, (one.primals, rest, one.dout)) if name in one.hyper else one.expected
 
-        if same_numbers(evidence, default):
-            says = f"{piece.subject} is what it would be for the default of {name}, whatever {name} is: it is not used."
-            return Diagnosis(Cause.WRONG_OPERAND, says, {"hyper": name})
-        for value in (1, 0, 2):
+        for value in (1, 0):
 
             def fixed(one: Evidence, name: str = name, value: int = value) -> Tensor | None:
                 given = one.hyper.get(name, value)
@@ -124,8 +122,11 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 return ask(one, (one.primals, {**one.hyper, name: kind}, one.dout))
 
             if same_numbers(evidence, fixed):
-                says = f"{piece.subject} is what it would be for {name}={value}, whatever {name} is: it is not used."
-                return Diagnosis(Cause.WRONG_OPERAND, says, {"hyper": name, "as if": value})
+                says = f"{piece.subject} is what it would be for {name}={value}, whatever {name} is: {name} is not used."
+                return Diagnosis(Cause.MISSING_TERM, says, {"hyper": name, "as if": value})
+        if same_numbers(evidence, default):
+            says = f"{piece.subject} is what it would be for the default of {name}, whatever {name} is: {name} is not used."
+            return Diagnosis(Cause.WRONG_OPERAND, says, {"hyper": name})
         for other in names:
 
             def exchanged(one: Evidence, name: str = name, other: str = other) -> Tensor | None:
@@ -228,6 +229,34 @@ def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return None
 
 
+def own_entry_only(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Only the diagonal of the Jacobian: every entry gets dout of its own output, and that of no other."""
+    for one in evidence:
+        if one.subject == "out" or not isinstance(one.dout, Tensor) or one.dout.shape != one.expected.shape or not one.dout.dim():
+            return None
+    if not same_numbers(evidence, _diagonal):
+        return None
+    piece = evidence[0]
+    says = (
+        f"Every entry of {piece.subject} counts the output at its own place only (the diagonal of the Jacobian); the others "
+        "depend on it too."
+    )
+    return Diagnosis(Cause.MISSING_TERM, says, {})
+
+
+def _diagonal(piece: Evidence) -> Tensor | None:
+    axes, sizes = tuple(range(piece.dout.dim())), list(piece.dout.shape)
+    if piece.dout.numel() > MOST_PARTS:
+        return None
+    found = torch.zeros_like(piece.expected)
+    for part in _parts(piece.dout, axes, sizes):
+        share = _vjp(piece, part)
+        if share is None:
+            return None
+        found += torch.where(part != 0, share, 0.0)
+    return found
+
+
 def _vjp(piece: Evidence, dout: Any) -> Tensor | None:
     found = piece.vjp(dout).get(piece.subject)
     return found if isinstance(found, Tensor) else None
@@ -238,22 +267,34 @@ def overwritten(evidence: Sequence[Evidence]) -> Diagnosis | None:
     if not _divisible(evidence):
         return None
     piece = evidence[0]
-    for size in range(1, min(piece.dout.dim(), 4) + 1):
-        for axes in combinations(range(piece.dout.dim()), size):
-            taken = [_taken(one, axes) for one in evidence]
-            if any(parts is None for parts in taken):
-                continue
-            found = [parts for parts in taken if parts is not None and len(parts)]
-            if not found:
-                continue
-            return _overwritten(piece, axes, found)
+    for axes_of in _choices([one.dout.dim() for one in evidence]):
+        taken: list[list[int]] = []
+        for one in evidence:
+            parts = _taken(one, axes_of(one.dout.dim()))
+            if parts is None:
+                break
+            taken.append(parts)
+        found = [parts for parts in taken if parts]
+        if len(taken) == len(evidence) and found:
+            return _overwritten(piece, axes_of(piece.dout.dim()), found)
     return None
+
+
+def _choices(ranks: Sequence[int]) -> list[Callable[[int], tuple[int, ...]]]:
+    """Choices of axes along which dout may be taken apart, for arrays of these ranks."""
+    if len({*ranks}) > 1:
+        return [lambda rank: (0,), lambda rank: tuple(range(rank - 1)), lambda rank: (rank - 1,), lambda rank: tuple(range(rank))]
+    rank = ranks[0]
+    return [partial(_fixed, axes) for size in range(1, min(rank, 4) + 1) for axes in combinations(range(rank), size)]
+
+
+def _fixed(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    return axes
 
 
 def _divisible(evidence: Sequence[Evidence]) -> bool:
     return evidence[0].subject != "out" and all(
-        isinstance(one.dout, Tensor) and one.dout.dim() == evidence[0].dout.dim() > 0 and one.got.shape == one.expected.shape
-        for one in evidence
+        isinstance(one.dout, Tensor) and one.dout.dim() > 0 and one.got.shape == one.expected.shape for one in evidence
     )
 
 
@@ -294,6 +335,9 @@ def _taken(piece: Evidence, axes: tuple[int, ...]) -> list[int] | None:
     scale = LOOSE * max(float(piece.expected.abs().max()), float(piece.got.abs().max()))
     wrong = ~((piece.got - piece.expected).abs() <= scale)
     source = torch.full(piece.got.shape, -2)
+    if not bool(piece.got.any()):  # it may well be that the last part contributes nothing; nothing is learnt here
+        last = _vjp(piece, list(_parts(piece.dout, axes, sizes))[-1])
+        return [] if last is not None and not bool(last.any()) else None
     for number, part in enumerate(_parts(piece.dout, axes, sizes)):
         share = _vjp(piece, part)
         if share is None or share.shape != piece.got.shape:

@@ -1,19 +1,30 @@
-"""From evidence to a diagnosis: known mistakes first, then relations from the simplest, then what can be said at least."""
+"""From evidence to a diagnosis: relations from the simplest, known mistakes, mutants, and then what can be said at least."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
+from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant
 from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
 
 
-def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = ()) -> Diagnosis | None:
+Mutants = Callable[[bool], Iterable[Fingerprint]]
+"""The mutants of a definition: of its forward (True) or of its backward (False)."""
+
+
+def no_mutants(forward: bool) -> Iterable[Fingerprint]:
+    """The mutants of a definition whose source is not known."""
+    return ()
+
+
+def explain(
+    evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = (), mutants: Mutants = no_mutants
+) -> Diagnosis | None:
     """The cause of one wrong array, given every probe on which it was wrong.
 
     A relation that holds on all of them comes before one that holds on most. Where a lesson's own mistake yields exactly these
@@ -27,7 +38,14 @@ def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = 
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or _on_most(evidence) or replace(where_wrong(evidence), source=Source.RELATION)
+    return found or _mutant(evidence, mutants) or _on_most(evidence) or replace(where_wrong(evidence), source=Source.RELATION)
+
+
+def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:
+    """One edit of the definition: of the forward where that is wrong, of the backward for a gradient."""
+    value, right = evidence[0].subject == "out", all(piece.forward_right for piece in evidence)
+    passes = [True] if value else [False] if right else [True, False]
+    return next((found for forward in passes if (found := match_mutant(evidence, mutants(forward))) is not None), None)
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:

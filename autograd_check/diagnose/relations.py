@@ -22,6 +22,7 @@ from autograd_check.diagnose.counterfactuals import (
     flipped_operand,
     ignored_primal,
     overwritten,
+    own_entry_only,
 )
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
@@ -34,6 +35,8 @@ from autograd_check.verify.tree import is_differentiable, leaves, map_tensors
 Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
 
 MOST_AXES = 8
+FEW_ENTRIES = 5
+"""So many entries must say the same: fewer are a coincidence."""
 
 
 def _same_shape(evidence: Sequence[Evidence]) -> bool:
@@ -84,7 +87,7 @@ def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return None
     for piece in evidence:
         ones = piece.vjp(map_tensors(torch.ones_like, piece.dout)).get(piece.subject)
-        if ones is None or not close(piece.got, ones) or close(ones, piece.expected):
+        if ones is None or not close(piece.got, ones, scale=float(piece.expected.abs().max())) or close(ones, piece.expected):
             return None
     says = (
         f"{evidence[0].subject} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
@@ -116,6 +119,9 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
             for other in _subsets(min(_dout(piece).dim() for piece in evidence)):
                 if other != axes and all(_spread(_dout(piece).sum(other), piece.got) for piece in evidence):
                     wrong = ", ".join(map(str, other))
+                    if set(other) < set(axes):
+                        says = f"{subject} sums dout over axis {wrong} only; it belongs over axis {named}."
+                        return Diagnosis(Cause.MISSING_REDUCTION, says, {"axes": list(other), "expected_axes": list(axes)})
                     says = f"{subject} sums dout over axis {wrong}; it belongs over axis {named}."
                     return Diagnosis(Cause.WRONG_AXIS, says, {"axes": list(other), "expected_axes": list(axes)})
     return None
@@ -223,22 +229,40 @@ def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
 def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """Right where the mask passes, not zero where it blocks; or just the other way round."""
-    if not _same_shape(evidence) or not all(bool((piece.expected == 0).any()) for piece in evidence):
+    if not _same_shape(evidence):
         return None
     subject = evidence[0].subject
     blocked = [piece.expected == 0 for piece in evidence]
     wrong = [wrong_entries(piece) for piece in evidence]
-    if all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
+    some = all(bool(b.any()) for b in blocked)
+    if some and all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
         says = f"{subject} is right where it should be nonzero and wrong only where it should be 0: the mask is missing there."
         return Diagnosis(Cause.MASK_MISSING, says, {"entries": int(wrong[0].sum())})
-    inverted = all(
+    inverted = some and all(
         bool((piece.got[b] != 0).any()) and not bool((piece.got[~b] != 0).any()) and bool((~b).any())
         for piece, b in zip(evidence, blocked, strict=True)
     )
     if inverted:
         says = f"{subject} is 0 where it should pass dout on, and passes it where it should be 0: the mask is inverted."
         return Diagnosis(Cause.MASK_INVERTED, says, {})
+    other_way = all(
+        one.dout is not None
+        and isinstance(one.dout, Tensor)
+        and one.dout.shape == one.got.shape
+        and _passes_on_the_other_side(one)
+        for one in evidence
+    )
+    if other_way:
+        says = f"{subject} passes dout on unchanged just where it should not: the mask is inverted."
+        return Diagnosis(Cause.MASK_INVERTED, says, {})
     return None
+
+
+def _passes_on_the_other_side(piece: Evidence) -> bool:
+    """Whether dout comes through as it is exactly in those entries where it should not."""
+    mine, right = (array == piece.dout for array in (piece.got, piece.expected))
+    sure = piece.dout != 0
+    return bool((mine ^ right)[sure].all()) and bool(sure.any())
 
 
 def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -267,6 +291,28 @@ def _exchanged(piece: Evidence, out_for_input: bool) -> bool:
         return False
     used, belongs = (piece.out, primal) if out_for_input else (primal, piece.out)
     return close(piece.got * belongs, piece.expected * used) and bool(piece.got.any())
+
+
+def product_rule(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """For out = x · f(x): dout · f(x) alone, as if f were a constant."""
+    if not _same_shape(evidence) or evidence[0].subject == "out":
+        return None
+    name = evidence[0].subject[1:]
+    entries = 0
+    for piece in evidence:
+        x = piece.primals.get(name)
+        if not isinstance(x, Tensor) or not isinstance(piece.out, Tensor) or piece.out.shape != piece.got.shape or x.is_complex():
+            return None
+        if not close(piece.got * x, piece.dout * piece.out) or not bool(piece.got.any()):
+            return None
+        entries += int((x != 0).sum())
+    if entries < FEW_ENTRIES:
+        return None
+    says = (
+        f"{evidence[0].subject} is dout · out/{name}: of the product rule's two terms only one is there, as if what multiplies "
+        f"{name} did not depend on {name}."
+    )
+    return Diagnosis(Cause.MISSING_TERM, says, {})
 
 
 def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -343,6 +389,8 @@ RELATIONS: tuple[Relation, ...] = (
     another_operand,
     another_setting,
     another_axis,
+    own_entry_only,
+    product_rule,
     edited_factor,
     wrong_operand,
     overwritten,

@@ -8,7 +8,7 @@ the wrong sign, with one factor forgotten or another in its place. An edit count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations_with_replacement
@@ -32,25 +32,27 @@ ENOUGH_ENTRIES = 5
 USUAL_EPS = 1e-5
 """What a normalisation adds to the variance where the call does not say."""
 
-MOST_LETTERS = 14
-"""Letters of which products are made; further ones stand alone."""
-
-MOST_REDUCED = 8
+MOST_REDUCED = 10
 """Letters of which sums are made."""
+
+MOST_ALIKE = 10
+"""Pairs of terms that explain the error alike, of which the likeliest is named."""
 
 MOST_TRIED = 60
 """Candidates from the first probe that are held against the others."""
 
 ONE = "1"
+CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
+"""Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
 
 Axes = Callable[[int], tuple[int, ...]]
 REDUCTIONS: Mapping[str, Axes] = {
-    "the last axis": lambda dim: (dim - 1,),
-    "the first axis": lambda dim: (0,),
+    "the last axis": lambda dim: (dim - 1,) if dim else (),
+    "the first axis": lambda dim: (0,) if dim else (),
     "all axes": lambda dim: tuple(range(dim)),
     "all axes but the last": lambda dim: tuple(range(dim - 1)),
     "all axes but the first": lambda dim: tuple(range(1, dim)),
-    "all axes but the channels'": lambda dim: (0, *range(2, dim)),
+    "all axes but the channels'": lambda dim: (0, *range(2, dim)) if dim else (),
     "the axes after the channels'": lambda dim: tuple(range(2, dim)),
 }
 
@@ -96,14 +98,19 @@ class Letters:
             fitted = self._fitted(value)
             if fitted is not None:
                 found[name] = fitted
-        whole = [(name, x) for name, x in found.items() if name not in (ONE, "out")]
-        for number, (one, a) in enumerate(whole):
-            for other, b in whole[number + 1 :]:
+        alike = [(name, x.to(torch.float64)) for name, x in named if isinstance(x, Tensor) and x.shape == self.shape]
+        for name, x in alike:
+            if name == "out":
+                found["exp(out)"] = torch.exp(x)
+            elif x.dim():
+                found |= self._statistics(name, x)
+            if name != "out" and "out" in found and self.piece.out.shape == self.shape:
+                found[f"out/{name}"] = self._per_input(x)
+        inputs = [(name, x) for name, x in alike if name != "out"]
+        for number, (one, a) in enumerate(inputs):
+            for other, b in inputs[number + 1 :]:
                 found[f"({one} − {other})"] = a - b
-        for name, x in named:
-            if isinstance(x, Tensor) and x.shape == self.shape and x.is_floating_point() and x.dim() and name != "out":
-                found |= self._statistics(name, x.to(torch.float64))
-        return dict(list(found.items())[:MOST_LETTERS])
+        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
 
     @cached_property
     def primals(self) -> list[str]:
@@ -115,9 +122,12 @@ class Letters:
         """What is usually made of the letters, and the hyperparameters."""
         found: dict[str, Tensor] = {}
         for name, u in self.base.items():
-            if name == ONE or "σ" in name or "centred" in name:
+            if name.startswith("out/"):
+                found |= {f"(1 − {name})": 1 - u, f"{name}²": u**2, f"{name}(1 − {name})": u * (1 - u)}
+            if name not in self.primals and "−" not in name:
                 continue
-            found |= {
+            cubed = {f"{name}³": u**3} if name in self.primals else {}
+            found |= cubed | {
                 f"(1 − {name})": 1 - u,
                 f"(1 + {name})": 1 + u,
                 f"{name}²": u**2,
@@ -162,17 +172,20 @@ class Letters:
         except RuntimeError:
             return None
 
+    def _per_input(self, x: Tensor) -> Tensor:
+        """out/x. Where both are 0 it is the slope there, as l'Hôpital says."""
+        dout = torch.ones(()) if self.dout is None else self.dout
+        return torch.where((x == 0) & (self.piece.out == 0), self.piece.expected / dout, self.piece.out / x)
+
     def _statistics(self, name: str, x: Tensor) -> dict[str, Tensor]:
         """1/σ and x̂ along each choice of axes, and softmax along the last and the first."""
         found: dict[str, Tensor] = {}
         given = self.piece.hyper.get("eps", USUAL_EPS)
         eps = float(given) if isinstance(given, (int, float)) else USUAL_EPS
-        seen: list[tuple[int, ...]] = []
         for words, axes_of in REDUCTIONS.items():
             axes = axes_of(x.dim())
-            if not axes or axes in seen:
+            if not axes:
                 continue
-            seen.append(axes)
             if len(axes) == 1:
                 found[f"softmax({name}) along {words}"] = torch.softmax(x, axes[0])
             if x.dim() > 1:
@@ -206,12 +219,21 @@ def usable(evidence: Sequence[Evidence]) -> bool:
     )
 
 
+def _views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]:
+    """The letters of all probes, the probe that tells most first: for all entries, then for the wrong ones only."""
+    if not usable(evidence):
+        return
+    telling = sorted(evidence, key=lambda piece: (-piece.expected.dim(), abs(piece.expected.numel() - SAMPLED)))
+    whole = [Letters(piece, only_wrong=False) for piece in telling]
+    yield whole, False
+    part = [Letters(piece, only_wrong=True) for piece in telling]
+    if any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
+        yield [one for one in part if len(one.places)], True
+
+
 def edited_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """A factor that is missing, too many, or another one in its place; everywhere, or in all entries that are wrong."""
-    if not usable(evidence):
-        return None
-    for only_wrong in (False, True):
-        letters = [Letters(piece, only_wrong) for piece in evidence]
+    for letters, only_wrong in _views(evidence):
         found = next((pair for pair in _quotients(letters[0]) if _holds(letters, partial(_quotient, *pair))), None)
         if found is not None and _varies(letters, *found):
             return _edited_factor(evidence[0].subject, *found, only_wrong)
@@ -229,6 +251,7 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
     fits = ((right[:, None] - mine[None, :]).abs().amax(2) <= LOOSE * scale) & (scale > 0)
     fits.fill_diagonal_(False)
     pairs = [(names[f], names[g]) for f, g in fits.nonzero().tolist()]
+    pairs = [pair for pair in pairs if ONE not in pair or not any(name.startswith(CURVES) for name in pair)]
     base = set(letters.base)
 
     def rank(pair: tuple[str, str]) -> tuple[int, int]:
@@ -319,8 +342,10 @@ class Library:
         self.values = torch.cat(self._rows) if self._rows else torch.zeros(0, len(self.places))
 
     def _plain(self, dout: Tensor) -> None:
-        names = list(self.letters.base)
-        pairs = [pair for pair in combinations_with_replacement(names, 2) if pair[0] == ONE or pair[0] in names]
+        dim = len(self.letters.shape)
+        twice = [words for words, axes_of in REDUCTIONS.items() if axes_of(dim) in self._before(words, dim)]
+        names = [name for name in self.letters.base if not name.endswith(tuple(twice) or "-")]
+        pairs = list(combinations_with_replacement(names, 2))
         alone = self.letters.alone
         cotangent = self._at(dout)
         for first, second in pairs:
@@ -337,7 +362,8 @@ class Library:
             if not axes or axes in seen:
                 continue
             seen.append(axes)
-            names = [name for name in base if " over " not in name and " along " not in name or name.endswith(f"r {words}")]
+            ends = (f"over {words}", f"along {words}")
+            names = [name for name in base if name in (ONE, *self.letters.primals, "exp(out)") or name.endswith(ends)]
             pairs = list(combinations_with_replacement(names[:MOST_REDUCED], 2))
             inner = torch.stack([base[a] * base[b] * dout for a, b in pairs])
             sums = inner.sum([axis + 1 for axis in axes], keepdim=True).expand(inner.shape)
@@ -345,6 +371,11 @@ class Library:
             outside = torch.stack([self._at(base[a] * base[b]) for a, b in pairs])
             self._rows.append((outside[:, None] * inside[None]).reshape(-1, outside.shape[1]))
             self.keys += [(_product(outer), _product(inner), words) for outer in pairs for inner in pairs]
+
+    @staticmethod
+    def _before(words: str, dim: int) -> list[tuple[int, ...]]:
+        """The axes of the reductions before this one: those names stand for them as well."""
+        return [axes_of(dim) for axes_of in list(REDUCTIONS.values())[: list(REDUCTIONS).index(words)]]
 
     def _at(self, value: Tensor) -> Tensor:
         return self.letters.chosen(value)[self.places]
@@ -381,14 +412,11 @@ def term(letters: Letters, key: Key) -> tuple[Tensor, int] | None:
 
 def edited_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """One term of a sum is missing, of the wrong sign, averaged, summed along another axis, or has another factor."""
-    if not usable(evidence):
-        return None
-    for only_wrong in (False, True):
-        letters = [Letters(piece, only_wrong) for piece in evidence]
+    for letters, _ in _views(evidence):
         library = Library(letters[0])
         if not library.keys:
             return None
-        found = _multiple(letters, library) or _exchanged(letters, library)
+        found = _multiple(letters, library) or _edited_rest(letters) or _exchanged(letters, library)
         if found is not None:
             return found
     return None
@@ -441,6 +469,45 @@ def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
             if _holds(letters, partial(_as_share, key, share)):
                 return _multiple_says(letters, key, share)
     return None
+
+
+def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
+    """One of two terms is right; the rest has the wrong sign, or a factor is missing there or too many."""
+    for name in letters[0].base:
+        if name in letters[0].piece.hyper or any(name not in one.alone or one.dout is None for one in letters):
+            continue
+        rests = [(one, *_rest(one, name)) for one in letters]
+        norms = sum(float((right * right).sum()) for _, _, right in rests)
+        if not norms:
+            continue
+        c = sum(float((mine * right).sum()) for _, mine, right in rests) / norms
+        subject, known = letters[0].piece.subject, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
+        if abs(c + 1) < LOOSE and _holds(letters, partial(_negated, name)):
+            says = f"{subject} has the term {known} right, and all the rest with the wrong sign."
+            return Diagnosis(Cause.SIGN, says, {"right": known})
+        for factor in letters[0].primals:
+            if _holds(letters, partial(_rest_without, name, factor)):
+                says = f"{subject} has the term {known} right; in the rest the factor {factor} is missing."
+                return Diagnosis(Cause.MISSING_TERM, says, {"right": known, "factor": factor})
+    return None
+
+
+def _rest(letters: Letters, name: str) -> tuple[Tensor, Tensor]:
+    """What is left of the wrong and of the right array without one term."""
+    known = letters.chosen(letters.alone[name]) * letters.chosen(letters.dout if letters.dout is not None else torch.ones(()))
+    return letters.chosen(letters.piece.got) - known, letters.chosen(letters.piece.expected) - known
+
+
+def _negated(name: str, letters: Letters) -> tuple[Tensor, Tensor]:
+    mine, right = _rest(letters, name)
+    return mine, -right
+
+
+def _rest_without(name: str, factor: str, letters: Letters) -> tuple[Tensor, Tensor] | None:
+    if factor not in letters.alone or name not in letters.alone:
+        return None
+    mine, right = _rest(letters, name)
+    return mine * letters.chosen(letters.alone[factor]), right
 
 
 def _as_share(key: Key, share: Share, letters: Letters) -> tuple[Tensor, Tensor] | None:
@@ -500,6 +567,7 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(len(error), generator=generator, dtype=torch.float64)
     sizes = library.values.abs().amax(1)
+    found: list[Exchange] = []
     for divisor in ("", "/count", "/N", "/entries"):
         scale = torch.tensor([_scale(letters[0], key, divisor) for key in library.keys], dtype=torch.float64)
         values = library.values * scale[:, None]
@@ -518,10 +586,26 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
                 if _neighbours(library.keys[order[place]], library.keys[right])
             ]
             pairs.sort(key=lambda pair: (_weight(pair.right), _weight(pair.wrong)))
-            for pair in pairs[:MOST_TRIED]:
-                if _holds(letters, pair.sides):
-                    return _exchange_says(letters[0].piece.subject, pair)
-    return None
+            found += [pair for pair in pairs[:MOST_TRIED] if _holds(letters, pair.sides)][:MOST_ALIKE]
+        if found:
+            break
+    # which of the two is in the right array: the one without which less is left of it
+    likely = min(found, key=lambda pair: (round(_left(letters, pair), 1), _weight(pair.right)), default=None)
+    return None if likely is None else _exchange_says(letters[0].piece.subject, likely)
+
+
+def _left(letters: Sequence[Letters], pair: Exchange) -> float:
+    """What is left of the right arrays without the term that belongs there, as a share."""
+    left = whole = 0.0
+    for one in letters:
+        found = term(one, pair.right)
+        if found is None:
+            continue
+        scale = _scalars(one.piece).get(pair.divisor, 1.0 / found[1])
+        expected = one.chosen(one.piece.expected)
+        left += float((expected - pair.sign * scale * found[0]).square().sum())
+        whole += float(expected.square().sum())
+    return (left / whole) ** 0.5 if whole else 1.0
 
 
 def _scale(letters: Letters, key: Key, divisor: str) -> float:
@@ -544,11 +628,11 @@ def _neighbours(one: Key, other: Key) -> bool:
 def _exchange_says(subject: str, pair: Exchange) -> Diagnosis:
     wrong, right = (spelled(key, subject == "out") for key in (pair.wrong, pair.right))
     evidence = {"is": wrong, "belongs": right}
-    says = f"In {subject} the term {wrong} stands where {right} belongs."
+    says = f"The error of {subject} is the difference of {wrong} and {right}: one stands where the other belongs."
     if pair.wrong[2] != pair.right[2]:
         if not pair.wrong[2]:
-            return Diagnosis(Cause.MISSING_REDUCTION, f"{says} The sum is missing.", evidence)
-        return Diagnosis(Cause.WRONG_AXIS, f"{says} The sum runs over the wrong axis.", evidence)
+            return Diagnosis(Cause.MISSING_REDUCTION, f"{says} A sum is missing.", evidence)
+        return Diagnosis(Cause.WRONG_AXIS, f"{says} A sum runs over the wrong axis.", evidence)
     mine, others = ({*key[0], *key[1]} for key in (pair.wrong, pair.right))
     changed = mine ^ others
     if all(" over " in name or " along " in name for name in changed) and mine - others and others - mine:

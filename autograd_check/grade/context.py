@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from autograd_check.diagnose.explain import explain
+from autograd_check.diagnose.explain import Mutants, explain, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.run.operations import uses_single
 from autograd_check.verify.candidate import Candidate
@@ -22,7 +22,8 @@ class Context:
     """Everything besides the task itself. `fingerprints` are made only when something is wrong, so they are lazy.
 
     `forbids` are the names of operations that are the lesson's own answer, `shared` is what other files graded as this lesson
-    with this seed have computed already. `left_out` are known mistakes that are not to be recognised by their numbers.
+    with this seed have computed already. `left_out` are known mistakes that are not to be recognised by their numbers,
+    `mutants` the edits of the definition.
     """
 
     candidate: Candidate
@@ -31,10 +32,11 @@ class Context:
     forbids: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared)
     left_out: Collection[str] = ()
+    mutants: Mutants = no_mutants
 
     def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
         """The cause of one wrong gradient."""
-        return explain(evidence, self.known(self.fingerprints))
+        return explain(evidence, self.known(self.fingerprints), self.mutants)
 
     def known(self, fingerprints: Sequence[Fingerprint]) -> Sequence[Fingerprint]:
         """Some fingerprints without those that are left out."""

@@ -11,11 +11,12 @@ from dataclasses import replace
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
+from autograd_check.diagnose.explain import Mutants, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
-from autograd_check.grade.known_mistakes import LessonFingerprints
+from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
 from autograd_check.grade.record import LessonRecord
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
@@ -80,7 +81,9 @@ def grade_candidate(
     findings: list[Finding] = []
     kept = shared or Shared()
     for task in lesson.spec.tasks:
-        context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept, left_out)
+        context = Context(
+            candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept, left_out, _mutants(lesson, task, kept)
+        )
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings
@@ -91,6 +94,13 @@ def _fingerprints(lesson: CourseLesson, task: Task, shared: Shared) -> Sequence[
     if isinstance(task, Pair):
         return shared.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
     return LessonFingerprints(lesson, task) if isinstance(task, (Stateful, UpdateRule)) else ()
+
+
+def _mutants(lesson: CourseLesson, task: Task, shared: Shared) -> Mutants:
+    """The edits of the lesson's reference; those of a pair serve all files."""
+    if not isinstance(task, (Pair, Stateful, UpdateRule)):
+        return no_mutants
+    return lambda forward: shared.once(("mutants", forward), [task], lambda: list(mutants_of(lesson, task, forward)))
 
 
 def open_candidate(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
-from autograd_check.diagnose.fingerprints import match_fingerprint
+from autograd_check.diagnose.fingerprints import equals, match_fingerprint, match_mutant
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
 from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
@@ -35,6 +35,9 @@ NOISE = 1e-11
 
 LIKE_THE_FIRST = 3
 """The place among the parameters of a run of one that has the first one's shape."""
+
+FIRST_STEPS = 4
+"""So many steps of a run are enough to see that it is not a mutant's."""
 
 OFTEN = 0.3
 """Share of the updates in which float32 is seen, at least."""
@@ -146,7 +149,17 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
     known = context.shared.once("known", [one.primals for one in runs], lambda: context.fingerprints)
-    return match_fingerprint(pieces, context.known(known))
+    return match_fingerprint(pieces, context.known(known)) or _mutant(pieces, runs, context)
+
+
+def _mutant(pieces: Sequence[Evidence], runs: Sequence[Run], context: Context) -> Diagnosis | None:
+    """An edit of the definition's step that yields these numbers; those that differ within the first steps are put aside there."""
+    one = runs[0]
+    primals = {"starts": one.starts, "gradients": one.gradients[:FIRST_STEPS]}
+    got, expected = flat(one.own[:FIRST_STEPS]), flat(one.twin[:FIRST_STEPS])
+    first = _evidence(one, got, expected, primals)
+    alike = [mutant for mutant in context.mutants(True) if equals(first, mutant)]
+    return match_mutant(pieces, alike)
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
