@@ -56,14 +56,14 @@ def tensors(piece: Evidence) -> dict[str, Tensor]:
 def another_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The gradient at another input: out for a primal, or two primals exchanged."""
     piece = evidence[0]
-    named = piece.subject
+    named = piece.name
     for name in tensors(piece):
 
         def with_out(one: Evidence, name: str = name) -> Tensor | None:
             fits = isinstance(one.out, Tensor) and name in one.primals and one.out.shape == one.primals[name].shape
             return ask(one, ({**one.primals, name: one.out}, one.hyper, one.dout)) if fits else None
 
-        if named != "out" and same_numbers(evidence, with_out):
+        if piece.subject != "out" and same_numbers(evidence, with_out):
             says = f"{named} is what it would be at out instead of {name}: the output stands where the input belongs."
             return Diagnosis(Cause.WRONG_OPERAND, says, {"used": "out", "belongs": name})
     for one_name, other_name in combinations(piece.primals, 2):
@@ -97,7 +97,7 @@ def ignored_primal(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 return ask(one, ({**one.primals, name: plain}, one.hyper, one.dout))
 
             if same_numbers(evidence, without):
-                says = f"{piece.subject} is what it would be if {name} were all {value:g}: {name} is missing from the {what}."
+                says = f"{piece.name} is what it would be if {name} were all {value:g}: {name} is missing from the {what}."
                 return Diagnosis(Cause.MISSING_TERM, says, {"primal": name, "as if": value})
     return None
 
@@ -122,10 +122,10 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 return ask(one, (one.primals, {**one.hyper, name: kind}, one.dout))
 
             if same_numbers(evidence, fixed):
-                says = f"{piece.subject} is what it would be for {name}={value}, whatever {name} is: {name} is not used."
+                says = f"{piece.name} is what it would be for {name}={value}, whatever {name} is: {name} is not used."
                 return Diagnosis(Cause.MISSING_TERM, says, {"hyper": name, "as if": value})
         if same_numbers(evidence, default):
-            says = f"{piece.subject} is what it would be for the default of {name}, whatever {name} is: {name} is not used."
+            says = f"{piece.name} is what it would be for the default of {name}, whatever {name} is: {name} is not used."
             return Diagnosis(Cause.WRONG_OPERAND, says, {"hyper": name})
         for other in names:
 
@@ -136,7 +136,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 return ask(one, (one.primals, swapped, one.dout))
 
             if name < other and same_numbers(evidence, exchanged):
-                says = f"{piece.subject} is what it would be with {name} and {other} exchanged."
+                says = f"{piece.name} is what it would be with {name} and {other} exchanged."
                 return Diagnosis(Cause.WRONG_OPERAND, says, {"exchanged": [name, other]})
 
         def reversed_pair(one: Evidence, name: str = name) -> Tensor | None:
@@ -146,7 +146,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
             return ask(one, (one.primals, {**one.hyper, name: tuple(reversed(pair))}, one.dout))
 
         if same_numbers(evidence, reversed_pair):
-            says = f"{piece.subject} is what it would be with the numbers of {name} the other way round: rows for columns."
+            says = f"{piece.name} is what it would be with the numbers of {name} the other way round: rows for columns."
             return Diagnosis(Cause.WRONG_OPERAND, says, {"reversed": name})
     return None
 
@@ -170,7 +170,7 @@ def another_axis(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
         if same_numbers(evidence, turned):
             says = (
-                f"{piece.subject} is right along the wrong axis: it is what it would be for transposed arrays, "
+                f"{piece.name} is right along the wrong axis: it is what it would be for transposed arrays, "
                 f"with axis {one_axis} in the place of axis {other_axis}."
             )
             return Diagnosis(Cause.WRONG_AXIS, says, {"axes": [one_axis, other_axis]})
@@ -194,7 +194,7 @@ def flipped_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
                 if same_numbers(evidence, turned):
                     named = " and ".join(str(x.dim() + axis) for axis in sorted(axes))
-                    says = f"{piece.subject} is what it would be if {name} ran backwards along axis {named}: it is turned around."
+                    says = f"{piece.name} is what it would be if {name} ran backwards along axis {named}: it is turned around."
                     return Diagnosis(Cause.FLIPPED, says, {"primal": name, "axes": sorted(x.dim() + axis for axis in axes)})
     return None
 
@@ -209,14 +209,14 @@ def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return _vjp(one, one.dout * (one.dout > 0))
 
     if same_numbers(evidence, positive):
-        says = f"{piece.subject} passes on only where dout is positive: the mask belongs to the input, not to dout."
+        says = f"{piece.name} passes on only where dout is positive: the mask belongs to the input, not to dout."
         return Diagnosis(Cause.WRONG_OPERAND, says, {"mask": "dout"})
 
     def masked_by_dout(one: Evidence) -> Tensor | None:
         return one.dout * (one.dout > 0) if one.dout.shape == one.expected.shape else None
 
     if same_numbers(evidence, masked_by_dout):
-        says = f"{piece.subject} is dout where dout is positive and 0 elsewhere: the mask belongs to the input, not to dout."
+        says = f"{piece.name} is dout where dout is positive and 0 elsewhere: the mask belongs to the input, not to dout."
         return Diagnosis(Cause.WRONG_OPERAND, says, {"mask": "dout"})
     for axis in range(-min(one.dout.dim() for one in evidence), 0):
 
@@ -224,7 +224,7 @@ def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
             return _vjp(one, one.dout.flip(axis))
 
         if same_numbers(evidence, reversed_dout):
-            says = f"{piece.subject} is what it would be if dout ran backwards along axis {piece.dout.dim() + axis}."
+            says = f"{piece.name} is what it would be if dout ran backwards along axis {piece.dout.dim() + axis}."
             return Diagnosis(Cause.FLIPPED, says, {"axis": piece.dout.dim() + axis})
     return None
 
@@ -238,7 +238,7 @@ def own_entry_only(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return None
     piece = evidence[0]
     says = (
-        f"Every entry of {piece.subject} counts the output at its own place only (the diagonal of the Jacobian); the others "
+        f"Every entry of {piece.name} counts the output at its own place only (the diagonal of the Jacobian); the others "
         "depend on it too."
     )
     return Diagnosis(Cause.MISSING_TERM, says, {})
@@ -304,18 +304,18 @@ def _overwritten(piece: Evidence, axes: tuple[int, ...], found: Sequence[Sequenc
     evidence = {"axes": list(axes)}
     if max(counts) > 1:
         says = (
-            f"Every entry of {piece.subject} is one of its contributions, where several should add up (one for each index of "
+            f"Every entry of {piece.name} is one of its contributions, where several should add up (one for each index of "
             f"dout along axis {named}): they overwrite one another. Use += and not =."
         )
         return Diagnosis(Cause.OVERWRITTEN, says, evidence)
     if all(parts[0] == -1 for parts in found):
         says = (
-            f"{piece.subject} holds the contribution of the last index of dout along axis {named} only: each overwrites the one "
+            f"{piece.name} holds the contribution of the last index of dout along axis {named} only: each overwrites the one "
             "before, or only the last is taken. All of them add up."
         )
         return Diagnosis(Cause.OVERWRITTEN, says, evidence)
     says = (
-        f"{piece.subject} holds the contribution of one index of dout along axis {named} only: does a loop end too early, or is "
+        f"{piece.name} holds the contribution of one index of dout along axis {named} only: does a loop end too early, or is "
         "one index taken where all of them belong?"
     )
     return Diagnosis(Cause.ROWS_MISSING, says, evidence)

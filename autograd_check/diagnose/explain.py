@@ -32,6 +32,16 @@ def explain(
     """
     if not evidence:
         return None
+    found = _explained(evidence, fingerprints, mutants)
+    # of a value these words say no more than that the forward is wrong; the sentence tells how
+    vague = evidence[0].subject == "out" and not evidence[0].called and found.cause in GENERAL
+    return replace(found, cause=Cause.FORWARD_WRONG) if vague else found
+
+
+GENERAL = (Cause.MISSING_TERM, Cause.EXTRA_TERM, Cause.WRONG_OPERAND, Cause.UNKNOWN)
+
+
+def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint], mutants: Mutants) -> Diagnosis:
     found = _on_all(evidence)
     if found is not None and found.cause == Cause.CONSISTENT_WITH_WRONG_FORWARD:
         return found

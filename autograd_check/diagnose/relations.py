@@ -56,7 +56,7 @@ def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return None
     bad = int((~torch.isfinite(piece.got)).sum())
     says = (
-        f"{bad} of {piece.got.numel()} entries of {piece.subject} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
+        f"{bad} of {piece.got.numel()} entries of {piece.name} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
         "exp overflows."
     )
     return Diagnosis(Cause.NOT_FINITE, says, {"not_finite": bad})
@@ -66,14 +66,14 @@ def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """All zeros."""
     if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
         return None
-    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].subject} is zero in every entry: nothing is learnt from it.", {})
+    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].name} is zero in every entry: nothing is learnt from it.", {})
 
 
 def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The backward fits the forward as written, and that forward is wrong."""
     if any(piece.forward_right or piece.own is None or not close(piece.got, piece.own) for piece in evidence):
         return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     says = (
         f"{subject} is the right gradient of the forward that you wrote, but that forward is not the one of the definition. "
         "Fix the forward first."
@@ -90,7 +90,7 @@ def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
         if ones is None or not close(piece.got, ones, scale=float(piece.expected.abs().max())) or close(ones, piece.expected):
             return None
     says = (
-        f"{evidence[0].subject} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
+        f"{evidence[0].name} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
         "multiplies by it."
     )
     return Diagnosis(Cause.IGNORES_UPSTREAM, says, {})
@@ -109,7 +109,7 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for piece in evidence:
         if not isinstance(piece.dout, Tensor) or piece.dout.dim() < 1 or piece.subject == "out":
             return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     for axes in _subsets(min(_dout(piece).dim() for piece in evidence)):
         if all(_fits(_dout(piece).sum(axes), piece.expected) for piece in evidence):
             named = ", ".join(map(str, axes))
@@ -156,7 +156,7 @@ def summed_over_everything(evidence: Sequence[Evidence]) -> Diagnosis | None:
         piece.expected.numel() > 1 and close(piece.expected.sum().expand(piece.got.shape), piece.got) for piece in evidence
     ):
         return None
-    says = f"Every entry of {evidence[0].subject} is the sum over all axes; sum only over those that the gradient does not have."
+    says = f"Every entry of {evidence[0].name} is the sum over all axes; sum only over those that the gradient does not have."
     return Diagnosis(Cause.WRONG_AXIS, says, {})
 
 
@@ -171,7 +171,7 @@ def missing_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
     axes = next(axes for axes in _subsets(piece.got.dim()) if _fits(piece.got.sum(axes), piece.expected))
     named = ", ".join(map(str, axes))
     says = (
-        f"{piece.subject} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
+        f"{piece.name} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
         "for each entry along that axis, and the gradients of all uses add up."
     )
     return Diagnosis(Cause.MISSING_REDUCTION, says, {"axes": list(axes)})
@@ -185,7 +185,7 @@ def silent_broadcast(evidence: Sequence[Evidence]) -> Diagnosis | None:
             return None
     piece = evidence[0]
     shape = tuple(piece.got.shape)
-    says = f"{piece.subject} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
+    says = f"{piece.name} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
     return Diagnosis(Cause.SILENT_BROADCAST, says, {"shape": list(shape)})
 
 
@@ -197,11 +197,11 @@ def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
         orders = [order for order in permutations(range(piece.expected.dim())) if order != tuple(range(piece.expected.dim()))]
         if not any(close(piece.got, piece.expected.permute(order)) for order in orders):
             return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     shape = tuple(evidence[0].expected.shape)
     says = f"{subject} is the right gradient with its axes swapped; it must have the shape {shape} of its input."
-    if subject == "out":
-        says = f"out has the right numbers with its axes swapped; its shape must be {shape}."
+    if evidence[0].subject == "out":
+        says = f"{subject} has the right numbers with its axes swapped; its shape must be {shape}."
     return Diagnosis(Cause.TRANSPOSED, says, {"expected_shape": list(shape)})
 
 
@@ -212,7 +212,7 @@ def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for axes in _subsets(min(piece.expected.dim() for piece in evidence)):
         if all(close(piece.got, piece.expected.flip(axes)) for piece in evidence):
             named = ", ".join(map(str, axes))
-            says = f"{evidence[0].subject} is the right gradient in reverse order along axis {named}."
+            says = f"{evidence[0].name} is the right gradient in reverse order along axis {named}."
             return Diagnosis(Cause.FLIPPED, says, {"axes": list(axes)})
     return None
 
@@ -220,9 +220,9 @@ def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
 def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The gradient of another primal."""
     names = set.intersection(*(set(piece.vjp(piece.dout)) for piece in evidence)) if evidence[0].subject != "out" else set()
-    for name in sorted(names - {evidence[0].subject}):
+    for name in sorted(names - {evidence[0].name}):
         if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
-            says = f"What you return as {evidence[0].subject} is {name}: gradients come back in the order of the inputs."
+            says = f"What you return as {evidence[0].name} is {name}: gradients come back in the order of the inputs."
             return Diagnosis(Cause.SWAPPED, says, {"is": name})
     return None
 
@@ -231,7 +231,7 @@ def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """Right where the mask passes, not zero where it blocks; or just the other way round."""
     if not _same_shape(evidence):
         return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     blocked = [piece.expected == 0 for piece in evidence]
     wrong = [wrong_entries(piece) for piece in evidence]
     some = all(bool(b.any()) for b in blocked)
@@ -262,7 +262,7 @@ def _passes_on_the_other_side(piece: Evidence) -> bool:
     """Whether dout comes through as it is exactly in those entries where it should not."""
     mine, right = (array == piece.dout for array in (piece.got, piece.expected))
     sure = piece.dout != 0
-    return bool((mine ^ right)[sure].all()) and bool(sure.any())
+    return bool((mine ^ right)[sure].all()) and bool(right[sure].any()) and not bool(right[sure].all())
 
 
 def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -275,7 +275,7 @@ def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for first, second in (("out", "in"), ("in", "out")):
         if all(_exchanged(piece, first == "out") for piece in evidence):
             says = (
-                f"In {evidence[0].subject} the {'output' if first == 'out' else 'input'} stands where the "
+                f"In {evidence[0].name} the {'output' if first == 'out' else 'input'} stands where the "
                 f"{'input' if second == 'in' else 'output'} belongs."
             )
             return Diagnosis(Cause.WRONG_OPERAND, says, {})
@@ -309,10 +309,23 @@ def product_rule(evidence: Sequence[Evidence]) -> Diagnosis | None:
     if entries < FEW_ENTRIES:
         return None
     says = (
-        f"{evidence[0].subject} is dout · out/{name}: of the product rule's two terms only one is there, as if what multiplies "
+        f"{evidence[0].name} is dout · out/{name}: of the product rule's two terms only one is there, as if what multiplies "
         f"{name} did not depend on {name}."
     )
     return Diagnosis(Cause.MISSING_TERM, says, {})
+
+
+def zero_where_wrong(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """0 in every entry that is wrong: what belongs there is masked out, or was never added."""
+    if not _same_shape(evidence):
+        return None
+    wrong = [wrong_entries(piece) for piece in evidence]
+    if any(bool(piece.got[bad].any()) or bool(bad.all()) for piece, bad in zip(evidence, wrong, strict=True)):
+        return None
+    if sum(int(bad.sum()) for bad in wrong) < FEW_ENTRIES:
+        return None
+    says = f"{evidence[0].name} is 0 in every entry that is wrong, and right elsewhere: a term is missing there, or masked out."
+    return Diagnosis(Cause.MISSING_TERM, says, {"entries": int(wrong[0].sum())})
 
 
 def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -324,8 +337,8 @@ def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
         inner = bad[..., 1:-1, 1:-1] if piece.expected.dim() >= 4 else bad[..., 1:-1]
         if not inner.numel() or bool(inner.any()) or not bool(bad.any()):
             return None
-    subject = evidence[0].subject
-    why = "x stands in a frame of zeros" if subject == "out" else "the padding is not undone there as it was applied"
+    subject = evidence[0].name
+    why = "x stands in a frame of zeros" if evidence[0].subject == "out" else "the padding is not undone there as it was applied"
     says = f"{subject} is wrong only at the border: {why}."
     return Diagnosis(Cause.BORDER, says, {})
 
@@ -340,7 +353,7 @@ def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
             for piece in evidence
         ):
             says = (
-                f"The error of {evidence[0].subject} is the same for all entries along axis {axis}: the term that comes through "
+                f"The error of {evidence[0].name} is the same for all entries along axis {axis}: the term that comes through "
                 "the sum or mean over that axis is missing or wrong."
             )
             return Diagnosis(Cause.MISSING_TERM, says, {"axis": axis})
@@ -400,4 +413,5 @@ RELATIONS: tuple[Relation, ...] = (
     border,
     edited_term,
     missing_term,
+    zero_where_wrong,
 )

@@ -236,7 +236,7 @@ def edited_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for letters, only_wrong in _views(evidence):
         found = next((pair for pair in _quotients(letters[0]) if _holds(letters, partial(_quotient, *pair))), None)
         if found is not None and _varies(letters, *found):
-            return _edited_factor(evidence[0].subject, *found, only_wrong)
+            return _edited_factor(evidence[0].name, *found, only_wrong)
     return None
 
 
@@ -246,6 +246,8 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
     places = _sample(len(letters.places))
     table = torch.stack([letters.chosen(letters.alone[name])[places] for name in names])
     got, expected = (letters.chosen(array)[places] for array in (letters.piece.got, letters.piece.expected))
+    if not bool(got.any()):
+        return []  # zeros are any factor that is 0
     mine, right = table * got, table * expected
     scale = torch.maximum(mine.abs().amax(1)[None, :], right.abs().amax(1)[:, None])
     fits = ((right[:, None] - mine[None, :]).abs().amax(2) <= LOOSE * scale) & (scale > 0)
@@ -261,7 +263,8 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
             return (0 if simple == 2 else 2), len(g)
         if g == ONE:
             return (3 if simple == 2 else 4), len(f)
-        return (1 if simple == 2 else 5), len(f) + len(g)
+        alike = any(name in f and name in g for name in letters.primals)  # (1 − out) for (1 − out²)
+        return (1 if simple == 2 or alike else 5), len(f) + len(g)
 
     return sorted(pairs, key=rank)[:MOST_TRIED]
 
@@ -298,7 +301,8 @@ def _edited_factor(subject: str, f: str, g: str, only_wrong: bool) -> Diagnosis:
         return Diagnosis(Cause.SIGN, f"{subject} has the wrong sign wherever {f[12:]} is negative{where}.", evidence)
     if g == ONE:
         return Diagnosis(Cause.EXTRA_TERM, f"{subject} has the factor {f} too many{where}.", evidence)
-    return Diagnosis(Cause.WRONG_OPERAND, f"In {subject} {f} stands where {g} belongs{where}.", evidence)
+    cause = Cause.WRONG_AXIS if f.split(" along ")[0] == g.split(" along ")[0] else Cause.WRONG_OPERAND
+    return Diagnosis(cause, f"In {subject} {f} stands where {g} belongs{where}.", evidence)
 
 
 def _holds(letters: Sequence[Letters], sides: Callable[[Letters], tuple[Tensor, Tensor] | None]) -> bool:
@@ -481,7 +485,7 @@ def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
         if not norms:
             continue
         c = sum(float((mine * right).sum()) for _, mine, right in rests) / norms
-        subject, known = letters[0].piece.subject, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
+        subject, known = letters[0].piece.name, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
         if abs(c + 1) < LOOSE and _holds(letters, partial(_negated, name)):
             says = f"{subject} has the term {known} right, and all the rest with the wrong sign."
             return Diagnosis(Cause.SIGN, says, {"right": known})
@@ -516,8 +520,8 @@ def _as_share(key: Key, share: Share, letters: Letters) -> tuple[Tensor, Tensor]
 
 
 def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagnosis:
-    subject = letters[0].piece.subject
-    named = spelled(key, subject == "out")
+    subject = letters[0].piece.name
+    named = spelled(key, letters[0].piece.subject == "out")
     evidence = {"term": named, "times": share.times}
     if share.what == "missing":
         says = f"The error of {subject} is exactly {named}{_divided(share)}: that term is missing, or there once too often."
@@ -591,7 +595,7 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
             break
     # which of the two is in the right array: the one without which less is left of it
     likely = min(found, key=lambda pair: (round(_left(letters, pair), 1), _weight(pair.right)), default=None)
-    return None if likely is None else _exchange_says(letters[0].piece.subject, likely)
+    return None if likely is None else _exchange_says(letters[0].piece, likely)
 
 
 def _left(letters: Sequence[Letters], pair: Exchange) -> float:
@@ -625,10 +629,10 @@ def _neighbours(one: Key, other: Key) -> bool:
     return all(letters) and changed == 1
 
 
-def _exchange_says(subject: str, pair: Exchange) -> Diagnosis:
-    wrong, right = (spelled(key, subject == "out") for key in (pair.wrong, pair.right))
+def _exchange_says(piece: Evidence, pair: Exchange) -> Diagnosis:
+    wrong, right = (spelled(key, piece.subject == "out") for key in (pair.wrong, pair.right))
     evidence = {"is": wrong, "belongs": right}
-    says = f"The error of {subject} is the difference of {wrong} and {right}: one stands where the other belongs."
+    says = f"The error of {piece.name} is the difference of {wrong} and {right}: one stands where the other belongs."
     if pair.wrong[2] != pair.right[2]:
         if not pair.wrong[2]:
             return Diagnosis(Cause.MISSING_REDUCTION, f"{says} A sum is missing.", evidence)

@@ -77,6 +77,8 @@ def _of_mutant(
     hyper: Mapping[str, Any],
     dout: Any,
 ) -> Mapping[str, Any]:
+    if isinstance(task, UpdateRule) and "starts" not in primals:
+        return {}
     functions = rebound(base, mutant)
     with warnings.catch_warnings():  # an edit may well use a deprecated form, or divide by 0
         warnings.simplefilter("ignore")
@@ -94,7 +96,7 @@ def _steps_of_mutant(
     """As `_steps`, without the guards that the code of students needs."""
     moved = Trajectory(task.functions[0], step, hyper, together=task.together)
     try:
-        return {"out": flat(list(moved.steps(primals["starts"], primals["gradients"])))} if "starts" in primals else {}
+        return {"out": flat(list(moved.steps(primals["starts"], primals["gradients"])))}
     except Exception:  # an edit that crashes is not the mistake
         return {}
 

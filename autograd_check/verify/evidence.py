@@ -17,7 +17,8 @@ class Evidence:
     `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
     the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
-    (primals, hyper, dout); None where there is no definition to ask.
+    (primals, hyper, dout); None where there is no definition to ask. `called` is what a sentence calls the array where that
+    is not its subject.
     """
 
     subject: str
@@ -33,6 +34,12 @@ class Evidence:
     forward_right: bool = True
     probe: str = ""
     at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a sentence calls the array."""
+        return self.called or self.subject
 
     @property
     def is_empty(self) -> bool:

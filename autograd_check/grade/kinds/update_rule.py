@@ -36,8 +36,8 @@ NOISE = 1e-11
 LIKE_THE_FIRST = 3
 """The place among the parameters of a run of one that has the first one's shape."""
 
-FIRST_STEPS = 4
-"""So many steps of a run are enough to see that it is not a mutant's."""
+FIRST_STEPS = 3
+"""So many steps of one parameter are enough to see that it is not a mutant's."""
 
 OFTEN = 0.3
 """Share of the updates in which float32 is seen, at least."""
@@ -113,12 +113,8 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
         says = f"{says} The parameter does not move at the first step: what is new in the state comes one step late."
         diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
     elif relation is not None and relation.cause != Cause.FORWARD_WRONG:
-        said = (
-            relation.says.replace("Every entry of out", "The update of every entry")
-            .replace("out is zero", "The update is zero")
-            .replace("out is right", "The update is right")
-        )
-        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence})
+        said = f"{relation.says[:1].upper()}{relation.says[1:]}"
+        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence}, relation.source)
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
 
 
@@ -155,8 +151,8 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
 def _mutant(pieces: Sequence[Evidence], runs: Sequence[Run], context: Context) -> Diagnosis | None:
     """An edit of the definition's step that yields these numbers; those that differ within the first steps are put aside there."""
     one = runs[0]
-    primals = {"starts": one.starts, "gradients": one.gradients[:FIRST_STEPS]}
-    got, expected = flat(one.own[:FIRST_STEPS]), flat(one.twin[:FIRST_STEPS])
+    primals = {"starts": one.starts[:1], "gradients": [grads[:1] for grads in one.gradients[:FIRST_STEPS]]}
+    got, expected = (flat([params[:1] for params in steps[:FIRST_STEPS]]) for steps in (one.own, one.twin))
     first = _evidence(one, got, expected, primals)
     alike = [mutant for mutant in context.mutants(True) if equals(first, mutant)]
     return match_mutant(pieces, alike)
@@ -183,6 +179,7 @@ def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any
         vjp=lambda _: {},
         got_all={},
         probe=one.name,
+        called="the update",
     )
 
 
