@@ -12,7 +12,6 @@ from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
 
-
 Mutants = Callable[[bool], Iterable[Fingerprint]]
 """The mutants of a definition: of its forward (True) or of its backward (False)."""
 

@@ -13,7 +13,6 @@ from autograd_check.diagnose.closeness import close
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
 
-
 MISTAKE = "mistake"
 """The entry of a diagnosis's evidence that holds the name of the mistake which was recognised."""
 
@@ -25,6 +24,11 @@ class Fingerprint:
     name: str
     cause: Cause
     gradients: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]]
+
+
+def mistake_of(diagnosis: Diagnosis) -> str:
+    """The name of the mistake that was recognised; empty where none was."""
+    return str(diagnosis.evidence.get(MISTAKE, ""))
 
 
 def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]) -> Diagnosis | None:

@@ -238,7 +238,7 @@ def _loops(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
 
 def _numbers(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
     """Another number; a step of a slice dropped."""
-    if isinstance(site, ast.Constant) and type(site.value) in (int, float):
+    if isinstance(site, ast.Constant) and isinstance(site.value, (int, float)) and not isinstance(site.value, bool):
         for other in {0: (1,), 1: (0, 2), 2: (1, 3), 3: (2, 1), 0.5: (1.0,), -1: (0,)}.get(site.value, (1,)):
             yield f"{other} stands for {site.value}", Cause.WRONG_OPERAND, ast.Constant(other)
     if isinstance(site, ast.Slice) and site.step is not None:

@@ -168,9 +168,10 @@ class Letters:
         elif value.dim() == 1 and len(self.shape) == 2 and len(value) == self.shape[0] != self.shape[1]:
             value = value[:, None]
         try:
-            return value.expand(self.shape)
+            fitted: Tensor = value.expand(self.shape)
         except RuntimeError:
             return None
+        return fitted
 
     def _per_input(self, x: Tensor) -> Tensor:
         """out/x. Where both are 0 it is the slope there, as l'Hôpital says."""

@@ -35,7 +35,10 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     where = _lines(bad)
     if not wrong:
         off = float((piece.got - piece.expected).abs().max() / piece.expected.abs().max())
-        says = f"{piece.name} is off by {off:.1g} of its largest entry: a small number too much in the formula, or lost digits."
+        says = (
+            f"{piece.name} differs from the right value by at most {off:.1g} of its largest entry: look for a small constant "
+            "that does not belong in the formula, or for digits that are lost on the way."
+        )
         return Diagnosis(Cause.UNKNOWN, says, {"wrong": 0, "total": total})
     share = "every entry" if wrong == total else f"{wrong} of {total} entries"
     says = f"{piece.name} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from autograd_check.diagnose.clues import clue
 from autograd_check.diagnose.explain import Mutants, explain, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.run.operations import uses_single
-from autograd_check.verify.candidate import Candidate
+from autograd_check.verify.candidate import Candidate, Point
 from autograd_check.verify.case import PairNames
 from autograd_check.verify.contract import UsesSingle
 from autograd_check.verify.evidence import Evidence
@@ -34,9 +35,15 @@ class Context:
     left_out: Collection[str] = ()
     mutants: Mutants = no_mutants
 
-    def explain(self, evidence: Sequence[Evidence]) -> Diagnosis | None:
-        """The cause of one wrong gradient."""
-        return explain(evidence, self.known(self.fingerprints), self.mutants)
+    def explain(self, evidence: Sequence[Evidence], points: Mapping[str, Point] | None = None) -> Diagnosis | None:
+        """The cause of one wrong gradient; `points` are those of all probes: what sets the failing ones apart is said as well."""
+        found = explain(evidence, self.known(self.fingerprints), self.mutants)
+        if found is None or not points:
+            return found
+        failing = {piece.probe for piece in evidence}
+        sides = ([point for name, point in points.items() if (name in failing) is fails] for fails in (True, False))
+        apart = clue(*sides)
+        return replace(found, says=f"{found.says} {apart}", evidence={**found.evidence, "only": apart}) if apart else found
 
     def known(self, fingerprints: Sequence[Fingerprint]) -> Sequence[Fingerprint]:
         """Some fingerprints without those that are left out."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograd_check.grade.grouping import group_numbers
 from autograd_check.verify.finding import Finding, Kind, Status, root_subject, worst
 
 CONVENTION_SHARE = 0.1
@@ -41,7 +42,7 @@ class LessonRecord:
         return round(self.max_score * ((1 - share) * right + share * kept), 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready record (a `lessons` entry of schema 1)."""
+        """JSON-ready record (a `lessons` entry of schema 1); findings of one cause have the same `group`."""
         return {
             "lesson": self.lesson,
             "file": self.file,
@@ -50,7 +51,10 @@ class LessonRecord:
             "max_score": self.max_score,
             "isolation": self.isolation,
             "borrowed": list(self.borrowed),
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [
+                {**finding.to_dict(), "group": number}
+                for finding, number in zip(self.findings, group_numbers(self.findings), strict=True)
+            ],
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Generator, Tensor
@@ -43,7 +44,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
         names,
         cases,
         seed=context.seed,
-        explain=context.explain,
+        explain=partial(context.explain, points={case.name: case.point for case in cases if case.convention is None}),
         uses_single=context.uses_single(names),
         shared=context.shared,
     )
