@@ -18,6 +18,7 @@ def close(one: Tensor, other: Tensor, scale: float = 0.0) -> bool:
         return False
     if one.numel() == 0:
         return True
+    one, other = (x if x.is_floating_point() or x.is_complex() else x.to(torch.float64) for x in (one, other))
     scale = max(scale, float(one.abs().max()), float(other.abs().max()))
     return float((one - other).abs().max()) <= LOOSE * scale
 

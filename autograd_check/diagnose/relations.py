@@ -222,6 +222,9 @@ def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
     names = set.intersection(*(set(piece.vjp(piece.dout)) for piece in evidence)) if evidence[0].subject != "out" else set()
     for name in sorted(names - {evidence[0].name}):
         if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
+            if all(isinstance(own := piece.got_all.get(name), Tensor) and close(own, piece.got) for piece in evidence):
+                says = f"{evidence[0].name} is the same as {name}, which is right: a factor is missing that only {evidence[0].name} has."
+                return Diagnosis(Cause.MISSING_TERM, says, {"is": name})
             says = f"What you return as {evidence[0].name} is {name}: gradients come back in the order of the inputs."
             return Diagnosis(Cause.SWAPPED, says, {"is": name})
     return None

@@ -8,6 +8,7 @@ the wrong sign, with one factor forgotten or another in its place. An edit count
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -42,6 +43,7 @@ MOST_TRIED = 60
 """Candidates from the first probe that are held against the others."""
 
 ONE = "1"
+SIGN_OF = "the sign of "
 CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
 """Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
 
@@ -135,7 +137,7 @@ class Letters:
                 f"{name}(1 − {name})": u * (1 - u),
                 f"exp({name})": torch.exp(u),
                 f"exp(−{name})": torch.exp(-u),
-                f"the sign of {name}": torch.sign(u),
+                f"{SIGN_OF}{name}": torch.sign(u),
                 f"|{name}|": u.abs(),
                 f"sigmoid({name})": torch.sigmoid(u),
                 f"tanh({name})": torch.tanh(u),
@@ -148,6 +150,13 @@ class Letters:
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
                 found[name] = torch.full(self.shape, float(value), dtype=torch.float64)
         return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
+
+    @cached_property
+    def made_of(self) -> dict[str, str]:
+        """The letter of which another one is made."""
+        return {
+            name: root for name in self.more for root in self.primals if name.strip("|()²³1 −+").removeprefix(SIGN_OF) == root
+        }
 
     @cached_property
     def alone(self) -> dict[str, Tensor]:
@@ -259,13 +268,16 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
 
     def rank(pair: tuple[str, str]) -> tuple[int, int]:
         f, g = pair
-        simple = (f in base) + (g in base)
+        both = f in base and g in base
+        made = letters.made_of
+        if ONE in pair and (f.startswith(SIGN_OF) or g.startswith(SIGN_OF)):
+            return 0, 0
         if f == ONE:
-            return (0 if simple == 2 else 2), len(g)
+            return (1 if both else 5), len(g)
         if g == ONE:
-            return (3 if simple == 2 else 4), len(f)
-        alike = any(name in f and name in g for name in letters.primals)  # (1 − out) for (1 − out²)
-        return (1 if simple == 2 or alike else 5), len(f) + len(g)
+            return (3 if both else 6), len(f)
+        alike = made.get(f, f) == made.get(g, g)  # (1 − out) for (1 − out²)
+        return (2 if both else 4 if alike else 7), len(f) + len(g)
 
     return sorted(pairs, key=rank)[:MOST_TRIED]
 
@@ -293,13 +305,17 @@ def _varies(letters: Sequence[Letters], f: str, g: str) -> bool:
 def _edited_factor(subject: str, f: str, g: str, only_wrong: bool) -> Diagnosis:
     where = " in every entry that is wrong" if only_wrong else ""
     evidence = {"factor": f, "for": g}
-    if f == ONE and g.startswith("the sign of"):
-        return Diagnosis(Cause.SIGN, f"{subject} has the wrong sign wherever {g[12:]} is negative{where}.", evidence)
+    if f == ONE and g.startswith(SIGN_OF):
+        return Diagnosis(
+            Cause.SIGN, f"{subject} has the wrong sign wherever {g.removeprefix(SIGN_OF)} is negative{where}.", evidence
+        )
     if f == ONE:
         says = f"The factor {g} is missing from {subject}{where}."
         return Diagnosis(Cause.MISSING_TERM, says, evidence)
-    if g == ONE and f.startswith("the sign of"):
-        return Diagnosis(Cause.SIGN, f"{subject} has the wrong sign wherever {f[12:]} is negative{where}.", evidence)
+    if g == ONE and f.startswith(SIGN_OF):
+        return Diagnosis(
+            Cause.SIGN, f"{subject} has the wrong sign wherever {f.removeprefix(SIGN_OF)} is negative{where}.", evidence
+        )
     if g == ONE:
         return Diagnosis(Cause.EXTRA_TERM, f"{subject} has the factor {f} too many{where}.", evidence)
     cause = Cause.WRONG_AXIS if f.split(" along ")[0] == g.split(" along ")[0] else Cause.WRONG_OPERAND
@@ -638,10 +654,10 @@ def _exchange_says(piece: Evidence, pair: Exchange) -> Diagnosis:
         if not pair.wrong[2]:
             return Diagnosis(Cause.MISSING_REDUCTION, f"{says} A sum is missing.", evidence)
         return Diagnosis(Cause.WRONG_AXIS, f"{says} A sum runs over the wrong axis.", evidence)
-    mine, others = ({*key[0], *key[1]} for key in (pair.wrong, pair.right))
-    changed = mine ^ others
-    if all(" over " in name or " along " in name for name in changed) and mine - others and others - mine:
+    mine, others = (Counter((*key[0], *key[1])) for key in (pair.wrong, pair.right))
+    lost, gained = [*(others - mine)], [*(mine - others)]
+    if lost and gained and all(" over " in name or " along " in name for name in (*lost, *gained)):
         return Diagnosis(Cause.WRONG_AXIS, f"{says} It runs over the wrong axis.", evidence)
-    if not mine - others:
-        return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join(others - mine)} is missing.", evidence)
+    if not gained:
+        return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join(lost)} is missing.", evidence)
     return Diagnosis(Cause.WRONG_OPERAND, says, evidence)
