@@ -23,6 +23,9 @@ from autograd_check.verify.tree import is_differentiable, map_tensors
 MOST_PARTS = 300
 """The cotangent is taken apart into at most so many parts: each costs one backward pass of the definition."""
 
+NOTHING = -3
+"""What an entry was overwritten with by a part that contributes nothing to it."""
+
 Question = tuple[Mapping[str, Any], Mapping[str, Any], Any]
 
 
@@ -274,7 +277,8 @@ def overwritten(evidence: Sequence[Evidence]) -> Diagnosis | None:
             if parts is None:
                 break
             taken.append(parts)
-        found = [parts for parts in taken if parts]
+        found = [[part for part in parts if part != NOTHING] for parts in taken]
+        found = [parts for parts in found if parts]
         if len(taken) == len(evidence) and found:
             return _overwritten(piece, axes_of(piece.dout.dim()), found)
     return None
@@ -346,6 +350,7 @@ def _taken(piece: Evidence, axes: tuple[int, ...]) -> list[int] | None:
             return [-1 if number == count - 1 else number]
         same = ((share - piece.got).abs() <= scale) & (share.abs() > scale)
         source[same] = -1 if number == count - 1 else number
+    source[(piece.got == 0) & (source == -2)] = NOTHING
     if not bool(wrong.any()) or bool((wrong & (source == -2)).any()):
         return None
     return [int(number) for number in source[wrong]]

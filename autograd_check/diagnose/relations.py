@@ -241,9 +241,9 @@ def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
     if some and all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
         says = f"{subject} is right where it should be nonzero and wrong only where it should be 0: the mask is missing there."
         return Diagnosis(Cause.MASK_MISSING, says, {"entries": int(wrong[0].sum())})
-    inverted = some and all(
-        bool((piece.got[b] != 0).any()) and not bool((piece.got[~b] != 0).any()) and bool((~b).any())
-        for piece, b in zip(evidence, blocked, strict=True)
+    # probes that block all or nothing say nothing; one at least must do both
+    inverted = all(not bool(piece.got[~b].any()) for piece, b in zip(evidence, blocked, strict=True)) and any(
+        bool(b.any()) and bool((piece.got[b] != 0).all()) and bool((~b).any()) for piece, b in zip(evidence, blocked, strict=True)
     )
     if inverted:
         says = f"{subject} is 0 where it should pass dout on, and passes it where it should be 0: the mask is inverted."
@@ -316,6 +316,21 @@ def product_rule(evidence: Sequence[Evidence]) -> Diagnosis | None:
         f"{name} did not depend on {name}."
     )
     return Diagnosis(Cause.MISSING_TERM, says, {})
+
+
+def rearranged(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The same numbers in another order: a reshape where axes had to be moved first, or indices exchanged."""
+    if not _same_shape(evidence):
+        return None
+    for piece in evidence:
+        mine, right = (array.reshape(-1).sort().values for array in (piece.got, piece.expected))
+        if len(right.unique()) < FEW_ENTRIES or not close(mine, right) or close(piece.got, piece.expected):
+            return None
+    says = (
+        f"{evidence[0].name} has the right numbers in another order: two indices are exchanged, or a reshape stands where axes "
+        "had to be moved first."
+    )
+    return Diagnosis(Cause.TRANSPOSED, says, {})
 
 
 def zero_where_wrong(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -416,5 +431,6 @@ RELATIONS: tuple[Relation, ...] = (
     border,
     edited_term,
     missing_term,
+    rearranged,
     zero_where_wrong,
 )

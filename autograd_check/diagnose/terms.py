@@ -487,6 +487,8 @@ def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
         for share in SHARES:
             if (share.what == "averaged" or share.divisor == "/count") and not key[2]:
                 continue
+            if share.what == "sign" and not key[2] and letters[0].piece.subject == "out":
+                continue  # twice a product of letters may be any coefficient
             if _holds(letters, partial(_as_share, key, share)):
                 return _multiple_says(letters, key, share)
     return None
@@ -540,6 +542,9 @@ def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagno
     subject = letters[0].piece.name
     named = spelled(key, letters[0].piece.subject == "out")
     evidence = {"term": named, "times": share.times}
+    if share.what == "missing" and share.times > 0 and _grows(letters, key):
+        says = f"The error of {subject} is exactly {named}{_divided(share)}: that term is there once too often."
+        return Diagnosis(Cause.EXTRA_TERM, says, evidence)
     if share.what == "missing":
         says = f"The error of {subject} is exactly {named}{_divided(share)}: that term is missing, or there once too often."
         return Diagnosis(Cause.MISSING_TERM, says, evidence)
@@ -548,6 +553,19 @@ def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagno
         return Diagnosis(Cause.SIGN, says, evidence)
     says = f"In {subject} a mean stands for a sum, or a sum for a mean, in the term {named}."
     return Diagnosis(Cause.MEAN_FOR_SUM, says, evidence)
+
+
+def _grows(letters: Sequence[Letters], key: Key) -> bool:
+    """Whether the right arrays hold this term with the sign that it has in the error: adding it makes them larger."""
+    together = mine = others = 0.0
+    for one in letters:
+        found = term(one, key)
+        if found is not None:
+            expected = one.chosen(one.piece.expected)
+            together += float((expected * found[0]).sum())
+            mine += float(found[0].square().sum())
+            others += float(expected.square().sum())
+    return together > 0.5 * (mine * others) ** 0.5
 
 
 def _divided(share: Share) -> str:

@@ -87,7 +87,10 @@ def _of_mutant(
         forward, backward = functions.get(task.forward), functions.get(task.backward)
         if forward is None or backward is None:
             return {}
-        return _gradients(task, forward, backward, primals, hyper, dout)
+        try:
+            return _gradients(task, forward, backward, primals, hyper, dout)
+        except RecursionError:  # a list that holds itself
+            return {}
 
 
 def _steps_of_mutant(

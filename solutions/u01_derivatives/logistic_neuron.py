@@ -174,10 +174,10 @@ LESSON = Lesson(
         mistake("slope of the sigmoid once more", "extra_term", "(p - y)", "(p - y) * p * (1 - p)"),
         mistake("logit for probability", "wrong_operand", "(p - y)", "(z - y)"),
         mistake("sign", "sign", "(p - y)", "(y - p)"),
-        mistake("x forgotten in dw", "wrong_operand", "(dz * x).sum()", "(dz * 1).sum()"),
+        mistake("x forgotten in dw", "missing_term", "(dz * x).sum()", "(dz * 1).sum()"),
         mistake("dw and db the wrong way round", "swapped", "(dz * x).sum(), dz.sum()", "dz.sum(), (dz * x).sum()"),
         mistake("upstream ignored", "ignores_upstream", "dout * (p - y)", "(p - y)"),
-        mistake("sum for mean in the loss", "forward_wrong", ".mean()", ".sum()"),
+        mistake("sum for mean in the loss", "missing_batch_mean", ".mean()", ".sum()"),
     ),
     variants=(
         variant("python numbers", logistic_neuron_forward=_loops_forward, logistic_neuron_backward=_loops_backward),

@@ -134,7 +134,7 @@ LESSON = Lesson(
             "torch.exp(x - m).sum(-1, keepdim=True)",
             "torch.exp(x - m).sum(0, keepdim=True)",
         ),
-        mistake("not divided by the sum", "missing_term", "torch.exp(x - out)", "torch.exp(x)"),
+        mistake("not divided by the sum", "wrong_operand", "torch.exp(x - out)", "torch.exp(x)"),
         mistake("upstream ignored", "ignores_upstream", "dout.unsqueeze(-1) * torch.exp(x - out)", "torch.exp(x - out)"),
         mistake("upstream along the rows", "crashed", "dout.unsqueeze(-1)", "dout"),
         mistake("shares of the column", "wrong_axis", "torch.exp(x - out)", "torch.exp(x) / torch.exp(x).sum(0)"),

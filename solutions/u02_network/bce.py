@@ -143,7 +143,7 @@ LESSON = Lesson(
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "p.shape != y.shape", "len(p) != len(y)"),
         mistake("1/N missing", "missing_batch_mean", " / y.numel()", ""),
-        mistake("sum for mean in the loss", "forward_wrong", ".mean()", ".sum()"),
+        mistake("sum for mean in the loss", "missing_batch_mean", ".mean()", ".sum()"),
         mistake("sign", "sign", "(q - y)", "(y - q)"),
         mistake("class 1 only", "missing_term", "(q - y) / (q * (1 - q))", "-y / q"),
         mistake("sign of class 0", "sign", "(q - y) / (q * (1 - q))", "(-y / q - (1 - y) / (1 - q))"),

@@ -178,7 +178,7 @@ LESSON = Lesson(
         mistake("upstream ignored", "ignores_upstream", "dout * (torch", "(torch"),
         mistake(
             "sum for mean, in both passes",
-            "consistent_with_wrong_forward",
+            "missing_batch_mean",
             bce_with_logits_forward=_summed_forward,
             bce_with_logits_backward=_summed_backward,
         ),

@@ -213,7 +213,7 @@ LESSON = Lesson(
         ),
         mistake(
             "sum for mean inside dx",
-            "constant_factor",
+            "missing_batch_mean",
             "(dout - dbeta / N - xhat * dgamma / N)",
             "(N * dout - dbeta - xhat * dgamma)",
         ),

@@ -183,7 +183,7 @@ LESSON = Lesson(
             "rsqrt(centred.square().mean((0, 2, 3), keepdim=True) + eps)",
             "reciprocal(centred.square().mean((0, 2, 3), keepdim=True).sqrt() + eps)",
         ),
-        mistake("dbeta not summed over the pixels", "wrong_shape", "dbeta.flatten()", "dout.sum(0)"),
+        mistake("dbeta not summed over the pixels", "missing_reduction", "dbeta.flatten()", "dout.sum(0)"),
         mistake("gamma's shape kept for broadcasting", "wrong_shape", "dgamma.flatten()", "dgamma"),
         mistake("upstream ignored in dgamma", "ignores_upstream", "dgamma = (dout * xhat)", "dgamma = (xhat + 0 * dout)"),
     ),

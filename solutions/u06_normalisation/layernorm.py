@@ -192,7 +192,7 @@ LESSON = Lesson(
         mistake("the sign of the path through the variance", "sign", " - xhat * (g * xhat)", " + xhat * (g * xhat)"),
         mistake(
             "only the last row counted in dgamma",
-            "missing_reduction",
+            "overwritten",
             "(dout * xhat).flatten(0, -2).sum(0)",
             "(dout * xhat).flatten(0, -2)[-1]",
         ),

@@ -157,7 +157,7 @@ LESSON = Lesson(
         mistake("gamma not in the path through r", "missing_term", "(g * xhat).mean", "(dout * xhat).mean"),
         mistake(
             "only the last row counted in dgamma",
-            "missing_reduction",
+            "overwritten",
             "(dout * xhat).flatten(0, -2).sum(0)",
             "(dout * xhat).flatten(0, -2)[-1]",
         ),

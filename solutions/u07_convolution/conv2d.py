@@ -267,9 +267,7 @@ LESSON = Lesson(
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout, windows).flip(2, 3)',
         ),
-        mistake(
-            "filter turned around in dx", "wrong_operand", "+= dwindows[..., i, j]", "+= dwindows[..., kH - 1 - i, kW - 1 - j]"
-        ),
+        mistake("filter turned around in dx", "flipped", "+= dwindows[..., i, j]", "+= dwindows[..., kH - 1 - i, kW - 1 - j]"),
         mistake(
             "stride forgotten in dx",
             "wrong_operand",
@@ -291,12 +289,12 @@ LESSON = Lesson(
         ),
         mistake(
             "last image only in dw",
-            "missing_term",
+            "overwritten",
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout[-1:], windows[-1:])',
         ),
         mistake(
-            "first filter only in dx", "missing_term", '"nohw,ocij->nchwij", dout, w)', '"nohw,ocij->nchwij", dout[:, :1], w[:1])'
+            "first filter only in dx", "rows_missing", '"nohw,ocij->nchwij", dout, w)', '"nohw,ocij->nchwij", dout[:, :1], w[:1])'
         ),
         mistake(
             "dw divided by the batch",

@@ -176,7 +176,7 @@ LESSON = Lesson(
     mistakes=(
         mistake(
             "filter turned around in dx",
-            "wrong_operand",
+            "flipped",
             '"nohwij,coij->nchw", windows, w)',
             '"nohwij,coij->nchw", windows, w.flip(2, 3))',
         ),
@@ -188,7 +188,7 @@ LESSON = Lesson(
         ),
         mistake(
             "first image only in dw",
-            "missing_term",
+            "rows_missing",
             '"nchw,nohwij->coij", x, windows)',
             '"nchw,nohwij->coij", x[:1], windows[:1])',
         ),

@@ -196,7 +196,7 @@ LESSON = Lesson(
         ),
         mistake(
             "filter turned around in dx",
-            "wrong_operand",
+            "flipped",
             "zip(places(dx, w.shape[2:], stride), filters, strict=True)",
             "zip(places(dx, w.shape[2:], stride), filters.flip(0), strict=True)",
         ),

@@ -129,7 +129,7 @@ LESSON = Lesson(
         mistake("mean of the block", "mean_for_sum", "sum(dout", "1 / (rows * columns) * sum(dout"),
         mistake(
             "one copy only",
-            "missing_term",
+            "overwritten",
             "sum(dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns))",
             "dout[:, :, ::rows, ::columns]",
         ),
@@ -147,7 +147,7 @@ LESSON = Lesson(
         ),
         mistake(
             "sum over rows only",
-            "crashed",
+            "wrong_shape",
             "dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)",
             "dout[:, :, i::rows] for i in range(rows)",
         ),
