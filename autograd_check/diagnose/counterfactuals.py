@@ -232,6 +232,40 @@ def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return None
 
 
+def left_out(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Right but for the contribution of the first or of the last index of dout along an axis: a loop leaves it out."""
+    if not _divisible(evidence):
+        return None
+    piece = evidence[0]
+    for axis in range(-min(one.dout.dim() for one in evidence), 0):
+        for index, words in ((-1, "last"), (0, "first")):
+
+            def without(one: Evidence, axis: int = axis, index: int = index) -> Tensor | None:
+                dout = one.dout.clone()
+                dout.select(axis, index).zero_()
+                return _vjp(one, dout)
+
+            if same_numbers(evidence, without):
+                named = piece.dout.dim() + axis
+                says = (
+                    f"{piece.name} lacks what the {words} index of dout along axis {named} contributes: does a loop leave it out?"
+                )
+                return Diagnosis(Cause.ROWS_MISSING, says, {"axis": named, "index": words})
+
+            def stuck(one: Evidence, axis: int = axis, index: int = index) -> Tensor | None:
+                kept = one.dout.select(axis, index).unsqueeze(axis)
+                return _vjp(one, kept.expand(one.dout.shape).contiguous())
+
+            if same_numbers(evidence, stuck):
+                named = piece.dout.dim() + axis
+                says = (
+                    f"{piece.name} takes the {words} index of dout along axis {named} for all of them: an index stays where it "
+                    "should run."
+                )
+                return Diagnosis(Cause.WRONG_OPERAND, says, {"axis": named, "index": words})
+    return None
+
+
 def own_entry_only(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """Only the diagonal of the Jacobian: every entry gets dout of its own output, and that of no other."""
     for one in evidence:

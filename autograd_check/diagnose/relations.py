@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.closeness import close, factor
+from autograd_check.diagnose.closeness import LOOSE, close, factor
 from autograd_check.diagnose.counterfactuals import (
     another_axis,
     another_cotangent,
@@ -21,6 +21,7 @@ from autograd_check.diagnose.counterfactuals import (
     another_setting,
     flipped_operand,
     ignored_primal,
+    left_out,
     overwritten,
     own_entry_only,
 )
@@ -117,6 +118,10 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 says = f"{subject} is the mean of dout over axis {named}; every use adds up, so it must be the sum."
                 return Diagnosis(Cause.MEAN_FOR_SUM, says, {"axes": list(axes)})
             for other in _subsets(min(_dout(piece).dim() for piece in evidence)):
+                if other != axes and all(_spread(_dout(piece).mean(other), piece.got) for piece in evidence):
+                    wrong = ", ".join(map(str, other))
+                    says = f"{subject} is the mean of dout over axis {wrong}; it must be the sum over axis {named}."
+                    return Diagnosis(Cause.WRONG_AXIS, says, {"axes": list(other), "expected_axes": list(axes)})
                 if other != axes and all(_spread(_dout(piece).sum(other), piece.got) for piece in evidence):
                     wrong = ", ".join(map(str, other))
                     if set(other) < set(axes):
@@ -222,7 +227,9 @@ def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
     names = set.intersection(*(set(piece.vjp(piece.dout)) for piece in evidence)) if evidence[0].subject != "out" else set()
     for name in sorted(names - {evidence[0].name}):
         if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
-            if all(isinstance(own := piece.got_all.get(name), Tensor) and close(own, piece.got) for piece in evidence):
+            if _same_shape(evidence) and all(
+                isinstance(own := piece.got_all.get(name), Tensor) and close(own, piece.got) for piece in evidence
+            ):
                 says = f"{evidence[0].name} is the same as {name}, which is right: a factor is missing that only {evidence[0].name} has."
                 return Diagnosis(Cause.MISSING_TERM, says, {"is": name})
             says = f"What you return as {evidence[0].name} is {name}: gradients come back in the order of the inputs."
@@ -333,6 +340,42 @@ def rearranged(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return Diagnosis(Cause.TRANSPOSED, says, {})
 
 
+def an_argument(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """dout, an input or the output as it is."""
+    if not _same_shape(evidence) or evidence[0].subject == "out":
+        return None
+    if all(isinstance(piece.dout, Tensor) and close(piece.got, piece.dout) and bool(piece.got.any()) for piece in evidence):
+        says = f"{evidence[0].name} is dout as it came in: the slope of the function is missing."
+        return Diagnosis(Cause.MISSING_TERM, says, {"is": "dout"})
+    for name in (*evidence[0].primals, "out"):
+        values = [piece.out if name == "out" else piece.primals.get(name) for piece in evidence]
+        pairs = list(zip(evidence, values, strict=True))
+        if all(isinstance(x, Tensor) and close(piece.got, x) and bool(piece.got.any()) for piece, x in pairs):
+            says = f"{evidence[0].name} is {name} itself, whatever dout is."
+            return Diagnosis(Cause.WRONG_OPERAND, says, {"is": name})
+    return None
+
+
+def factor_in_some(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """One factor in all entries that are wrong; the others are right."""
+    if not _same_shape(evidence) or any(piece.got.is_complex() for piece in evidence):
+        return None
+    wrong = [wrong_entries(piece) for piece in evidence]
+    if sum(int(bad.sum()) for bad in wrong) < FEW_ENTRIES or all(bool(bad.all()) for bad in wrong):
+        return None
+    got, expected = (
+        torch.cat([getattr(piece, side)[bad] for piece, bad in zip(evidence, wrong, strict=True)]) for side in ("got", "expected")
+    )
+    c = factor(got, expected)
+    if c is None:
+        return None
+    name = evidence[0].name
+    if abs(c + 1) <= LOOSE:
+        return Diagnosis(Cause.SIGN, f"{name} has the opposite sign in every entry that is wrong.", {"factor": -1})
+    says = f"{name} is exactly {c:.6g} times the right value in every entry that is wrong, and right elsewhere."
+    return Diagnosis(Cause.CONSTANT_FACTOR, says, {"factor": c})
+
+
 def zero_where_wrong(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """0 in every entry that is wrong: what belongs there is masked out, or was never added."""
     if not _same_shape(evidence):
@@ -420,15 +463,18 @@ RELATIONS: tuple[Relation, ...] = (
     another_operand,
     another_setting,
     another_axis,
+    an_argument,
     own_entry_only,
+    factor_in_some,
     product_rule,
     edited_factor,
     wrong_operand,
+    border,
+    left_out,
     overwritten,
     another_cotangent,
     flipped_operand,
     ignored_primal,
-    border,
     edited_term,
     missing_term,
     rearranged,

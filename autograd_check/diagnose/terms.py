@@ -676,6 +676,6 @@ def _exchange_says(piece: Evidence, pair: Exchange) -> Diagnosis:
     lost, gained = [*(others - mine)], [*(mine - others)]
     if lost and gained and all(" over " in name or " along " in name for name in (*lost, *gained)):
         return Diagnosis(Cause.WRONG_AXIS, f"{says} It runs over the wrong axis.", evidence)
-    if not gained:
-        return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join(lost)} is missing.", evidence)
+    if not gained or not lost:
+        return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join((*lost, *gained))} is missing.", evidence)
     return Diagnosis(Cause.WRONG_OPERAND, says, evidence)
