@@ -27,7 +27,7 @@ from autograd_check.diagnose.counterfactuals import (
 )
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.gaps import rows_missing
-from autograd_check.diagnose.terms import edited_factor, edited_term
+from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
@@ -475,6 +475,7 @@ RELATIONS: tuple[Relation, ...] = (
     another_cotangent,
     flipped_operand,
     ignored_primal,
+    edited_reduction,
     edited_term,
     missing_term,
     rearranged,

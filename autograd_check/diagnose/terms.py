@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations_with_replacement
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.closeness import LOOSE, close
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tree import leaves
@@ -201,6 +201,7 @@ class Letters:
             if x.dim() > 1:
                 centred = x - x.mean(axes, keepdim=True)
                 spread = torch.rsqrt(centred.square().mean(axes, keepdim=True) + eps)
+                found[f"({name} − mean) over {words}"] = centred
                 found[f"1/σ over {words}"] = spread.expand(self.shape)
                 found[f"x̂ over {words}"] = centred * spread
         return found
@@ -441,6 +442,52 @@ def edited_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
         if found is not None:
             return found
     return None
+
+
+def edited_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """A parameter's gradient that is Σ dout · f over all axes but its own: another f, or none."""
+    if not usable(evidence) or evidence[0].subject == "out":
+        return None
+    letters = []
+    for piece in evidence:
+        whole = isinstance(piece.out, Tensor) and isinstance(piece.dout, Tensor) and piece.dout.shape == piece.out.shape
+        if not whole or piece.expected.numel() >= piece.out.numel():
+            return None
+        letters.append(Letters(replace(piece, got=piece.out, expected=piece.out), only_wrong=False))
+    names = list(letters[0].base)
+    pairs = list(combinations_with_replacement(names, 2))
+    for axes_of in (REDUCTIONS["all axes but the last"], REDUCTIONS["all axes but the channels'"]):
+        right = [pair for pair in pairs if _sums_to(letters, evidence, pair, axes_of, wrong=False)]
+        wrong = [pair for pair in pairs if right and _sums_to(letters, evidence, pair, axes_of, wrong=True)]
+        if right and wrong:
+            shown = [
+                " · ".join(name for name in sorted(both[0], key=names.index) if name != ONE) or ONE for both in (wrong, right)
+            ]
+            says = f"{evidence[0].name} sums dout · {shown[0]} where it should sum dout · {shown[1]}."
+            cause = Cause.MISSING_TERM if shown[0] == ONE else Cause.WRONG_OPERAND
+            return Diagnosis(cause, says, {"is": shown[0], "belongs": shown[1]})
+    return None
+
+
+def _sums_to(
+    letters: Sequence[Letters],
+    evidence: Sequence[Evidence],
+    pair: tuple[str, str],
+    axes_of: Axes,
+    *,
+    wrong: bool,
+) -> bool:
+    telling = 0
+    for one, piece in zip(letters, evidence, strict=True):
+        if any(name not in one.base for name in pair):
+            return False
+        axes = axes_of(piece.dout.dim())
+        mine = (piece.dout * one.base[pair[0]] * one.base[pair[1]]).sum(axes)
+        target = piece.got if wrong else piece.expected
+        if mine.shape != target.shape or not close(mine, target):
+            return False
+        telling += target.numel()
+    return telling >= ENOUGH_ENTRIES
 
 
 def _error(letters: Letters) -> Tensor:

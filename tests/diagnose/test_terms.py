@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.diagnose.relations import relate
-from autograd_check.diagnose.terms import edited_factor, edited_term
+from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
 from autograd_check.verify.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 
@@ -140,3 +140,22 @@ def test_an_edit_must_hold_on_every_probe() -> None:
     right, other = pieces(soft, softmax, lambda d, x: soft(x) * d), pieces(soft, softmax, lambda d, x: softmax(d, x).sin())
     assert relate(edited_term, right) is not None
     assert relate(edited_term, [right[0], other[1]]) is None
+
+
+def test_a_sum_of_another_product_is_named() -> None:
+    """x for x̂ in the gradient of a scale."""
+    x, dout = tensor(6, 4), tensor(6, 4, seed=1)
+    centred = x - x.mean(0)
+    hat = centred / (centred.square().mean(0) + 1e-5).sqrt()
+    primals = {"x": x, "gamma": tensor(4, seed=2)}
+
+    def dgamma(dout: Any) -> Mapping[str, Any]:
+        return {"dgamma": (dout * hat).sum(0)}
+
+    def piece(got: Tensor) -> Evidence:
+        return Evidence("dgamma", got, (dout * hat).sum(0), primals, {}, hat * primals["gamma"], dout, dgamma, {"dgamma": got})
+
+    found = relate(edited_reduction, [piece((dout * x).sum(0)), piece((dout * x).sum(0))])
+    assert found is not None
+    assert (str(found.cause), found.evidence["is"]) == ("wrong_operand", "x")
+    assert relate(edited_reduction, [piece((dout * x.sin()).sum(0))] * 2) is None
