@@ -483,11 +483,11 @@ def _sums_to(
             return False
         axes = axes_of(piece.dout.dim())
         mine = (piece.dout * one.base[pair[0]] * one.base[pair[1]]).sum(axes)
-        target = piece.got if wrong else piece.expected
+        target: Tensor = piece.got if wrong else piece.expected
         if mine.shape != target.shape or not close(mine, target):
             return False
         telling += target.numel()
-    return telling >= ENOUGH_ENTRIES
+    return bool(telling >= ENOUGH_ENTRIES)
 
 
 def _error(letters: Letters) -> Tensor:
@@ -723,6 +723,8 @@ def _exchange_says(piece: Evidence, pair: Exchange) -> Diagnosis:
     lost, gained = [*(others - mine)], [*(mine - others)]
     if lost and gained and all(" over " in name or " along " in name for name in (*lost, *gained)):
         return Diagnosis(Cause.WRONG_AXIS, f"{says} It runs over the wrong axis.", evidence)
+    if not lost and not pair.right[2]:
+        return Diagnosis(Cause.EXTRA_TERM, f"{says} The factor {', '.join(gained)} is too many.", evidence)
     if not gained or not lost:
         return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join((*lost, *gained))} is missing.", evidence)
     return Diagnosis(Cause.WRONG_OPERAND, says, evidence)
