@@ -47,7 +47,7 @@ def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or _mutant(evidence, mutants) or _on_most(evidence) or replace(where_wrong(evidence), source=Source.RELATION)
+    return found or _on_most(evidence) or _mutant(evidence, mutants) or replace(where_wrong(evidence), source=Source.RELATION)
 
 
 def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:

@@ -8,6 +8,7 @@ the wrong sign, with one factor forgotten or another in its place. An edit count
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -274,7 +275,7 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
         if ONE in pair and (f.startswith(SIGN_OF) or g.startswith(SIGN_OF)):
             return 0, 0
         if f == ONE:
-            return (1 if both else 5), len(g)
+            return (1 if both else 5 if g.startswith("(1 + ") else 3), len(g)
         if g == ONE:
             return (3 if both else 6), len(f)
         alike = made.get(f, f) == made.get(g, g)  # (1 − out) for (1 − out²)
@@ -612,7 +613,7 @@ def _grows(letters: Sequence[Letters], key: Key) -> bool:
             together += float((expected * found[0]).sum())
             mine += float(found[0].square().sum())
             others += float(expected.square().sum())
-    return together > 0.5 * (mine * others) ** 0.5
+    return together > 0.5 * math.sqrt(mine * others)
 
 
 def _divided(share: Share) -> str:

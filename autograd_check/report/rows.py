@@ -78,7 +78,8 @@ def _bad(findings: Sequence[Finding]) -> list[Row]:
     rows: list[Row] = []
     for group in sorted(groups.values(), key=lambda group: -max(finding.status.severity for finding in group)):
         told = max(group, key=lambda finding: finding.status.severity)
-        subjects = tuple(dict.fromkeys(root_subject(finding.subject) for finding in group if finding.kind is told.kind))
+        alike = [finding for finding in group if finding.kind is told.kind or finding.message == told.message]
+        subjects = tuple(dict.fromkeys(root_subject(finding.subject) for finding in alike))
         subjects = subjects if len(group) > 1 else (told.subject,)
         row = _brief(told, subjects) if rows else row_of(told, subjects)
         more = len({finding.message for finding in group}) - 1
