@@ -100,6 +100,12 @@ def _sums(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
     if not isinstance(site, ast.BinOp) or not isinstance(site.op, (ast.Add, ast.Sub)):
         return
     minus = isinstance(site.op, ast.Sub)
+    root = site.left
+    if isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute) and root.func.attr == "sqrt" and not minus:
+        method = not root.args
+        inside = ast.BinOp(root.func.value if method else root.args[0], ast.Add(), site.right)
+        call = ast.Call(ast.Attribute(inside, "sqrt", ast.Load()), [], []) if method else ast.Call(root.func, [inside], [])
+        yield f"{_named('the number', site.right)} stands inside the root", Cause.WRONG_OPERAND, call
     yield f"{_named('the term', site.right)} is missing", Cause.MISSING_TERM, site.left
     rest: ast.expr = ast.UnaryOp(ast.USub(), site.right) if minus else site.right
     yield f"{_named('the term', site.left)} is missing", Cause.MISSING_TERM, rest

@@ -127,7 +127,7 @@ LESSON = Lesson(
         mistake("one maximum for all rows", "unstable", "x.max(-1, keepdim=True).values", "x.max()"),
         mistake("maximum not added back", "forward_wrong", "out = m + torch.log", "out = torch.log"),
         mistake("maximum subtracted, entries not", "forward_wrong", "torch.exp(x - m).sum", "torch.exp(x).sum"),
-        mistake("mean for sum", "forward_wrong", ".sum(-1, keepdim=True)", ".mean(-1, keepdim=True)"),
+        mistake("mean for sum", "mean_for_sum", ".sum(-1, keepdim=True)", ".mean(-1, keepdim=True)"),
         mistake(
             "summed over the rows",
             "wrong_shape",
@@ -139,7 +139,13 @@ LESSON = Lesson(
         mistake("upstream along the rows", "crashed", "dout.unsqueeze(-1)", "dout"),
         mistake("shares of the column", "wrong_axis", "torch.exp(x - out)", "torch.exp(x) / torch.exp(x).sum(0)"),
         mistake("the same for every entry", "missing_term", "torch.exp(x - out)", "torch.ones_like(x)"),
-        mistake("all to the maximum", "wrong_operand", "torch.exp(x - out)", "(x == x.max(-1, keepdim=True).values)"),
+        mistake(
+            "all to the maximum",
+            "wrong_operand",
+            "torch.exp(x - out)",
+            "(x == x.max(-1, keepdim=True).values)",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("sign", "sign", "torch.exp(x - out)", "-torch.exp(x - out)"),
     ),
     variants=(

@@ -172,6 +172,7 @@ LESSON = Lesson(
             "extra_term",
             "(torch.sigmoid(z) - y)",
             "(torch.sigmoid(z) - y) * torch.sigmoid(z) * (1 - torch.sigmoid(z))",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("logits clipped to ±5 in the slope", "unknown", "torch.sigmoid(z) - y", "torch.sigmoid(z.clamp(-5, 5)) - y"),
         mistake("sign", "sign", "torch.sigmoid(z) - y", "y - torch.sigmoid(z)"),

@@ -146,6 +146,7 @@ LESSON = Lesson(
             "wrong_operand",
             "dout - p * dout.sum(-1, keepdim=True)",
             "p * (dout - (dout * p).sum(-1, keepdim=True))",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("out for the softmax", "wrong_operand", "(total), e / total", "(total), shifted - torch.log(total)"),
         mistake("mean for sum", "mean_for_sum", "dout.sum(-1, keepdim=True)", "dout.mean(-1, keepdim=True)"),

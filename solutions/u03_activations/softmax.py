@@ -150,7 +150,7 @@ LESSON = Lesson(
             softmax_forward=_first_axis_forward,
             softmax_backward=_first_axis_backward,
         ),
-        mistake("normalised over everything", "forward_wrong", "e / e.sum(-1, keepdim=True)", "e / e.sum()"),
+        mistake("normalised over everything", "wrong_axis", "e / e.sum(-1, keepdim=True)", "e / e.sum()"),
     ),
     variants=(
         variant("python numbers and the double sum", softmax_forward=_rows_forward, softmax_backward=_rows_backward),

@@ -179,7 +179,7 @@ LESSON = Lesson(
         ),
         mistake("over the batch", "wrong_axis", "x.square().mean(-1, keepdim=True)", "x.square().mean(0, keepdim=True)"),
         mistake("only the first axis summed", "missing_reduction", ".flatten(0, -2).sum(0)", ".sum(0)"),
-        mistake("dgamma averaged", "extra_batch_mean", ".flatten(0, -2).sum(0)", ".flatten(0, -2).mean(0)"),
+        mistake("dgamma averaged", "mean_for_sum", ".flatten(0, -2).sum(0)", ".flatten(0, -2).mean(0)"),
     ),
     variants=(
         variant("the quotient rule", rmsnorm_forward=_quotient_forward, rmsnorm_backward=_quotient_backward),

@@ -6,7 +6,8 @@ whole run happens on the side of the code under test, so a state may be any obje
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -63,9 +64,10 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         partings = [None] * len(runs)
     apart = [one for one, parted in zip(runs, partings, strict=True) if parted is not None]
     known = _default(runs, apart) or _known(apart, context)
+    edit = cache(partial(_edit, apart, context))
     findings: list[Finding] = []
     for one, parted in zip(runs, partings, strict=True):
-        findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
+        findings += [_verdict(task, one, parted, known, edit, context), *unchanged(task.functions[0], one.outcome, one.name)]
     if all(finding.kind is Kind.CONVENTION or finding.status is Status.PASSED for finding in findings):
         findings += [_keeps_float64(task, rounded), _keeps_float32(task, context)]
     return condense(findings)
@@ -76,13 +78,22 @@ def _stopped(one: Run) -> bool:
     return not one.outcome.ok or len(one.own) < len(one.gradients)
 
 
-def _verdict(task: UpdateRule, one: Run, parted: Parting | None, known: Diagnosis | None, context: Context) -> Finding:
+def _verdict(
+    task: UpdateRule,
+    one: Run,
+    parted: Parting | None,
+    known: Diagnosis | None,
+    edit: Callable[[], Diagnosis | None],
+    context: Context,
+) -> Finding:
     """The one finding about a run: it parts from torch's, it stops, or it follows to the end."""
     failure = one.outcome.failure
     if parted is not None and parted.mismatch is None:
         return _failed(one, parted.says, Cause.WRONG_SHAPE)
     if parted is not None:
-        return _left(one, parted, known or _relation(one, parted, context))
+        found = known or _relation(one, parted, context)
+        unnamed = parted.step == 1 and (found is None or found.cause == Cause.FORWARD_WRONG)
+        return _left(one, parted, edit() or found if unnamed else found)
     if failure is not None and failure.cause == Cause.WRONG_ARITY:
         return _failed(one, failure.says, Cause.WRONG_ARITY)
     if _stopped(one):
@@ -145,11 +156,12 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
     known = context.shared.once("known", [one.primals for one in runs], lambda: context.fingerprints)
-    return match_fingerprint(pieces, context.known(known)) or _mutant(pieces, runs, context)
+    return match_fingerprint(pieces, context.known(known))
 
 
-def _mutant(pieces: Sequence[Evidence], runs: Sequence[Run], context: Context) -> Diagnosis | None:
+def _edit(runs: Sequence[Run], context: Context) -> Diagnosis | None:
     """An edit of the definition's step that yields these numbers; those that differ within the first steps are put aside there."""
+    pieces = [_evidence(one, flat(one.own), flat(one.twin), one.primals) for one in runs]
     one = runs[0]
     primals = {"starts": one.starts[:1], "gradients": [grads[:1] for grads in one.gradients[:FIRST_STEPS]]}
     got, expected = (flat([params[:1] for params in steps[:FIRST_STEPS]]) for steps in (one.own, one.twin))
