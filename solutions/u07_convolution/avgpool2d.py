@@ -168,7 +168,13 @@ LESSON = Lesson(
         mistake(
             "upstream ignored", "ignores_upstream", "share = dout / len(windows)", "share = torch.ones_like(dout) / len(windows)"
         ),
-        mistake("only the first place", "missing_term", "for place in windows:", "for place in windows[:1]:"),
+        mistake(
+            "only the first place",
+            "missing_term",
+            "for place in windows:",
+            "for place in windows[:1]:",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("sum for mean", "constant_factor", "sum(windows) / len(windows)", "sum(windows)"),
         mistake("kernel for stride", "crashed", "pair(kernel), pair(stride)", "pair(kernel), pair(kernel)"),
     ),

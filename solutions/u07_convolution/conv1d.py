@@ -180,7 +180,13 @@ LESSON = Lesson(
             "filter turned around in dw", "flipped", '"not,ncti->oci", dout, windows)', '"not,ncti->oci", dout, windows).flip(2)'
         ),
         mistake("filter turned around in dx", "flipped", "+= dwindows[..., i]", "+= dwindows[..., w.shape[2] - 1 - i]"),
-        mistake("stride forgotten in dx", "wrong_operand", "i : i + stride * dout.shape[2] : stride", "i : i + dout.shape[2]"),
+        mistake(
+            "stride forgotten in dx",
+            "wrong_operand",
+            "i : i + stride * dout.shape[2] : stride",
+            "i : i + dout.shape[2]",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("zeros not cut off", "wrong_shape", "dx[:, :, padding : padding + x.shape[2]], dw", "dx, dw"),
         mistake(
             "pad : −pad with pad 0",

@@ -138,10 +138,11 @@ LESSON = Lesson(
             "wrong_axis",
             "dout[:, :, i::rows, j::columns]",
             "dout.chunk(rows, 2)[i].chunk(columns, 3)[j]",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
         mistake(
             "tiled instead",
-            "forward_wrong",
+            "transposed",
             "x[:, :, :, None, :, None].expand(N, C, H, rows, W, columns)",
             "x[:, :, None, :, None, :].expand(N, C, rows, H, columns, W)",
         ),
