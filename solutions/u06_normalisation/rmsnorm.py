@@ -154,7 +154,13 @@ LESSON = Lesson(
             "(g * xhat).sum(-1, keepdim=True)",
         ),
         mistake("the sign of the path through r", "sign", "(g - xhat * (g", "(g + xhat * (g"),
-        mistake("gamma not in the path through r", "missing_term", "(g * xhat).mean", "(dout * xhat).mean"),
+        mistake(
+            "gamma not in the path through r",
+            "missing_term",
+            "(g * xhat).mean",
+            "(dout * xhat).mean",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake(
             "only the last row counted in dgamma",
             "overwritten",
@@ -168,9 +174,15 @@ LESSON = Lesson(
             "x.square().mean(-1, keepdim=True)",
             "x.var(-1, unbiased=False, keepdim=True)",
         ),
-        mistake("x for x̂ in the path through r", "wrong_operand", "(g * xhat).mean", "(g * xhat / scale).mean"),
+        mistake(
+            "x for x̂ in the path through r",
+            "wrong_operand",
+            "(g * xhat).mean",
+            "(g * xhat / scale).mean",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("gamma not in dx", "missing_term", "g = dout * gamma", "g = dout"),
-        mistake("norm for root mean square", "forward_wrong", "x.square().mean(", "x.square().sum("),
+        mistake("norm for root mean square", "mean_for_sum", "x.square().mean(", "x.square().sum("),
         mistake(
             "eps outside the root",
             "forward_wrong",
