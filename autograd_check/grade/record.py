@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_check.causes import Cause
+from autograd_check.grade.grouping import group_numbers
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject, worst
 
 CONVENTION_SHARE = 0.1
@@ -42,7 +43,7 @@ class LessonRecord:
         return round(self.max_score * ((1 - share) * right + share * kept), 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready record (a `lessons` entry of schema 1)."""
+        """JSON-ready record (a `lessons` entry of schema 1); findings of one cause have the same `group`."""
         return {
             "lesson": self.lesson,
             "file": self.file,
@@ -51,7 +52,10 @@ class LessonRecord:
             "max_score": self.max_score,
             "isolation": self.isolation,
             "borrowed": list(self.borrowed),
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [
+                {**finding.to_dict(), "group": number}
+                for finding, number in zip(self.findings, group_numbers(self.findings), strict=True)
+            ],
         }
 
 

@@ -77,10 +77,13 @@ def _number(value: float | complex) -> float | str:
 
 
 class Source(StrEnum):
-    """How a cause was found: by a relation between arrays, by the numbers of a known mistake, or by what a call did."""
+    """How a cause was found: by a relation between arrays, by the numbers of a known mistake, by those of a mutant of the
+    definition, or by what a call did.
+    """
 
     RELATION = "relation"
     FINGERPRINT = "fingerprint"
+    MUTANT = "mutant"
     CONTRACT = "contract"
 
 

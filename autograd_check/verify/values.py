@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_form, plain_number, shape_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.precision import is_unseen, looks_single
@@ -29,7 +30,9 @@ class Evidence:
     `subject` is what the array is ("dw"), `got` and `expected` the two arrays (shapes may differ), `primals`, `hyper`,
     `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
-    the forward's value was right.
+    the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
+    (primals, hyper, dout); None where there is no definition to ask. `called` is what a sentence calls the array where that
+    is not its subject.
     """
 
     subject: str
@@ -44,6 +47,13 @@ class Evidence:
     own: Tensor | None = None
     forward_right: bool = True
     probe: str = ""
+    at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a sentence calls the array."""
+        return self.called or self.subject
 
     @property
     def is_empty(self) -> bool:
@@ -214,6 +224,10 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         _, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
         return flat({f"d{name}": grad for name, grad in grads.items()})
 
+    def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+        out, grads = oracle_vjp(names.oracle, Point(primals, hyper), names.wrt, dout)
+        return {"out": out, **flat({f"d{name}": grad for name, grad in grads.items()})}
+
     got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})
     expected = flat(trial.reference.grads)
     if is_tensor(trial.out) and is_tensor(trial.reference.out):
@@ -235,6 +249,7 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         own=tape if is_tensor(tape) else None,
         forward_right=forward_right,
         probe=trial.case.name,
+        at=at,
     )
 
 
