@@ -16,9 +16,9 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE, close
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import is_differentiable, map_tensors
-from autograd_check.verify.values import Evidence
 
 MOST_PARTS = 300
 """The cotangent is taken apart into at most so many parts: each costs one backward pass of the definition."""

@@ -9,9 +9,9 @@ from enum import Enum, auto
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import is_tensor, leaves
-from autograd_check.verify.values import Evidence
 
 MOST_LISTED = 4
 

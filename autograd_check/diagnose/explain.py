@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant
 from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.finding import Diagnosis, Source
-from autograd_check.verify.values import Evidence
 
 Mutants = Callable[[bool], Iterable[Fingerprint]]
 """The mutants of a definition: of its forward (True) or of its backward (False)."""

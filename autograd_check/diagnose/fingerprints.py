@@ -10,8 +10,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
-from autograd_check.verify.values import Evidence
 
 MISTAKE = "mistake"
 """The entry of a diagnosis's evidence that holds the name of the mistake which was recognised."""

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 
 def rows_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:

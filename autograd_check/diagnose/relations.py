@@ -26,12 +26,12 @@ from autograd_check.diagnose.counterfactuals import (
     own_entry_only,
 )
 from autograd_check.diagnose.counts import name_factor
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.gaps import rows_missing
 from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
-from autograd_check.verify.values import Evidence
 
 Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
 

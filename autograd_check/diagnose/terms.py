@@ -21,9 +21,9 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE, close
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import leaves
-from autograd_check.verify.values import Evidence
 
 SAMPLED = 48
 """So many entries of the first probe are compared with every term; what fits them is then compared with all entries."""

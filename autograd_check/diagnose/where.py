@@ -9,8 +9,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 FEW = 3
 """Up to this many wrong entries are listed one by one."""

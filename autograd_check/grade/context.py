@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from autograd_check.diagnose.clues import clue
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.explain import Mutants, explain, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.requests import Candidate
@@ -15,7 +16,6 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.trial import PairNames, UsesSingle
-from autograd_check.verify.values import Evidence
 
 
 @dataclass(frozen=True)

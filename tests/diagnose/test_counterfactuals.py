@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from autograd_check.diagnose import counterfactuals
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.relations import Relation, relate
-from autograd_check.verify.values import Evidence
 
 
 def tensor(*shape: int, seed: int = 0) -> Tensor:

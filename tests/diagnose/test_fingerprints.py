@@ -8,10 +8,10 @@ import torch
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import factor
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant, mistake_of
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

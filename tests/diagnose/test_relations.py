@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.relations import RELATIONS, relate
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 N, D, M = 4, 3, 5
 

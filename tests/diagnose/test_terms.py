@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.relations import relate
 from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 Backward = Callable[[Tensor, Tensor], Tensor]
 

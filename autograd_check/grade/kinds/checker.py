@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Checker, Scalar
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.grade.kinds.differenced import Differenced, difference
@@ -22,7 +23,6 @@ from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.contract import shape_text, type_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate, failed, passed
 from autograd_check.verify.tensors import compare, is_tensor, mismatch_text
-from autograd_check.verify.values import Evidence
 
 SLACK = 30.0
 """How much larger than an honest central difference's an error may be: steps scaled by |x| are fine, one-sided ones are not."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from autograd_check.course.probe import Convention, Probe
+from autograd_check.diagnose.evidence import Explained
 from autograd_check.grade.context import Context
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import Pair, check_pair
@@ -39,7 +40,7 @@ def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, me
         names,
         ordinary,
         seed=context.seed,
-        explain=partial(context.explain, points={case.name: case.point for case in ordinary}),
+        explain=Explained(partial(context.explain, points={case.name: case.point for case in ordinary})),
         uses_single=context.uses_single(names),
         memo=memo,
         beside=partial(_conventions, [case for case in cases if isinstance(case, Edge)]),

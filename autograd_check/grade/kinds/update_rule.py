@@ -16,6 +16,7 @@ from torch import Tensor
 from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.fingerprints import Fingerprint, equals, match_fingerprint, match_mutant
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
@@ -26,7 +27,6 @@ from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggr
 from autograd_check.verify.precision import looks_single
 from autograd_check.verify.tensors import equal_bits, is_tensor
 from autograd_check.verify.tolerances import UNSEEN
-from autograd_check.verify.values import Evidence
 
 SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
