@@ -198,7 +198,7 @@ LESSON = Lesson(
             "grad.abs()",
             by_fingerprint="the state of the run is edited, which no array of a single step shows",
         ),
-        mistake("root forgotten", "missing_term", "v_hat.sqrt()", "v_hat"),
+        mistake("root forgotten", "wrong_operand", "v_hat.sqrt()", "v_hat"),
         mistake("v averages m²", "wrong_operand", "grad**2", "m**2"),
         mistake("one count for all parameters", "stale_state", adam_step=_shared_count),
         mistake(

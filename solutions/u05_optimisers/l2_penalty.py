@@ -124,14 +124,12 @@ LESSON = Lesson(
             "constant_factor",
             "(w**2).sum()",
             "(w**2).mean()",
-            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake(
             "strength forgotten",
             "missing_term",
             "dout * weight_decay * w",
             "dout * w",
-            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("upstream ignored", "ignores_upstream", "dout * weight_decay * w", "weight_decay * w"),
         mistake(
