@@ -210,14 +210,15 @@ def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
     primals = walk.origin.primals
     if not all(isinstance(primals[name], Tensor) for name in moving):
         return None
-    values = [_stack(walk, name, moving[name]) if name in moving else x for name, x in primals.items()]
+    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64)
+    values = [_stack(walk, name, moving[name], ts) if name in moving else x for name, x in primals.items()]
     return values, [0 if name in moving else None for name in primals]
 
 
-def _stack(walk: Walk, name: str, places: list[int]) -> Tensor:
+def _stack(walk: Walk, name: str, places: list[int], ts: Tensor) -> Tensor:
     x: Tensor = walk.origin.primals[name].detach()
     column = x.new_empty((len(walk), *x.shape)).copy_(x)
-    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64).to(x.dtype).reshape(-1, *(1 for _ in x.shape))
+    ts = ts.to(x.dtype).reshape(-1, *(1 for _ in x.shape))
     start = 0
     while start < len(places):
         ray, stop = walk.stops[places[start]][0], start

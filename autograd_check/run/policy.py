@@ -291,12 +291,17 @@ class _Judge:
 
     def _taking_over(self, tree: ast.Module) -> Iterator[Violation]:
         """Ways to make a function another one than is written, anywhere in the file: through its code, or through `globals()`."""
-        top = {id(node) for statement in tree.body for node in _at_once(statement)}
-        harmless = {id(node) for parent in ast.walk(tree) for node in self._only_read(parent)}
-        for node in ast.walk(tree):
+        for node in self.scope.nodes:
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in rules.TAKING_OVER:
                 yield Violation("", node.attr, node.lineno, rules.TAKEN_OVER)
-            elif isinstance(node, ast.Call) and _names_of_the_file(node, id(node) in top) and id(node) not in harmless:
+        named = [node for node in self.scope.nodes if isinstance(node, ast.Call) and _names_of_the_file(node)]
+        if not named:
+            return
+        top = {id(node) for statement in tree.body for node in _at_once(statement)}
+        harmless = {id(node) for parent in self.scope.nodes for node in self._only_read(parent)}
+        for node in named:
+            anywhere = isinstance(node.func, ast.Name) and node.func.id == "globals"
+            if (anywhere or id(node) in top) and id(node) not in harmless:
                 yield Violation("", "globals", node.lineno, rules.TAKEN_OVER)
 
     def _only_read(self, parent: ast.AST) -> Sequence[ast.AST]:
@@ -323,11 +328,10 @@ class _Judge:
         return any(path == name or path.startswith(f"{name}.") for name in self._allows)
 
 
-def _names_of_the_file(call: ast.Call, top: bool) -> bool:
-    """`globals()`, and outside of functions also `vars()` and `locals()`: the names of the file as a dictionary."""
-    if not isinstance(call.func, ast.Name) or call.args or call.keywords:
-        return False
-    return call.func.id == "globals" or (top and call.func.id in ("vars", "locals"))
+def _names_of_the_file(call: ast.Call) -> bool:
+    """`globals()`, and `vars()` and `locals()`, which outside of functions are the same: the names of the file as a dictionary."""
+    plain = isinstance(call.func, ast.Name) and not call.args and not call.keywords
+    return plain and isinstance(call.func, ast.Name) and call.func.id in ("globals", "vars", "locals")
 
 
 def _is_module_of_torch(path: str) -> bool:

@@ -27,14 +27,15 @@ class FileScope:
     aliases: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
+    nodes: tuple[ast.AST, ...] = ()
 
     @classmethod
     def of(cls, tree: ast.Module) -> FileScope:
         """The scope of a parsed file; `if __name__ == "__main__":` blocks do not run and do not count."""
-        scope = cls()
+        scope = cls(nodes=tuple(ast.walk(tree)))  # walked once: a file is looked at in many ways
         for statement, certain in running_statements(tree.body):
             scope._add(statement, certain)
-        for function in (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))):
+        for function in (node for node in scope.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))):
             for name in _rebound_globally(function):
                 scope.definitions.setdefault(name, []).append(function)
         return scope
@@ -214,11 +215,10 @@ def renamed(statement: ast.AST, path: Callable[[ast.AST], str | None]) -> dict[s
 
 def _rebound_globally(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     """Names of the file that a function binds anew when it runs."""
-    names = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
-    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    inner = {
-        node.name for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not function
-    }
+    nodes = list(ast.walk(function))
+    names = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} if names else set()
+    inner = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not function}
     return names & (stored | inner)
 
 
