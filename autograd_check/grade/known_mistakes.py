@@ -139,7 +139,7 @@ def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known
 
 
 def _functions(lesson: CourseLesson, known: Mistake) -> Mapping[str, Callable[..., Any]]:
-    with importable(lesson.root):  # a reference may import earlier ones
+    with importable(lesson.source):  # a reference may import earlier ones
         return mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
 
 
