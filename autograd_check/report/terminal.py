@@ -11,6 +11,7 @@ from rich.text import Text
 from autograd_check.course.outline import Outline
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.rows import Row, rows_of
+from autograd_check.report.snippet import snippet
 from autograd_check.verify.finding import Status
 
 STYLES = {
@@ -49,6 +50,10 @@ def render(record: LessonRecord, *, verbose: bool = False, brief: bool = False, 
         _append_row(block, row, status_width, label_width, width)
     if verbose and record.isolation:
         block.append(f"  isolation: {record.isolation}\n", style="dim")
+    if record.smallest is not None:
+        needs = f" (it needs your {', '.join(record.borrowed)} as well)" if record.borrowed else ""
+        block.append(f"\nThe smallest input that shows it, to paste into python in the course folder{needs}:\n\n")
+        block.append(snippet(record.smallest))
     return block
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from autograd_check.course.folder import start
 from tests.cli.running import Program
-from tests.toy import RIGHT, make_course
+from tests.toy import RIGHT, WRONG, make_course
 
 UNIT = "lessons/u01_toys"
 TRAIN = """
@@ -60,6 +60,17 @@ def test_check_and_progress(program: Program, mine: Path) -> None:
     assert json.loads(program("list", "--format", "json").out)["lessons"][0]["stage"] == "done"
     ran = program("check", "quadruple", "--lessons", "solutions")
     assert ran.code == 0  # the reference, wherever it is
+
+
+def test_verbose_gives_lines_to_paste_into_python(program: Program, mine: Path) -> None:
+    (mine / UNIT / "double.py").write_text(WRONG)
+    ran = program("check", "double", "-v")
+    _, lines = ran.out.split("The smallest input that shows it, to paste into python in the course folder:\n\n")
+    lines = lines.partition("\nA hint")[0]
+    assert ran.code == 1
+    assert "to paste" not in program("check", "double").out
+    said = subprocess.run([sys.executable, "-"], input=lines, cwd=mine, capture_output=True, text=True, check=True)
+    assert said.stdout == "you return           dx = [3.0]\nthe definition gives dx = [2.0]\n"
 
 
 def test_hint_reset_derive_plot_and_bench(program: Program, mine: Path) -> None:
