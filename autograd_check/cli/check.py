@@ -26,7 +26,7 @@ def check(
     output: FormatOption = Format.TEXT,
     seed: Annotated[int, typer.Option(help="Of all random numbers of the checks.")] = 0,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Every finding in full, and the smallest input that fails.")
+        bool, typer.Option("--verbose", "-v", help="Every finding; the smallest input that fails, or the reference.")
     ] = False,
     here: Annotated[bool, typer.Option("--in-process", help="Run the code in this process, so that breakpoint() works.")] = False,
     course: CourseOption = None,

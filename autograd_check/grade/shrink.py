@@ -332,8 +332,9 @@ class _Search:
 def _fitted(dout: Tensor | None, out: Tensor) -> Tensor:
     """The cotangent cut to another `out`, where that is smaller; drawn anew where it is not."""
     if dout is None or dout.dim() != out.dim() or any(o > d for o, d in zip(out.shape, dout.shape, strict=True)):
-        return draw_cotangent(out, Generator().manual_seed(0))
-    cut: Tensor = dout[tuple(slice(0, size) for size in out.shape)]
+        drawn: Tensor = draw_cotangent(out, Generator().manual_seed(0))
+        return drawn
+    cut = dout[tuple(slice(0, size) for size in out.shape)]
     return cut.clone() if cut.is_contiguous() else cut
 
 

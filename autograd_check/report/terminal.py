@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from autograd_check.course.outline import Outline
+from autograd_check.course.stubs import reference_code
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.rows import Row, rows_of
 from autograd_check.report.snippet import snippet
@@ -63,9 +64,16 @@ def render_all(records: Sequence[LessonRecord], outline: Outline, *, verbose: bo
     several = len(records) > 1
     for record in records:
         text.append(render(record, verbose=verbose, brief=several, width=width))
+        if verbose and record.status is Status.PASSED:
+            text.append(f"\nThe reference, to compare with yours:\n\n{_reference(record, outline)}")
     if several:
         return text.append(f"\n{summary(records)}\n")
     return text.append("".join(f"\n{next_step(record, outline)}\n" for record in records))
+
+
+def _reference(record: LessonRecord, outline: Outline) -> str:
+    solution = outline.lesson(record.lesson).solution
+    return reference_code(solution.read_text(encoding="utf-8"), solution)
 
 
 def next_step(record: LessonRecord, outline: Outline) -> str:

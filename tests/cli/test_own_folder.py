@@ -73,6 +73,15 @@ def test_verbose_gives_lines_to_paste_into_python(program: Program, mine: Path) 
     assert said.stdout == "you return           dx = [3.0]\nthe definition gives dx = [2.0]\n"
 
 
+def test_verbose_shows_the_reference_after_a_pass(program: Program, mine: Path) -> None:
+    (mine / UNIT / "double.py").write_text(RIGHT)
+    shown = program("check", "double", "-v").out.partition("\nThe reference, to compare with yours:\n\n")[2]
+    assert shown.startswith("import torch  # prose")
+    assert "    out = 2 * x\n    return out, None\n" in shown
+    assert shown.endswith("    return 2 * dout\n\nNext lesson: quadruple\n")
+    assert "###" not in shown
+
+
 def test_hint_reset_derive_plot_and_bench(program: Program, mine: Path) -> None:
     assert "hint 1 of 2" in program("hint", "double").out
     assert "dx[0] = 2*g0" in program("derive", "double").out
