@@ -98,10 +98,15 @@ def is_course(folder: Path) -> bool:
     return (folder / "lessons").is_dir() and (folder / "solutions").is_dir()
 
 
+def source_folder(root: Path) -> Path:
+    """The folder that holds the `solutions/` of the course in `root`. Raises `CourseError` where that is no course."""
+    return root if is_course(root) else source_of(root)
+
+
 def read_outline(root: Path) -> Outline:
     """The outline of the course in `root`. Raises `CourseError` where a file or the order of lessons makes no sense."""
     root = root.resolve()
-    source = root if is_course(root) else source_of(root)
+    source = source_folder(root)
     return Outline(root, source, read_lessons(root, source))
 
 

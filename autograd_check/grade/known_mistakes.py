@@ -62,7 +62,7 @@ def mutants_of(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, forward
     else:
         names = (task.forward,) if forward else (task.backward,)
     base: dict[str, Any] = {"__name__": f"_mutants_{lesson.spec.name}"}
-    with importable(lesson.root):
+    with importable(lesson.source):
         exec(compile(source, str(lesson.solution), "exec"), base)
     for mutant in mutants(source, names):
         yield Fingerprint(mutant.says, mutant.cause, partial(_of_mutant, task, base, mutant))
