@@ -15,7 +15,7 @@ from autograd_check.verify.check import Pair
 from autograd_check.verify.finding import Diagnosis, Finding, Source, Status, root_subject
 from autograd_check.verify.locate import Suspect
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import is_tensor
+from autograd_check.verify.tensors import is_tensor, leaves
 from autograd_check.verify.tolerances import AGREES
 from autograd_check.verify.trial import PairNames, Trial, parts
 
@@ -51,6 +51,12 @@ class Evidence:
     def name(self) -> str:
         """What a sentence calls the array."""
         return self.called or self.subject
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether complex numbers take part."""
+        arrays = (self.got, self.expected, *leaves(self.dout), *leaves(dict(self.primals)))
+        return any(isinstance(array, Tensor) and array.is_complex() for array in arrays)
 
     @property
     def is_empty(self) -> bool:

@@ -58,7 +58,8 @@ def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    return next((answer for relation in RELATIONS if (answer := relate(relation, evidence)) is not None), None)
+    relations = SIMPLE if any(piece.is_complex for piece in evidence) else RELATIONS  # complex numbers have no order
+    return next((answer for relation in relations if (answer := relate(relation, evidence)) is not None), None)
 
 
 def _on_most(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -239,8 +239,9 @@ def _views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]
     whole = [Letters(piece, only_wrong=False) for piece in telling]
     yield whole, False
     part = [Letters(piece, only_wrong=True) for piece in telling]
-    if any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
-        yield [one for one in part if len(one.places)], True
+    wrong = [one for one in part if len(one.places)]
+    if wrong and any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
+        yield wrong, True
 
 
 def edited_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
