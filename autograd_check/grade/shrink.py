@@ -25,7 +25,7 @@ from autograd_check.requests import Candidate, Seed, StateAfter
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import LOSES_PROCESS
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, non_contiguous
+from autograd_check.verify.tensors import equal_bits, is_tensor, leaves, map_tensors, non_contiguous
 from autograd_check.verify.trial import draw_cotangent, unpack
 
 Layer = Pair | Stateful | Stochastic
@@ -183,10 +183,8 @@ class _Search:
             base = self._definition(point, None)
             if not isinstance(base, Tensor) or not bool(torch.isfinite(base).all()) or not base.numel():
                 return None
-            if isinstance(self.task, Stochastic) and point.hyper["train"] and bool((base == 0).any()):
-                return None  # the mask is read from the output, and cannot be seen where that is 0 anyway
             dout = _fitted(dout, base)
-            if not self._sound(point, dout, subject):
+            if not self._mask_shows(point, base, dout) or not self._sound(point, dout, subject):
                 return None
         except Exception:  # the definition refuses what was left of the input
             return None
@@ -247,6 +245,16 @@ class _Search:
             return base if mask is None else base * mask.to(base.dtype) / (1 - p)
 
         return noisy
+
+    def _mask_shows(self, point: Point, base: Tensor, dout: Tensor) -> bool:
+        """Whether no gradient depends on the mask where the output is 0 anyway: it is read from the output."""
+        if not isinstance(self.task, Stochastic) or not point.hyper["train"]:
+            return True
+        seen = base != 0
+        all_kept, none_unseen = (
+            oracle_vjp(self._oracle(mask), point, self.task.wrt, dout)[1] for mask in (torch.ones_like(seen), seen)
+        )
+        return equal_bits(all_kept, none_unseen)
 
     def _expected(self, point: Point, dout: Tensor, mine: Any) -> dict[str, Any]:
         mask = None
