@@ -41,12 +41,20 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def course_of(path: Path) -> Path | None:
-    """The course folder in whose `lessons/` a lesson's file lies, or None. Looks at the path, then at one other file."""
+    """The course folder in whose `lessons/` a lesson's file lies, or None. Looks at the path, then at one or two other files."""
     unit = path.parent
     if path.suffix != ".py" or unit.parent.name != "lessons":
         return None
-    root = unit.parent.parent
-    return root if (root / "solutions" / unit.name / path.name).is_file() else None
+    from autograd_check.course.own import TITLE_FILE, source_of
+    from autograd_check.errors import CourseError
+
+    root = source = unit.parent.parent
+    if (root / TITLE_FILE).is_file():
+        try:
+            source = source_of(root)
+        except CourseError as error:
+            raise pytest.Collector.CollectError(str(error)) from None
+    return root if (source / "solutions" / unit.name / path.name).is_file() else None
 
 
 class LessonFile(pytest.File):

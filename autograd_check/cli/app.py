@@ -23,9 +23,11 @@ from autograd_check.cli import (
     regrade,
     reset,
     sample,
+    start,
     status,
     stubs,
     train,
+    update,
 )
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain
@@ -42,6 +44,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(status.status)
 app.command("list")(listing.list_lessons)
+app.command()(start.start)
 app.command()(check.check)
 app.command()(hint.hint)
 app.command()(derive.derive)
@@ -49,6 +52,7 @@ app.command()(plot.plot)
 app.command()(reset.reset)
 app.command()(train.train)
 app.command()(bench.bench)
+app.command()(update.update)
 app.command()(grade.grade)
 app.command()(regrade.regrade)
 app.command()(override.override)

@@ -25,7 +25,9 @@ def check(
     ] = None,
     output: FormatOption = Format.TEXT,
     seed: Annotated[int, typer.Option(help="Of all random numbers of the checks.")] = 0,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding in full.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every finding; the smallest input that fails, or the reference.")
+    ] = False,
     here: Annotated[bool, typer.Option("--in-process", help="Run the code in this process, so that breakpoint() works.")] = False,
     course: CourseOption = None,
 ) -> None:
@@ -43,7 +45,7 @@ def check(
     from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)
-    records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here), "checking", len(targets)))
+    records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose), "checking", len(targets)))
     remember(loaded.root, targets, records)
     if output is Format.JSON:
         typer.echo(json.dumps(records_to_dict(records), indent=2))

@@ -30,8 +30,15 @@ def train(
     from autograd_check.course.load import Course, importable
 
     loaded = Course.load(course_root(course))
-    with importable(loaded.root):
-        module = loaded.run_file(loaded.root / "solutions" / "train.py")
+    with importable(loaded.source):
+        module = loaded.run_file(loaded.source / "solutions" / "train.py")
         module.train_command(
-            network=network, ops=ops, seed=seed, samples=samples, plot=plot, output=str(output), checkpoint=checkpoint
+            network=network,
+            ops=ops,
+            seed=seed,
+            samples=samples,
+            plot=plot,
+            output=str(output),
+            checkpoint=checkpoint,
+            root=loaded.root,
         )

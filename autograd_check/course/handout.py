@@ -44,10 +44,15 @@ class Written:
     backups: tuple[Path, ...] = ()
 
 
-def plan(course: Course) -> tuple[Handout, ...]:
-    """Every generated file of the lessons folder and how it stands. Runs every lesson file (for the syllabus)."""
+def plan(course: Course, *, notebooks: bool = False) -> tuple[Handout, ...]:
+    """Every generated file of the lessons folder and how it stands. Runs every lesson file (for the syllabus).
+
+    `notebooks` are no lessons: they are handed out as they are in the course, to those who want them.
+    """
     texts = {lesson.stub.relative_to(course.root): lesson.stub_source() for lesson in course.lessons}
     texts[Path("lessons/README.md")] = syllabus(course)
+    if notebooks:
+        texts |= {path.relative_to(course.source): read_text(path) for path in sorted(course.source.glob("lessons/*/*.ipynb"))}
     manifest = read_manifest(course.root)
     files = [Handout(path, text, _state(course.root / path, text, manifest.get(path.as_posix()))) for path, text in texts.items()]
     gone = [Path(name) for name in manifest if Path(name) not in texts and (course.root / name).exists()]
@@ -102,6 +107,6 @@ def _state(path: Path, text: str, generated: str | None) -> FileState:
 
 def _is_students(handout: Handout, target: Path, manifest: dict[str, str]) -> bool:
     """Whether a file holds anything that was not generated."""
-    if handout.state is FileState.STALE:
+    if handout.state in (FileState.STALE, FileState.OUTDATED):  # looked at again: somebody may have saved it just now
         return digest(read_text(target)) != manifest[handout.path.as_posix()]
     return handout.state is FileState.EDITED

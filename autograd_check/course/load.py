@@ -1,4 +1,4 @@
-"""Loads a course by path: a folder with `lessons/` (what students fill in) and `solutions/` (references and specifications).
+"""Loads a course by path: `lessons/` (what students fill in) and `solutions/` (references and specifications).
 
 A lesson file is run when its lesson is first asked for, under a private module name, with the course folder in front of
 `sys.path`, so that `from solutions.u02_network.linear import linear_forward` works inside a later lesson. Afterwards
@@ -34,8 +34,8 @@ class CourseLesson:
     stub: Path
 
     @property
-    def root(self) -> Path:
-        """The course folder."""
+    def source(self) -> Path:
+        """The folder that holds the course's `solutions/`."""
         return self.solution.parents[2]
 
     def reference_source(self) -> str:
@@ -70,8 +70,21 @@ class Course:
 
     @property
     def root(self) -> Path:
-        """The course folder."""
+        """The folder of whoever takes the course: `lessons/`, progress."""
         return self.outline.root
+
+    @property
+    def source(self) -> Path:
+        """The folder that holds the course itself: `solutions/`."""
+        return self.outline.source
+
+    def authored(self) -> Course:
+        """The same course, for who writes it. Raises `CourseError` in a student's own folder, which has no `solutions/`."""
+        if self.outline.own:
+            raise CourseError(
+                f"{self.root} is somebody's own folder, without solutions/. To bring a newer course: autograd-check update"
+            )
+        return self
 
     @property
     def lessons(self) -> tuple[CourseLesson, ...]:
@@ -90,9 +103,9 @@ class Course:
         name = f"_course_{digest}_{path.stem}"
         module_spec = importlib.util.spec_from_file_location(name, path)
         if module_spec is None or module_spec.loader is None:
-            raise CourseError(f"{path.relative_to(self.root)} is not a python file.")
+            raise CourseError(f"{path.relative_to(self.source)} is not a python file.")
         module = importlib.util.module_from_spec(module_spec)
-        with importable(self.root):
+        with importable(self.source):
             # dataclasses and inspect look a class's module up by its name
             sys.modules[name] = module
             try:
@@ -100,16 +113,16 @@ class Course:
             except CourseError as error:  # what the author wrote cannot be used: say where it stands
                 del sys.modules[name]
                 own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-                raise type(error)(f"{path.relative_to(self.root)}:{own[-1] if own else 1}: {error}") from error
+                raise type(error)(f"{path.relative_to(self.source)}:{own[-1] if own else 1}: {error}") from error
             except Exception as error:
                 del sys.modules[name]
-                raise CourseError(f"{path.relative_to(self.root)} could not be run: {type(error).__name__}: {error}") from error
+                raise CourseError(f"{path.relative_to(self.source)} could not be run: {type(error).__name__}: {error}") from error
         return module
 
     def _load(self, entry: LessonEntry) -> CourseLesson:
         spec = getattr(self.run_file(entry.solution), "LESSON", None)
         if not isinstance(spec, Lesson):
-            where = entry.solution.relative_to(self.root)
+            where = entry.solution.relative_to(self.source)
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
         return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
 

@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from autograd_check.course.own import TITLE_FILE, source_of
 from autograd_check.errors import CourseError
 
 _SPECIFICATION = re.compile(r"^LESSON\b", re.MULTILINE)
@@ -38,10 +39,20 @@ class LessonEntry:
 
 @dataclass(frozen=True)
 class Outline:
-    """The lessons of a course folder, ordered by unit and then by prerequisites."""
+    """The lessons of a course folder, ordered by unit and then by prerequisites.
+
+    `root` holds the files of whoever takes the course (`lessons/`, progress), `source` the course itself (`solutions/`): one
+    folder in the course's repository, two for a student with a folder of their own.
+    """
 
     root: Path
+    source: Path
     lessons: tuple[LessonEntry, ...]
+
+    @property
+    def own(self) -> bool:
+        """Whether this is somebody's own folder, made by `autograd-check start`."""
+        return self.root != self.source
 
     @property
     def units(self) -> dict[str, tuple[LessonEntry, ...]]:
@@ -71,14 +82,14 @@ def unknown_lesson(name: str, names: list[str], where: Path) -> str:
 
 
 def find_course(start: Path) -> Path:
-    """The nearest folder, from `start` upward, that holds both `lessons/` and `solutions/`. Raises `CourseError`."""
+    """The nearest folder, from `start` upward, that is a course or somebody's own folder of one. Raises `CourseError`."""
     start = start.resolve()
     for folder in (start, *start.parents):
-        if is_course(folder):
+        if is_course(folder) or (folder / TITLE_FILE).is_file():
             return folder
     raise CourseError(
-        f"No course was found: neither {start} nor a folder above it has both a lessons/ and a solutions/ folder. "
-        "Change into a course folder, or name one with --course DIR."
+        f"No course was found: neither {start} nor a folder above it has a {TITLE_FILE}, or both a lessons/ and a solutions/ "
+        "folder. Change into a course folder, name one with --course DIR, or make one of your own: autograd-check start DIR."
     )
 
 
@@ -87,25 +98,34 @@ def is_course(folder: Path) -> bool:
     return (folder / "lessons").is_dir() and (folder / "solutions").is_dir()
 
 
+def source_folder(root: Path) -> Path:
+    """The folder that holds the `solutions/` of the course in `root`. Raises `CourseError` where that is no course."""
+    return root if is_course(root) else source_of(root)
+
+
 def read_outline(root: Path) -> Outline:
     """The outline of the course in `root`. Raises `CourseError` where a file or the order of lessons makes no sense."""
     root = root.resolve()
-    if not is_course(root):
-        raise CourseError(f"{root} is no course: it needs a lessons/ and a solutions/ folder.")
+    source = source_folder(root)
+    return Outline(root, source, read_lessons(root, source))
+
+
+def read_lessons(root: Path, source: Path) -> tuple[LessonEntry, ...]:
+    """The lessons of the course in `source` in order, with the files of a student in `root`. Raises `CourseError`."""
     entries: dict[str, LessonEntry] = {}
-    for path in sorted(root.glob("solutions/u[0-9]*_*/[!_]*.py")):
-        entry = _read_entry(root, path)
+    for path in sorted(source.glob("solutions/u[0-9]*_*/[!_]*.py")):
+        entry = _read_entry(root, source, path)
         if entry is None:
             continue
         if entry.name in entries:
-            other = entries[entry.name].solution.relative_to(root)
-            raise CourseError(f"Two lessons are named {entry.name!r}: {other} and {path.relative_to(root)}. Rename one.")
+            other = entries[entry.name].solution.relative_to(source)
+            raise CourseError(f"Two lessons are named {entry.name!r}: {other} and {path.relative_to(source)}. Rename one.")
         entries[entry.name] = entry
-    return Outline(root, _ordered(root, entries))
+    return _ordered(source, entries)
 
 
-def _read_entry(root: Path, path: Path) -> LessonEntry | None:
-    where = path.relative_to(root)
+def _read_entry(root: Path, source: Path, path: Path) -> LessonEntry | None:
+    where = path.relative_to(source)
     text = path.read_text(encoding="utf-8")
     start = _SPECIFICATION.search(text)
     if start is None:

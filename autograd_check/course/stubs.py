@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograd_check.course.markers import Layout, Region, read_layout
@@ -44,6 +45,24 @@ def make_stub(source: str, where: Path) -> str:
     except SyntaxError as error:
         raise CourseError(f"{where}: its stub is not valid Python, line {error.lineno}: {error.msg}.") from None
     return stub
+
+
+def reference_code(source: str, where: Path) -> str:
+    """The code of a solution as it is shown to who has solved the lesson: no prose, no markers, no specification.
+
+    Raises `MarkerError` or `CourseError` as `make_stub` does.
+    """
+    layout, lines = read_layout(source, where), source.split("\n")
+    left_out = {number for region in layout.regions for number in _not_code(region)}
+    first = ast.parse(source).body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        left_out |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return "\n".join(line for number, line in enumerate(lines, 1) if number not in left_out).strip("\n") + "\n"
+
+
+def _not_code(region: Region) -> Iterable[int]:
+    """The lines of a region that are not the reference's: its markers, or all of it."""
+    return (region.first, region.last) if region.kind == "SOLUTION" else range(region.first, region.last + 1)
 
 
 def _renamed(lines: list[str], layout: Layout) -> list[str]:

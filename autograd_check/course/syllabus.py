@@ -17,6 +17,9 @@ from autograd_check.course.spec import (
     WriteTheTest,
 )
 
+_MADE = "This page and the stubs beside it are made from `solutions/` by `autograd-check stubs`; do not edit this page."
+_OWN = "This page belongs to the course, and a newer course brings a newer page; the lessons beside it are yours."
+
 
 def syllabus(course: Course) -> str:
     """The syllabus of a course as Markdown. Runs every lesson file."""
@@ -24,7 +27,7 @@ def syllabus(course: Course) -> str:
     minutes = sum(lesson.spec.minutes for lesson in lessons)
     blocks = [
         "# Syllabus",
-        "This page and the stubs beside it are made from `solutions/` by `autograd-check stubs`; do not edit this page.",
+        _OWN if course.outline.own else _MADE,
         f"{len(lessons)} lessons, {sum(lesson.spec.points for lesson in lessons)} points, about {_hours(minutes)}. "
         "Open a file, replace what raises `NotImplementedError`, and run `autograd-check check NAME`.",
     ]

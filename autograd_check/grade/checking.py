@@ -16,8 +16,12 @@ from autograd_check.grade.targets import Target
 from autograd_check.run.zygote import Zygote
 
 
-def grade_all(course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True) -> Iterator[LessonRecord]:
+def grade_all(
+    course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True, shrinks: bool = False
+) -> Iterator[LessonRecord]:
     """A record for every target, as soon as it is there. `isolated` False runs the code in this process.
+
+    With `shrinks` what failed gets the smallest input that shows it.
 
     Raises `CourseError` for a lesson that cannot be loaded; nothing that is wrong with a submission raises.
     """
@@ -25,7 +29,8 @@ def grade_all(course: Course, targets: Sequence[Target], *, seed: int = 0, isola
         zygote = stack.enter_context(Zygote()) if isolated else None
         session = Session(course, zygote, seed)
         for target in targets:
-            yield session.grade_file(target.lesson, target.path, target.shown)
+            record = session.grade_file(target.lesson, target.path, target.shown)
+            yield session.with_smallest(record, target.path) if shrinks else record
 
 
 def records_to_dict(records: Sequence[LessonRecord]) -> dict[str, Any]:

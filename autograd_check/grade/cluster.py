@@ -19,6 +19,7 @@ from typing import Any
 from distributed import Client, WorkerPlugin, get_worker
 
 from autograd_check.course.files import digest
+from autograd_check.course.outline import source_folder
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.jobs import Graded, Job, Setup
 from autograd_check.grade.pool import Workshop
@@ -97,7 +98,7 @@ class Cluster:
             self._client = Client(address, timeout=CONNECTING, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise AutogradCheckError(f"no scheduler answers at {address}: {error}") from error
-        self._place = Place(setup, bundle(Path(setup.root)))
+        self._place = Place(setup, bundle(source_folder(Path(setup.root))))
         self._client.register_plugin(self._place)
         self._executor = self._client.get_executor(retries=2, pure=False)
 

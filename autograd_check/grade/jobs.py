@@ -77,7 +77,8 @@ class Keys:
         """The hash of a lesson's solution file and of every file of the course that it imports."""
         if lesson not in self._specifications:
             entry = self.outline.lesson(lesson)
-            texts = {str(path.relative_to(self.outline.root)): _text(path) for path in _files(self.outline.root, entry.solution)}
+            source = self.outline.source
+            texts = {str(path.relative_to(source)): _text(path) for path in _files(source, entry.solution)}
             self._specifications[lesson] = digest(json.dumps(texts, sort_keys=True))
         return self._specifications[lesson]
 

@@ -62,7 +62,7 @@ def mutants_of(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, forward
     else:
         names = (task.forward,) if forward else (task.backward,)
     base: dict[str, Any] = {"__name__": f"_mutants_{lesson.spec.name}"}
-    with importable(lesson.root):
+    with importable(lesson.source):
         exec(compile(source, str(lesson.solution), "exec"), base)
     for mutant in mutants(source, names):
         yield Fingerprint(mutant.says, mutant.cause, partial(_of_mutant, task, base, mutant))
@@ -139,7 +139,7 @@ def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known
 
 
 def _functions(lesson: CourseLesson, known: Mistake) -> Mapping[str, Callable[..., Any]]:
-    with importable(lesson.root):  # a reference may import earlier ones
+    with importable(lesson.source):  # a reference may import earlier ones
         return mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
 
 

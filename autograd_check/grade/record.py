@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_check.causes import Cause
 from autograd_check.grade.grouping import group_numbers
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject, worst
+
+if TYPE_CHECKING:
+    from autograd_check.grade.shrink import Smallest
 
 CONVENTION_SHARE = 0.1
 """Part of the points that conventions carry where a lesson has any."""
@@ -17,7 +20,7 @@ CONVENTION_SHARE = 0.1
 @dataclass(frozen=True)
 class LessonRecord:
     """What was found in one file for one lesson. `isolation` says where the code ran; `borrowed` names lessons whose
-    functions were the reference's because the student's own are not right yet.
+    functions were the reference's because the student's own are not right yet. `smallest` is the smallest input that shows what is wrong, where somebody asked.
     """
 
     lesson: str
@@ -26,6 +29,7 @@ class LessonRecord:
     max_score: float
     isolation: str = ""
     borrowed: tuple[str, ...] = ()
+    smallest: Smallest | None = None
 
     @property
     def status(self) -> Status:

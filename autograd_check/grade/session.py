@@ -7,15 +7,16 @@ record names those that were borrowed, so one wrong layer never fails everything
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.grade import grade_lesson, open_candidate
+from autograd_check.grade.grade import STOPS, grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker
+from autograd_check.grade.shrink import shrink
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.zygote import Zygote
@@ -56,6 +57,18 @@ class Session:
             return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
             return failed_checker(lesson.spec.name, shown, lesson.spec.points, f"{type(error).__name__}: {error}")
+
+    def with_smallest(self, record: LessonRecord, path: Path) -> LessonRecord:
+        """The record of a file that failed with the smallest input that shows it, where one does."""
+        lesson = self.course.lesson(record.lesson)
+        source = read_submission(path, lesson.functions()).source
+        stops = source is not None and self.zygote is None and STOPS.search(source)  # nobody wants to stop there at every call
+        if source is None or stops or record.status is not Status.FAILED or record.isolation == "not run":
+            return record
+        dependencies, _ = self._dependencies(lesson, source, self._beside(path))
+        with open_candidate(source, record.file, self.zygote, dependencies) as candidate:
+            found = shrink(candidate, lesson.spec, seed=self.seed)
+        return record if found is None else replace(record, smallest=replace(found, file=path))
 
     def picture_file(self, name: str, path: Path, probe: str | None = None) -> list[Picture]:
         """The gradients that one file gives as lesson `name`, beside the right ones.

@@ -27,11 +27,11 @@ class Target:
 def folder_targets(outline: Outline, names: Sequence[str], folder: Path | None) -> list[Target]:
     """The files of the named lessons (all, if none is named) in a student's folder, by default the course's `lessons/`.
 
-    `folder` is taken from the working directory, or else from the course. Raises `CourseError` for an unknown lesson and
+    `folder` is taken from the working directory, or else from the student's folder or the course. Raises `CourseError` for an unknown lesson and
     `SubmissionError` for a folder that is not there.
     """
     entries = [outline.lesson(name) for name in names] if names else list(outline.lessons)
-    place = outline.root / "lessons" if folder is None else _folder(folder, outline.root)
+    place = outline.root / "lessons" if folder is None else _folder(folder, outline)
     own = place.resolve() == outline.root / "lessons"
     targets = []
     for entry in entries:
@@ -73,11 +73,13 @@ def find_file(folder: Path, lesson: LessonEntry | CourseLesson) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _folder(folder: Path, root: Path) -> Path:
-    for place in (folder, root / folder):
+def _folder(folder: Path, outline: Outline) -> Path:
+    for place in (folder, outline.root / folder, outline.source / folder):
         if place.is_dir():
             return place.resolve()
-    raise SubmissionError(f"{folder} is not a folder, neither here nor in {root}. Name the folder that holds the lessons.")
+    raise SubmissionError(
+        f"{folder} is not a folder, neither here nor in {outline.root}. Name the folder that holds the lessons."
+    )
 
 
 def _shown(path: Path, root: Path) -> str:

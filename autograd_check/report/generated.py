@@ -1,10 +1,14 @@
-"""What `autograd-check stubs` says about the lessons folder."""
+"""What `autograd-check stubs`, `start` and `update` say about files that were made."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
+from autograd_check.course.folder import Update, What
 from autograd_check.course.handout import FileState, Handout, Written
+from autograd_check.course.outline import Outline
+from autograd_check.course.own import read_title
 
 
 def check_text(handouts: Sequence[Handout]) -> tuple[str, bool]:
@@ -27,3 +31,45 @@ def written_text(written: Written) -> tuple[str, bool]:
         lines += ["Left alone, because they were edited by hand (--force replaces them and keeps a backup):"]
         lines += [f"  {path.as_posix()}" for path in written.refused]
     return "\n".join(lines), not written.refused
+
+
+def started_text(outline: Outline, folder: str) -> str:
+    """What is in a folder of one's own, and what to type next; `folder` is its name as it was typed."""
+    lessons, units = len(outline.lessons), len(outline.units)
+    lines = [
+        f"{folder} is your course folder: {_counted(lessons, 'lesson')} in {_counted(units, 'unit')}, "
+        f"version {read_title(outline.root).version}.",
+        "",
+        f"  cd {shlex.quote(folder)}",
+        "  autograd-check    where you stand, and what comes next",
+    ]
+    if outline.lessons:
+        first = outline.lessons[0]
+        lines.append(f"  open the first lesson, {first.stub.relative_to(outline.root).as_posix()}, and then")
+        lines.append(f"  autograd-check check {first.name}")
+    return "\n".join(lines)
+
+
+def updated_text(update: Update) -> str:
+    """What an update did: every file by what became of it, and that a student's work is as it was."""
+    moved = update.before != update.after
+    lines = [
+        f"Course {update.before or 'of no version'} → {update.after}" if moved else f"Course {update.after}, the newest here."
+    ]
+    if not update.recorded:
+        lines.append("There was no record of what was handed out, so every file that differs counts as yours.")
+    for what in What:
+        paths = [change.path.as_posix() for change in update.changes if change.what is what]
+        lines += [f"{what}:", *(f"  {path}" for path in paths)] if paths else []
+    if any(change.what is What.KEPT for change in update.changes):
+        lines.append("To begin such a lesson again from its new stub: autograd-check reset NAME (your file is kept as a backup)")
+    if not any(change.what is not What.UNKNOWN for change in update.changes):
+        lines.append("No file had to be changed.")
+    if update.begun:
+        verb = "holds" if update.begun == 1 else "hold"
+        lines.append(f"{_counted(update.begun, 'file')} {verb} work of yours: not touched. Progress is as it was.")
+    return "\n".join(lines)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

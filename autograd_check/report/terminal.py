@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from autograd_check.course.outline import Outline
+from autograd_check.course.stubs import reference_code
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.rows import Row, rows_of
+from autograd_check.report.snippet import snippet
 from autograd_check.verify.finding import Status
 
 STYLES = {
@@ -49,6 +51,10 @@ def render(record: LessonRecord, *, verbose: bool = False, brief: bool = False, 
         _append_row(block, row, status_width, label_width, width)
     if verbose and record.isolation:
         block.append(f"  isolation: {record.isolation}\n", style="dim")
+    if record.smallest is not None:
+        needs = f" (it needs your {', '.join(record.borrowed)} as well)" if record.borrowed else ""
+        block.append(f"\nThe smallest input that shows it, to paste into python in the course folder{needs}:\n\n")
+        block.append(snippet(record.smallest))
     return block
 
 
@@ -58,9 +64,16 @@ def render_all(records: Sequence[LessonRecord], outline: Outline, *, verbose: bo
     several = len(records) > 1
     for record in records:
         text.append(render(record, verbose=verbose, brief=several, width=width))
+        if verbose and record.status is Status.PASSED:
+            text.append(f"\nThe reference, to compare with yours:\n\n{_reference(record, outline)}")
     if several:
         return text.append(f"\n{summary(records)}\n")
     return text.append("".join(f"\n{next_step(record, outline)}\n" for record in records))
+
+
+def _reference(record: LessonRecord, outline: Outline) -> str:
+    solution = outline.lesson(record.lesson).solution
+    return reference_code(solution.read_text(encoding="utf-8"), solution)
 
 
 def next_step(record: LessonRecord, outline: Outline) -> str:

@@ -19,16 +19,22 @@ PATIENCE = 10.0
 """Seconds that bubblewrap may take to start `true`."""
 
 
-def command(readable: Iterable[Path], environment: Mapping[str, str]) -> list[str]:
-    """The words that go before a program's own: it sees these files, read-only, and this environment."""
+def command(readable: Iterable[Path], environment: Mapping[str, str], hidden: Path | None = None) -> list[str]:
+    """The words that go before a program's own: it sees these files, read-only, and this environment.
+
+    An empty folder covers `hidden`, where that is below what is seen.
+    """
+    readable = sorted(set(readable))
     words = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--clearenv"]
     for name, value in environment.items():
         words += ["--setenv", name, value]
     # /tmp first: what is bound below it would be covered otherwise.
     words += ["--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
-    for path in sorted(set(readable)):
+    for path in readable:
         if not path.is_relative_to("/dev"):  # a namespace has its own, and may not use those of others
             words += ["--ro-bind", str(path), str(path)]
+    if hidden is not None and any(hidden.is_relative_to(path) for path in readable):
+        words += ["--tmpfs", str(hidden)]
     return [*words, "--chdir", "/"]
 
 

@@ -56,10 +56,35 @@ def readable() -> Iterator[Path]:
             yield path
 
 
-def ruleset(paths: Iterable[Path]) -> int:
-    """A descriptor of the rules: read below `paths`, and nothing else. It can be made once and put on many processes.
+def carried_course() -> Path:
+    """Where an installed package carries its course, solutions and all: no student code may read there."""
+    return Path(__file__).resolve().parents[1] / "curriculum"
 
-    Raises OSError where the kernel refuses.
+
+def around(paths: Iterable[Path], hidden: Path) -> Iterator[tuple[Path, int]]:
+    """Paths and rights by which everything below `paths` may be read but what is below `hidden`, which may be listed.
+
+    Rights only add up on the way down: so a folder above `hidden` may be listed, and its other entries are read one by one.
+    """
+    for path in paths:
+        real = path.resolve()
+        if not hidden.is_relative_to(real):
+            if not real.is_relative_to(hidden):
+                yield path, READ_FILE | READ_DIR if path.is_dir() else READ_FILE
+        elif real != hidden:
+            yield path, READ_DIR
+            yield from around((entry for entry in real.iterdir() if not entry.is_symlink() or _beside(entry, hidden)), hidden)
+
+
+def _beside(link: Path, hidden: Path) -> bool:
+    """Whether a link leads neither to `hidden` nor above it, where it might go round in a circle, and leads somewhere."""
+    return link.exists() and not hidden.is_relative_to(link.resolve())
+
+
+def ruleset(paths: Iterable[Path], hidden: Path | None = None) -> int:
+    """A descriptor of the rules: read below `paths` (not below `hidden`), and nothing else.
+
+    It can be made once and put on many processes. Raises OSError where the kernel refuses.
     """
     abi = version()
     rights = FILES[max(known for known in FILES if known <= max(abi, 1))]
@@ -67,19 +92,18 @@ def ruleset(paths: Iterable[Path]) -> int:
     attribute = struct.pack(f"{len(fields)}Q", *fields)
     rules = system_call(CREATE_RULESET, attribute, len(attribute), 0)
     try:
-        for path in set(paths):
-            allow_reading(rules, path)
+        for path, rights_below in set(around(paths, hidden or carried_course())):
+            allow_reading(rules, path, rights_below)
     except OSError:
         os.close(rules)
         raise
     return rules
 
 
-def allow_reading(rules: int, path: Path) -> None:
-    """Add one file, or a folder with everything below it."""
+def allow_reading(rules: int, path: Path, rights: int) -> None:
+    """Add rights to one file, or to a folder and everything below it."""
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        rights = READ_FILE | READ_DIR if path.is_dir() else READ_FILE
         system_call(ADD_RULE, rules, PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0)
     finally:
         os.close(descriptor)

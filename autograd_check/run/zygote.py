@@ -152,7 +152,9 @@ class Zygote:
         if wrapped:
             python = Path(sys.executable)
             settings = [path for path in (Path(sys.prefix) / "pyvenv.cfg",) if path.exists()]
-            words = [*bubblewrap.command([*landlock.readable(), python, python.resolve(), *settings], environment), *words]
+            seen = [*landlock.readable(), python, python.resolve(), *settings]
+            course = landlock.carried_course()
+            words = [*bubblewrap.command(seen, environment, course if course.exists() else None), *words]
         process = subprocess.Popen(
             words,
             pass_fds=[theirs.fileno()],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_check.course.stubs import make_stub
+from autograd_check.course.stubs import make_stub, reference_code
 from autograd_check.errors import CourseError, MarkerError
 from tests.toy import DOUBLE, QUADRUPLE
 
@@ -32,6 +32,20 @@ def double_backward(dout, cache):
 
 def test_a_stub_is_the_solution_without_its_code_and_specification() -> None:
     assert make_stub(DOUBLE, WHERE) == DOUBLE_STUB
+
+
+def test_the_code_of_a_solution_is_shown_without_prose_markers_and_specification() -> None:
+    assert reference_code(DOUBLE, WHERE) == (
+        "import torch  # prose below stays as it is:   two  spaces\n\n\n"
+        "def helper(x):\n    return x\n\n\n"
+        'def double_forward(x):\n    """out = 2 x.  x (N,) -> out (N,), cache."""\n    out = 2 * x\n    return out, None\n\n\n'
+        'def double_backward(dout, cache):\n    """dout (N,) -> dx (N,)."""\n    return 2 * dout\n'
+    )
+    solved, handed_out = (
+        "    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n",
+        "    ### BEGIN STUB\n    # return 2\n    ### END STUB\n",
+    )
+    assert reference_code(f"def f():\n{solved}{handed_out}", WHERE) == "def f():\n    return 1\n"
 
 
 def test_imports_of_solutions_become_imports_of_lessons() -> None:

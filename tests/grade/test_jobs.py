@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_check.causes import Cause
+from autograd_check.course.folder import start
 from autograd_check.course.outline import read_outline
 from autograd_check.grade.jobs import Keys, checker_version, graded
 from autograd_check.grade.record import LessonRecord
@@ -78,3 +79,9 @@ def test_a_record_with_numbers_that_json_lacks_is_json(tmp_path: Path) -> None:
     record = LessonRecord("double", "double.py", (Finding("c", "dx", "", Status.FAILED, "\ud800", diagnosis=said),), 4)
     assert '"evidence": {"ratio": "nan", "pair": [1, "inf"]}' in graded("key", record, 0.1).record
     (tmp_path / "record").write_text(graded("key", record, 0.1).record, encoding="utf-8")
+
+
+def test_a_specification_is_the_same_from_a_folder_of_ones_own(tmp_path: Path) -> None:
+    source = make_course(tmp_path / "course", stubs=True)
+    here, mine = (Keys(read_outline(root)) for root in (source, start(tmp_path / "mine", source).root))
+    assert here.specification("quadruple") == mine.specification("quadruple")

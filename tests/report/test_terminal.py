@@ -108,7 +108,7 @@ def test_nothing_is_wider_than_80_columns() -> None:
 
 def test_many_lessons_are_brief_and_summed_up() -> None:
     done, todo = record(FINDINGS[0]), record(Finding("runs", "out", "", Status.TODO, "not written"), lesson="relu")
-    text = render_all([done, todo, record(*FINDINGS)], Outline(Path(), ())).plain
+    text = render_all([done, todo, record(*FINDINGS)], Outline(Path(), Path(), ())).plain
     assert text.startswith(
         "linear · passed · 10 of 10 points · linear.py\nrelu · todo · 0 of 10 points · linear.py\nlinear · failed"
     )
@@ -118,7 +118,7 @@ def test_many_lessons_are_brief_and_summed_up() -> None:
 
 def test_the_next_step_depends_on_the_outcome() -> None:
     entries = tuple(LessonEntry(name, "t", "u01_x", Path(), Path()) for name in ("linear", "relu"))
-    outline = Outline(Path(), entries)
+    outline = Outline(Path(), Path(), entries)
     assert next_step(record(FINDINGS[0]), outline) == "Next lesson: relu"
     assert next_step(record(FINDINGS[0], lesson="relu"), outline) == "That was the last lesson of the course."
     assert next_step(record(FINDINGS[3]), outline) == "A hint: autograd-check hint linear"

@@ -330,6 +330,62 @@ def test_the_words_of_bubblewrap() -> None:
     assert words[words.index("--ro-bind") + 1] == "/usr/lib"
     assert words[words.index("--setenv") + 1 :][:2] == ["LANG", "C"]
     assert "/dev/urandom" not in words
+    assert words.count("--tmpfs") == 1
+    covered = bubblewrap.command([Path("/usr/lib")], {}, Path("/usr/lib/python3/curriculum"))
+    assert covered.index("/usr/lib/python3/curriculum") > covered.index("--ro-bind")
+    assert covered[covered.index("/usr/lib/python3/curriculum") - 1] == "--tmpfs"
+    assert "/opt/curriculum" not in bubblewrap.command([Path("/usr/lib")], {}, Path("/opt/curriculum"))
+
+
+def tree(root: Path) -> Path:
+    """A folder like site-packages: modules, a package with a course in it, links up and beside."""
+    for name in ("module.py", "package/code.py", "package/curriculum/secret.py", "other/deep/code.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x = 1\n")
+    (root / "circle").symlink_to(root)
+    (root / "beside").symlink_to(root / "other")
+    (root / "nowhere").symlink_to(root / "gone")
+    return root
+
+
+def test_rights_lead_around_the_course(tmp_path: Path) -> None:
+    root = tree(tmp_path / "site")
+    both = landlock.READ_FILE | landlock.READ_DIR
+    assert dict(landlock.around([root], root / "package" / "curriculum")) == {
+        root: landlock.READ_DIR,
+        root / "module.py": landlock.READ_FILE,
+        root / "package": landlock.READ_DIR,
+        root / "package" / "code.py": landlock.READ_FILE,
+        root / "other": both,
+        root / "beside": both,
+    }
+    assert dict(landlock.around([root / "package" / "curriculum" / "secret.py"], root / "package" / "curriculum")) == {}
+    assert dict(landlock.around([root], tmp_path / "elsewhere")) == {root: both}
+    assert landlock.carried_course() == Path(landlock.__file__).parents[1] / "curriculum"
+
+
+@pytest.mark.skipif(not landlock.version(), reason="no Landlock")
+def test_a_course_inside_a_package_cannot_be_read(tmp_path: Path) -> None:
+    root = tree(tmp_path / "site")
+    code = f"""
+import os, sys
+from pathlib import Path
+from autograd_check.run import landlock, limits
+root = Path({str(root)!r})
+rules = landlock.ruleset([*landlock.readable(), root], root / "package" / "curriculum")
+limits.prctl(limits.PR_SET_NO_NEW_PRIVS, 1)
+landlock.restrict(rules)
+sys.path.insert(0, str(root))
+import module, other.deep.code, package.code
+print(sorted(os.listdir(root / "package" / "curriculum")))
+for name in ("secret.py", "../code.py"):
+    try:
+        print((root / "package" / "curriculum" / name).read_text().strip())
+    except PermissionError:
+        print("refused")
+"""
+    said = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False)
+    assert said.stdout.splitlines() == ["['secret.py']", "refused", "x = 1"], said.stderr
 
 
 @pytest.mark.skipif(not landlock.version(), reason="no Landlock")

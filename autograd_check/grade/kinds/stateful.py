@@ -92,11 +92,11 @@ def _judged(task: Stateful, oracle: Callable[..., Any], cases: list[Case], conte
 
 def _names(task: Stateful, oracle: Callable[..., Any], context: Context) -> PairNames:
     """The pair of functions with an oracle of single calls; the same one each time, since what it answers is kept."""
-    single = context.memo.once("single calls", [oracle], lambda: _single_calls(oracle))
+    single = context.memo.once("single calls", [oracle], lambda: single_calls(oracle))
     return PairNames(task.forward, task.backward, task.wrt, single, task.leaves)
 
 
-def _single_calls(oracle: Callable[..., Any]) -> Callable[..., Any]:
+def single_calls(oracle: Callable[..., Any]) -> Callable[..., Any]:
     """An oracle that goes through the calls before, and gives the last one's value."""
 
     def out(*arguments: Any, **hyper: Any) -> Any:

@@ -1,0 +1,26 @@
+"""`autograd-check start`: a folder of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def start(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="With the course's notebooks.")] = False,
+    course: Annotated[
+        Path | None, typer.Option("--course", metavar="DIR", help="Whose course; by default the one that is installed.")
+    ] = None,
+) -> None:
+    """Make a course folder of your own: the lessons to fill in, and no solutions.
+
+    Example: autograd-check start nn
+    """
+    # loading a course imports torch
+    from autograd_check.course.folder import start as make
+    from autograd_check.report.generated import started_text
+
+    typer.echo(started_text(make(folder, course, notebooks=notebooks).outline, str(folder)))

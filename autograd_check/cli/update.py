@@ -1,0 +1,25 @@
+"""`autograd-check update`: a newer course for a folder of one's own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, course_root
+
+
+def update(
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="Add the course's notebooks.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Bring new lessons and better stubs to your course folder; what you wrote is never touched.
+
+    Example: pip install --upgrade autograd_check && autograd-check update
+    """
+    # loading a course imports torch
+    from autograd_check.course.folder import update as bring
+    from autograd_check.course.load import Course
+    from autograd_check.report.generated import updated_text
+
+    typer.echo(updated_text(bring(Course.load(course_root(course)), notebooks=notebooks)))

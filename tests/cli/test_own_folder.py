@@ -1,0 +1,118 @@
+"""Every command in a folder of one's own, whose course lies elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograd_check.course.folder import start
+from tests.cli.running import Program
+from tests.toy import RIGHT, WRONG, make_course
+
+UNIT = "lessons/u01_toys"
+TRAIN = """
+from solutions.u01_toys.double import double_forward
+
+
+def train_command(*, ops, root, **others):
+    from importlib import import_module
+    import sys
+
+    sys.path.insert(0, str(root))
+    whose = import_module(f"{ops}.u01_toys.double")
+    sys.path.remove(str(root))
+    print(ops, "in", root.name, "from", whose.__file__)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own of the toy course, and the working directory inside it."""
+    root = start(tmp_path / "mine", make_course(tmp_path / "course", stubs=True)).root
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_start_makes_a_folder_and_says_what_to_type(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_course(tmp_path / "course")
+    monkeypatch.chdir(tmp_path)
+    ran = program("start", "nn", "--course", str(source))
+    assert ran.code == 0
+    assert "nn is your course folder: 2 lessons in 1 unit" in ran.out
+    assert "autograd-check check double" in ran.out
+    ran = program("start", "nn")
+    assert ran.code == 2
+    assert "nn is a course folder already" in ran.err
+    monkeypatch.chdir(tmp_path / "nn")
+    assert "0 of 2 done" in program().out
+
+
+def test_check_and_progress(program: Program, mine: Path) -> None:
+    assert "double_forward not written yet" in " ".join(program("check", "double").out.split())
+    (mine / UNIT / "double.py").write_text(RIGHT)
+    ran = program("check", "double")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, f"double · passed · 4 of 4 points · {UNIT}/double.py")
+    assert json.loads(program("list", "--format", "json").out)["lessons"][0]["stage"] == "done"
+    ran = program("check", "quadruple", "--lessons", "solutions")
+    assert ran.code == 0  # the reference, wherever it is
+
+
+def test_verbose_gives_lines_to_paste_into_python(program: Program, mine: Path) -> None:
+    (mine / UNIT / "double.py").write_text(WRONG)
+    ran = program("check", "double", "-v")
+    _, lines = ran.out.split("The smallest input that shows it, to paste into python in the course folder:\n\n")
+    lines = lines.partition("\nA hint")[0]
+    assert ran.code == 1
+    assert "to paste" not in program("check", "double").out
+    said = subprocess.run([sys.executable, "-"], input=lines, cwd=mine, capture_output=True, text=True, check=True)
+    assert said.stdout == "you return           dx = [3.0]\nthe definition gives dx = [2.0]\n"
+
+
+def test_verbose_shows_the_reference_after_a_pass(program: Program, mine: Path) -> None:
+    (mine / UNIT / "double.py").write_text(RIGHT)
+    shown = program("check", "double", "-v").out.partition("\nThe reference, to compare with yours:\n\n")[2]
+    assert shown.startswith("import torch  # prose")
+    assert "    out = 2 * x\n    return out, None\n" in shown
+    assert shown.endswith("    return 2 * dout\n\nNext lesson: quadruple\n")
+    assert "###" not in shown
+
+
+def test_hint_reset_derive_plot_and_bench(program: Program, mine: Path) -> None:
+    assert "hint 1 of 2" in program("hint", "double").out
+    assert "dx[0] = 2*g0" in program("derive", "double").out
+    assert '"forward+backward"' in program("bench", "double", "--format", "json").out
+    (mine / UNIT / "double.py").write_text(RIGHT)
+    assert "every gradient right" in program("plot", "double").out
+    assert (
+        f"{UNIT}/double.py is the stub again. Your file: .autograd_check_backups/double-" in program("reset", "double", "-y").out
+    )
+    assert "2 lessons in" in program("doctor").out
+
+
+def test_train_takes_layers_from_here_and_the_rest_from_the_course(program: Program, mine: Path) -> None:
+    (mine.parent / "course" / "solutions" / "train.py").write_text(TRAIN)
+    assert f"lessons in mine from {mine / UNIT / 'double.py'}" in program("train", "--ops", "lessons").out
+    assert f"solutions in mine from {mine.parent / 'course' / 'solutions'}" in program("train").out
+
+
+def test_update_says_what_is_new_and_stubs_are_not_made_here(program: Program, mine: Path) -> None:
+    assert "No file had to be changed." in program("update").out
+    ran = program("stubs")
+    assert ran.code == 2
+    assert "To bring a newer course: autograd-check update" in " ".join(ran.err.split())
+
+
+def test_pytest_grades_the_lessons_here(mine: Path) -> None:
+    (mine / UNIT / "double.py").write_text(RIGHT)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lessons"]
+    ran = subprocess.run(command, cwd=mine, capture_output=True, text=True, env=os.environ, check=False)
+    assert "3 passed, 3 skipped" in ran.stdout, ran.stdout
+    (mine / "course.toml").write_text("course = 'nowhere'\nversion = ''\n")
+    ran = subprocess.run(command, cwd=mine, capture_output=True, text=True, env=os.environ, check=False)
+    assert ran.returncode == pytest.ExitCode.INTERRUPTED
+    assert "Correct its line `course =`" in ran.stdout
