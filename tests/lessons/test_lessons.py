@@ -16,7 +16,7 @@ from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.memo import Memo
 from tests import support
-from tests.causes_table import By, Grader
+from tests.causes_table import By, Grader, found_by
 
 
 @pytest.fixture(scope="module", params=support.names())
@@ -69,26 +69,30 @@ def test_the_solution_passes_with_more_seeds(lesson: CourseLesson) -> None:
 def missed(grader: Grader, known: Mistake) -> list[str]:
     """What is wrong about the grader's verdict on a mistake whose own fingerprint is left out; nothing if its cause is named.
 
-    Where only the fingerprint can name it the mistake says why; a reason that is not needed is wrong as well.
+    Where only the fingerprint can name it the mistake says why.
     """
-    by = grader.found(known)
-    if by is By.NOT_FOUND:
+    if known.by_fingerprint:
         findings = grader.without(known, [])
-        return [f"{known.name}, seed {grader.seed}: not {known.cause}", *(not_passed(findings) or ["it passes"])]
-    if by is By.OWN and not known.by_fingerprint:
-        return [
-            f"{known.name}: only its own fingerprint names {known.cause}; say why in by_fingerprint, or give it the cause that "
-            "is found",
-            *not_passed(grader.alone(known)),
-        ]
-    if by is not By.OWN and known.by_fingerprint:
-        return [f"{known.name}: {known.cause} is found by {by}, without its fingerprint: by_fingerprint is out of date"]
-    return []
+        found = found_by(findings, known)
+    else:
+        findings = grader.alone(known)
+        found = found_by(findings, known) or found_by(grader.without(known, grader.same_error(known)), known)
+    if found is not None:
+        return []
+    why = "" if known.by_fingerprint else "; say in by_fingerprint why only its own fingerprint names it, or give it the cause found"
+    return [f"{known.name}, seed {grader.seed}: not {known.cause}{why}", *(not_passed(findings) or ["it passes"])]
 
 
 def test_every_mistake_fails_with_its_cause_found_without_being_told(lesson: CourseLesson) -> None:
     grader = Grader(lesson)
     assert [line for known in lesson.spec.mistakes for line in missed(grader, known)] == []
+
+
+@pytest.mark.long
+def test_no_mistake_gives_a_reason_that_it_does_not_need(lesson: CourseLesson) -> None:
+    grader = Grader(lesson)
+    said = [known for known in lesson.spec.mistakes if known.by_fingerprint]
+    assert [f"{known.name}: by_fingerprint is out of date" for known in said if grader.found(known) is not By.OWN] == []
 
 
 @pytest.mark.long
