@@ -15,7 +15,8 @@ CONVENTION_SHARE = 0.1
 @dataclass(frozen=True)
 class LessonRecord:
     """What was found in one file for one lesson. `isolation` says where the code ran; `borrowed` names lessons whose
-    functions were the reference's because the student's own are not right yet.
+    functions were the reference's because the student's own are not right yet. `printed` is what the code printed on the first
+    probe, `notes` say what a reader should know besides; neither has a part in the verdict.
     """
 
     lesson: str
@@ -24,6 +25,8 @@ class LessonRecord:
     max_score: float
     isolation: str = ""
     borrowed: tuple[str, ...] = ()
+    printed: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -50,6 +53,8 @@ class LessonRecord:
             "max_score": self.max_score,
             "isolation": self.isolation,
             "borrowed": list(self.borrowed),
+            "printed": self.printed,
+            "notes": list(self.notes),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 

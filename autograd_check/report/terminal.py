@@ -25,6 +25,8 @@ STYLES = {
     "skipped": "dim",
     "open": "dim",
     "borrowed": "cyan",
+    "printed": "cyan",
+    "note": "cyan",
 }
 LABEL_WIDTH = 18
 
@@ -86,12 +88,12 @@ def summary(records: Sequence[LessonRecord]) -> str:
 
 
 def _append_row(block: Text, row: Row, status_width: int, label_width: int, width: int) -> None:
-    indent = 2 + status_width + 3 + label_width + 2
+    indent = 2 + status_width + 3 + (label_width + 2 if row.label else 0)
     block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     label = row.label
     if len(label) > label_width:
         block.append(f"{label}\n").append(" " * indent)
-    else:
+    elif label:
         block.append(f"{label:<{label_width}}  ")
     lines = [line for paragraph in row.paragraphs for line in _wrapped(paragraph, width - indent)]
     block.append(lines[0] if lines else "").append("\n")

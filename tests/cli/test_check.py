@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,24 @@ def test_verbose_shows_every_finding_and_the_isolation(program: Program, course:
     assert "matches autograd" in ran.out
     assert "keeps float32: as it should be" in ran.out
     assert "isolation: " in ran.out
+
+
+def test_what_the_code_printed_is_under_the_verdict_and_in_json(program: Program, course: Path) -> None:
+    (course / STUB).write_text(WRONG.replace("    return 3", "    print(*range(9), sep='\\n')\n    return 3"))
+    assert "  printed   0\n            1\n" in program("check", "double").out
+    assert "... 4 more lines (-v shows all)" in program("check", "double").out
+    assert "more lines" not in program("check", "double", "-v").out
+    (lesson,) = json.loads(program("check", "double", "--format", "json").out)["lessons"]
+    assert lesson["printed"] == "".join(f"{n}\n" for n in range(9))
+
+
+def test_a_debugger_is_left_at_the_first_q_and_the_file_is_judged_without_it(course: Path) -> None:
+    (course / STUB).write_text(RIGHT.replace("    return dout", "    breakpoint()\n    return dout"))
+    command = [sys.executable, "-c", "from autograd_check.cli.app import main; main()", "check", "double", "--in-process"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ran = subprocess.run(command, input="p dout.shape\nq\n", capture_output=True, text=True, env=environment, check=False)
+    assert ran.stdout.count("(Pdb)") == 2
+    assert "torch.Size([3])" in ran.stdout
+    assert "double · passed" in ran.stdout
+    assert "  note     the debugger was left; the verdict is on the code without its" in ran.stdout
+    assert (ran.returncode, ran.stderr) == (0, "")
