@@ -77,11 +77,12 @@ class Session:
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
                 own = find_file(submission.path.parent, self.course.lesson(earlier))
+                theirs = None
                 if own is not None and own.resolve() != submission.path.resolve() and self._passes(earlier, own):
-                    found[earlier] = own.read_text(encoding="utf-8-sig")
-                else:
-                    found[earlier] = self.course.lesson(earlier).reference_source()
+                    theirs = read_submission(own).source
+                if theirs is None:
                     borrowed.add(earlier)
+                found[earlier] = self.course.lesson(earlier).reference_source() if theirs is None else theirs
                 waiting.append(found[earlier])
         return {name: found[name] for name in sorted(found, key=order.index)}, sorted(borrowed, key=order.index)
 

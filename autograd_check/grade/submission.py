@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from autograd_check.causes import Cause
@@ -39,10 +41,21 @@ def read_submission(path: Path) -> Submission:
     try:
         source = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return _problem(path, f"{path} is not text in UTF-8 (byte {error.start}): is it a compiled or compressed file?")
+        named = _by_its_coding_line(content)
+        if named is None:
+            return _problem(path, f"{path} is not text in UTF-8 (byte {error.start}): is it a compiled or compressed file?")
+        source = named
     if "\0" in source:
         return _problem(path, f"{path} holds zero bytes, which python code cannot: is it a compiled or compressed file?")
     return Submission(path, source)
+
+
+def _by_its_coding_line(content: bytes) -> str | None:
+    """Text in the encoding that python reads from the first two lines (`# -*- coding: latin-1 -*-`); None without such a line."""
+    try:
+        return content.decode(tokenize.detect_encoding(BytesIO(content).readline)[0])
+    except (SyntaxError, UnicodeDecodeError):
+        return None
 
 
 def _problem(path: Path, text: str) -> Submission:

@@ -165,3 +165,41 @@ def test_a_debugger_is_left_at_the_first_q_and_the_file_is_judged_without_it(cou
     assert "double · passed" in ran.stdout
     assert "  note     the debugger was left; the verdict is on the code without its" in ran.stdout
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", [STUB, f"./{STUB}", "DOUBLE", "Double", "lessons/elsewhere/double.py"])
+def test_a_lesson_may_be_named_by_its_file_and_in_any_case(program: Program, course: Path, name: str) -> None:
+    (course / STUB).write_text(RIGHT)
+    ran = program("check", name)
+    assert ran.code == 0
+    assert ran.out.startswith(f"double · passed · 4 of 4 points · {STUB}\n")
+    assert Progress.read(course).verified["double"].status == "passed"
+
+
+@pytest.mark.parametrize("name", ["u01", "U01_toys", "toys", "lessons/u01_toys", "lessons/u01_toys/"])
+def test_a_unit_stands_for_its_lessons(program: Program, course: Path, name: str) -> None:
+    ran = program("check", name, "double")
+    assert ran.out.endswith("2 todo · 0 of 14 points\n")
+
+
+def test_a_path_to_a_file_elsewhere_is_that_file(program: Program, course: Path, tmp_path: Path) -> None:
+    other = tmp_path / "anna" / "double.py"
+    other.parent.mkdir()
+    other.write_text(RIGHT)
+    assert f"double · passed · 4 of 4 points\n  {other}\n" in program("check", str(other)).out.replace(" · /", "\n  /")
+    assert not Progress.read(course).verified
+
+
+def test_a_path_that_is_no_lesson_is_answered_like_a_name(program: Program, course: Path) -> None:
+    ran = program("check", "lessons/u01_toys/dubble.py")
+    assert ran.code == 2
+    assert "There is no lesson named 'dubble'" in ran.err
+    assert "Did you mean double?" in " ".join(ran.err.split())
+
+
+def test_a_file_may_name_its_encoding_as_python_reads_it(program: Program, course: Path) -> None:
+    text = "# -*- coding: latin-1 -*-\n# für Anna\n" + RIGHT
+    (course / STUB).write_bytes(text.encode("latin-1"))
+    assert program("check", "double").code == 0
+    (course / STUB).write_bytes(text.replace("coding: latin-1", "").encode("latin-1"))
+    assert "is not text in UTF-8 (byte 14)" in " ".join(program("check", "double").out.split())
