@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train
+from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train, watch
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain, never_fail_to_print
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.callback(invoke_without_command=True)(status.status)
 app.command("list")(listing.list_lessons)
 app.command()(check.check)
+app.command()(watch.watch)
 app.command()(hint.hint)
 app.command()(derive.derive)
 app.command()(plot.plot)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograd_check.causes import Cause
+from autograd_check.course.files import digest, read_text
 from autograd_check.course.load import COURSE_PACKAGES, Course, CourseLesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
@@ -25,12 +26,12 @@ from autograd_check.verify.memo import Memo
 
 @dataclass(frozen=True)
 class Session:
-    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a folder."""
+    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version."""
 
     course: Course
     zygote: Zygote | None = None
     seed: int = 0
-    _known: dict[Path, LessonRecord] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[tuple[Path, str], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
     _shared: dict[str, Memo] = field(default_factory=dict, compare=False, repr=False)
 
     def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
@@ -102,9 +103,10 @@ class Session:
     def _passes(self, name: str, path: Path) -> bool:
         if path.resolve() == self.course.lesson(name).solution:
             return True
-        if path not in self._known:
-            self._known[path] = self.grade_file(name, path)
-        return self._known[path].status is Status.PASSED
+        version = (path, digest(read_text(path)))  # a session may outlive an edit
+        if version not in self._known:
+            self._known[version] = self.grade_file(name, path)
+        return self._known[version].status is Status.PASSED
 
 
 def imported_names(source: str) -> set[str]:

@@ -46,8 +46,8 @@ def render_list(outline: Outline, standing: Mapping[str, Stage], width: int = 80
     return text
 
 
-def render_hint(entry: LessonEntry, shown: int, width: int = 80) -> Text:
-    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it."""
+def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, keys: bool = False) -> Text:
+    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it: a command to type, or (`keys`) a key."""
     count = len(entry.hints)
     text = Text()
     for number, hint in enumerate(entry.hints[:shown], 1):
@@ -56,8 +56,9 @@ def render_hint(entry: LessonEntry, shown: int, width: int = 80) -> Text:
     if not count:
         return text.append(f"{entry.name} has no hints.\n")
     if shown < count:
-        return text.append(f"\nThe next one: autograd-check hint {entry.name}\n")
-    return text.append(f"\nThat was the last one.\nClosed forms of single entries: autograd-check derive {entry.name}\n")
+        return text.append("\nThe next one: h\n" if keys else f"\nThe next one: autograd-check hint {entry.name}\n")
+    after = "d" if keys else f"autograd-check derive {entry.name}"
+    return text.append(f"\nThat was the last one.\nClosed forms of single entries: {after}\n")
 
 
 def list_to_dict(outline: Outline, standing: Mapping[str, Stage]) -> dict[str, Any]:
