@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyte
 
-HARD_LIMIT = 300.0
+HARD_LIMIT = 60.0
 """Against hanging only: nothing is judged by how long it takes."""
 
 
