@@ -11,12 +11,13 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test record lint format bench clean
+.PHONY: help setup demo test record causes lint format bench clean
 help:
 	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
 	@echo 'make test    the tests          make lint    style, types, the direction of imports'
 	@echo 'make long    tests that take long: the same claims with more seeds'
 	@echo 'make bench   speed against torch     make format  format the code'
+	@echo 'make causes  how the cause of every mistake is found'
 	@echo 'make record  whether every verdict is as it was recorded'
 
 setup: $(STAMP)
@@ -42,6 +43,9 @@ test: $(STAMP)
 
 record: $(STAMP)
 	$(BIN)/python tests/record.py --against tests/record.json.gz
+
+causes: $(STAMP)
+	$(BIN)/python tests/causes_table.py
 
 long: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

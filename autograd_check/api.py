@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.evidence import Explained
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
 from autograd_check.report.result import Report, Reports
@@ -238,7 +239,7 @@ def _check(
     candidate: PairCandidate, names: PairNames, point: Point, seed: int, single: UsesSingle, memo: Memo | None = None
 ) -> list[Finding]:
     case = Case("the given point", point)
-    return check_pair(candidate, names, [case], seed=seed, explain=explain, uses_single=single, memo=memo)
+    return check_pair(candidate, names, [case], seed=seed, explain=Explained(explain), uses_single=single, memo=memo)
 
 
 def _point(called: Callee, memo: Memo) -> Point:

@@ -10,11 +10,28 @@ import sys
 
 import typer
 
-from autograd_check.cli import bench, check, derive, doctor, hint, listing, plot, reset, status, stubs, train, watch
+from autograd_check.cli import (
+    bench,
+    check,
+    derive,
+    doctor,
+    grade,
+    hint,
+    listing,
+    override,
+    plot,
+    regrade,
+    reset,
+    sample,
+    status,
+    stubs,
+    train,
+    watch,
+)
 from autograd_check.errors import AutogradCheckError
 from autograd_check.report.console import complain, never_fail_to_print
 
-EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook"}
+EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook", "distributed": "cluster"}
 
 app = typer.Typer(
     name="autograd-check",
@@ -34,6 +51,10 @@ app.command()(plot.plot)
 app.command()(reset.reset)
 app.command()(train.train)
 app.command()(bench.bench)
+app.command()(grade.grade)
+app.command()(regrade.regrade)
+app.command()(override.override)
+app.command()(sample.sample)
 app.command()(stubs.stubs)
 app.command()(doctor.doctor)
 

@@ -43,7 +43,7 @@ def check(
     with announced("importing torch"):
         # it takes a second: a wrong name is answered without it
         from autograd_check.course.load import Course
-        from autograd_check.grade.pool import grade_all, records_to_dict, remember
+        from autograd_check.grade.checking import grade_all, records_to_dict, remember
         from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)

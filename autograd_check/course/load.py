@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from autograd_check.course.imported import COURSE_PACKAGES
 from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
 from autograd_check.errors import CourseError
-
-COURSE_PACKAGES = ("solutions", "lessons")
 
 
 @dataclass(frozen=True)

@@ -66,18 +66,27 @@ class Mistake:
     """A mistake that people really make. The grader must fail it and name `cause`.
 
     Written as an `edit` of the reference (old text, which must occur, and the new text for every occurrence), or as whole
-    functions by name.
+    functions by name. `by_fingerprint` says why only its own fingerprint can name its cause, where nothing else does.
     """
 
     name: str
     cause: Cause
     edit: tuple[str, str] | None = None
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    by_fingerprint: str = ""
 
 
-def mistake(name: str, cause: str, old: str | None = None, new: str | None = None, **functions: Callable[..., Any]) -> Mistake:
+def mistake(
+    name: str,
+    cause: str,
+    old: str | None = None,
+    new: str | None = None,
+    *,
+    by_fingerprint: str = "",
+    **functions: Callable[..., Any],
+) -> Mistake:
     """A `Mistake` from an edit (`old`, `new`) or from functions given as keywords. Raises `UnknownCauseError`."""
-    return Mistake(name, Cause.named(cause), None if old is None or new is None else (old, new), functions)
+    return Mistake(name, Cause.named(cause), None if old is None or new is None else (old, new), functions, by_fingerprint)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ UNEXPLAINED = 0.01
 """The share of the difference of an entry that a factor may leave unexplained."""
 
 
-def close(one: Tensor, other: Tensor) -> bool:
-    """Same shape, both finite, and equal to `LOOSE` relative to the largest entry."""
+def close(one: Tensor, other: Tensor, scale: float = 0.0) -> bool:
+    """Same shape, both finite, and equal to `LOOSE` relative to the largest entry (or to `scale`, if that is larger)."""
     if one.shape != other.shape or not bool(torch.isfinite(one).all()) or not bool(torch.isfinite(other).all()):
         return False
     if one.numel() == 0:
         return True
-    scale = max(float(one.abs().max()), float(other.abs().max()))
+    one, other = (x if x.is_floating_point() or x.is_complex() else x.to(torch.float64) for x in (one, other))
+    scale = max(scale, float(one.abs().max()), float(other.abs().max()))
     return float((one - other).abs().max()) <= LOOSE * scale
 
 

@@ -1,19 +1,29 @@
-"""From evidence to a diagnosis: known mistakes first, then relations from the simplest, then what can be said at least."""
+"""From evidence to a diagnosis: relations from the simplest, known mistakes, mutants, and then what can be said at least."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
-from autograd_check.diagnose.relations import RELATIONS, relate
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant
+from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.finding import Diagnosis, Source
-from autograd_check.verify.values import Evidence
+
+Mutants = Callable[[bool], Iterable[Fingerprint]]
+"""The mutants of a definition: of its forward (True) or of its backward (False)."""
 
 
-def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = ()) -> Diagnosis | None:
+def no_mutants(forward: bool) -> Iterable[Fingerprint]:
+    """The mutants of a definition whose source is not known."""
+    return ()
+
+
+def explain(
+    evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = (), mutants: Mutants = no_mutants
+) -> Diagnosis | None:
     """The cause of one wrong array, given every probe on which it was wrong.
 
     A relation that holds on all of them comes before one that holds on most. Where a lesson's own mistake yields exactly these
@@ -21,22 +31,40 @@ def explain(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint] = 
     """
     if not evidence:
         return None
+    found = _explained(evidence, fingerprints, mutants)
+    # of a value these words say no more than that the forward is wrong; the sentence tells how
+    vague = evidence[0].subject == "out" and not evidence[0].called and found.cause in GENERAL
+    return replace(found, cause=Cause.FORWARD_WRONG) if vague else found
+
+
+GENERAL = (Cause.MISSING_TERM, Cause.EXTRA_TERM, Cause.WRONG_OPERAND, Cause.UNKNOWN)
+
+
+def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint], mutants: Mutants) -> Diagnosis:
     found = _on_all(evidence)
     if found is not None and found.cause == Cause.CONSISTENT_WITH_WRONG_FORWARD:
         return found
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or _on_most(evidence) or replace(where_wrong(evidence), source=Source.RELATION)
+    return found or _on_most(evidence) or _mutant(evidence, mutants) or replace(where_wrong(evidence), source=Source.RELATION)
+
+
+def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:
+    """One edit of the definition: of the forward where that is wrong, of the backward for a gradient."""
+    value, right = evidence[0].subject == "out", all(piece.forward_right for piece in evidence)
+    passes = [True] if value else [False] if right else [True, False]
+    return next((found for forward in passes if (found := match_mutant(evidence, mutants(forward))) is not None), None)
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    return next((answer for relation in RELATIONS if (answer := relate(relation, evidence)) is not None), None)
+    relations = SIMPLE if any(piece.is_complex for piece in evidence) else RELATIONS  # complex numbers have no order
+    return next((answer for relation in relations if (answer := relate(relation, evidence)) is not None), None)
 
 
 def _on_most(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The first relation that holds on more than half of several probes: the others may mix two effects."""
-    for relation in RELATIONS:
+    for relation in SIMPLE:
         answers = [relate(relation, [piece]) for piece in evidence]
         causes = {answer.cause for answer in answers if answer is not None}
         holding = [piece for piece, answer in zip(evidence, answers, strict=True) if answer is not None]

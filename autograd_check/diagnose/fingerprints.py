@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
-from autograd_check.verify.values import Evidence
+
+MISTAKE = "mistake"
+"""The entry of a diagnosis's evidence that holds the name of the mistake which was recognised."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Fingerprint:
     gradients: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]]
 
 
+def mistake_of(diagnosis: Diagnosis) -> str:
+    """The name of the mistake that was recognised; empty where none was."""
+    return str(diagnosis.evidence.get(MISTAKE, ""))
+
+
 def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]) -> Diagnosis | None:
     """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one.
 
@@ -31,17 +39,31 @@ def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Finge
     alike = [
         known
         for known in fingerprints
-        if all(_equals(piece, known) and not _spoils_more(piece, known) for piece in evidence)
+        if all(equals(piece, known) and not _spoils_more(piece, known) for piece in evidence)
         and any(not piece.is_empty and not _harmless(piece, known) for piece in evidence)
     ]
     if not alike:
         return None
     best = next((known for known in alike if all(_equals_all(piece, known) for piece in evidence)), alike[0])
     says = f"Your numbers are exactly those of a known mistake: {best.name}."
-    return Diagnosis(best.cause, says, {"mistake": best.name, "probes": len(evidence)}, Source.FINGERPRINT)
+    return Diagnosis(best.cause, says, {MISTAKE: best.name, "probes": len(evidence)}, Source.FINGERPRINT)
 
 
-def _equals(piece: Evidence, fingerprint: Fingerprint) -> bool:
+def match_mutant(evidence: Sequence[Evidence], mutants: Iterable[Fingerprint]) -> Diagnosis | None:
+    """The one edit of the definition whose numbers equal those at hand on every probe; `mutants` are named by what they edit."""
+    if not evidence:
+        return None
+    smallest = min(evidence, key=lambda piece: piece.got.numel() or float("inf"))
+    alike = [mutant for mutant in mutants if equals(smallest, mutant)]
+    found = match_fingerprint(evidence, alike)
+    if found is None:
+        return None
+    says = f"Your numbers are exactly those of the definition with one change: {found.evidence[MISTAKE]}."
+    return replace(found, says=says, source=Source.MUTANT)
+
+
+def equals(piece: Evidence, fingerprint: Fingerprint) -> bool:
+    """Whether a fingerprint yields the wrong array on one probe."""
     theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
     return isinstance(theirs, Tensor) and close(piece.got, theirs)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 
 def rows_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -20,7 +20,7 @@ def rows_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:
     rows = missing[0] or []
     named = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]} to {rows[-1]}"
     says = (
-        f"{evidence[0].subject} is right but for {named}, where it is 0: does a loop leave them out, or a return stand inside "
+        f"{evidence[0].name} is right but for {named}, where it is 0: does a loop leave them out, or a return stand inside "
         "the loop?"
     )
     return Diagnosis(Cause.ROWS_MISSING, says, {"rows": rows})

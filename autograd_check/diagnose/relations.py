@@ -13,17 +13,31 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.closeness import close, factor
+from autograd_check.diagnose.closeness import LOOSE, close, factor
+from autograd_check.diagnose.counterfactuals import (
+    another_axis,
+    another_cotangent,
+    another_operand,
+    another_setting,
+    flipped_operand,
+    ignored_primal,
+    left_out,
+    overwritten,
+    own_entry_only,
+)
 from autograd_check.diagnose.counts import name_factor
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.gaps import rows_missing
+from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
-from autograd_check.verify.values import Evidence
 
 Relation = Callable[[Sequence[Evidence]], Diagnosis | None]
 
 MOST_AXES = 8
+FEW_ENTRIES = 5
+"""So many entries must say the same: fewer are a coincidence."""
 
 
 def _same_shape(evidence: Sequence[Evidence]) -> bool:
@@ -43,7 +57,7 @@ def not_finite(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return None
     bad = int((~torch.isfinite(piece.got)).sum())
     says = (
-        f"{bad} of {piece.got.numel()} entries of {piece.subject} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
+        f"{bad} of {piece.got.numel()} entries of {piece.name} are nan or inf: somewhere a 0 divides, a log takes 0, or an "
         "exp overflows."
     )
     return Diagnosis(Cause.NOT_FINITE, says, {"not_finite": bad})
@@ -53,14 +67,14 @@ def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """All zeros."""
     if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
         return None
-    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].subject} is zero in every entry: nothing is learnt from it.", {})
+    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].name} is zero in every entry: nothing is learnt from it.", {})
 
 
 def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The backward fits the forward as written, and that forward is wrong."""
     if any(piece.forward_right or piece.own is None or not close(piece.got, piece.own) for piece in evidence):
         return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     says = (
         f"{subject} is the right gradient of the forward that you wrote, but that forward is not the one of the definition. "
         "Fix the forward first."
@@ -74,10 +88,10 @@ def ignores_upstream(evidence: Sequence[Evidence]) -> Diagnosis | None:
         return None
     for piece in evidence:
         ones = piece.vjp(map_tensors(torch.ones_like, piece.dout)).get(piece.subject)
-        if ones is None or not close(piece.got, ones) or close(ones, piece.expected):
+        if ones is None or not close(piece.got, ones, scale=float(piece.expected.abs().max())) or close(ones, piece.expected):
             return None
     says = (
-        f"{evidence[0].subject} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
+        f"{evidence[0].name} is what it would be if dout were all ones: the upstream gradient is not used. The chain rule "
         "multiplies by it."
     )
     return Diagnosis(Cause.IGNORES_UPSTREAM, says, {})
@@ -96,7 +110,7 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for piece in evidence:
         if not isinstance(piece.dout, Tensor) or piece.dout.dim() < 1 or piece.subject == "out":
             return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     for axes in _subsets(min(_dout(piece).dim() for piece in evidence)):
         if all(_fits(_dout(piece).sum(axes), piece.expected) for piece in evidence):
             named = ", ".join(map(str, axes))
@@ -104,8 +118,15 @@ def sums_of_dout(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 says = f"{subject} is the mean of dout over axis {named}; every use adds up, so it must be the sum."
                 return Diagnosis(Cause.MEAN_FOR_SUM, says, {"axes": list(axes)})
             for other in _subsets(min(_dout(piece).dim() for piece in evidence)):
+                if other != axes and all(_spread(_dout(piece).mean(other), piece.got) for piece in evidence):
+                    wrong = ", ".join(map(str, other))
+                    says = f"{subject} is the mean of dout over axis {wrong}; it must be the sum over axis {named}."
+                    return Diagnosis(Cause.WRONG_AXIS, says, {"axes": list(other), "expected_axes": list(axes)})
                 if other != axes and all(_spread(_dout(piece).sum(other), piece.got) for piece in evidence):
                     wrong = ", ".join(map(str, other))
+                    if set(other) < set(axes):
+                        says = f"{subject} sums dout over axis {wrong} only; it belongs over axis {named}."
+                        return Diagnosis(Cause.MISSING_REDUCTION, says, {"axes": list(other), "expected_axes": list(axes)})
                     says = f"{subject} sums dout over axis {wrong}; it belongs over axis {named}."
                     return Diagnosis(Cause.WRONG_AXIS, says, {"axes": list(other), "expected_axes": list(axes)})
     return None
@@ -140,7 +161,7 @@ def summed_over_everything(evidence: Sequence[Evidence]) -> Diagnosis | None:
         piece.expected.numel() > 1 and close(piece.expected.sum().expand(piece.got.shape), piece.got) for piece in evidence
     ):
         return None
-    says = f"Every entry of {evidence[0].subject} is the sum over all axes; sum only over those that the gradient does not have."
+    says = f"Every entry of {evidence[0].name} is the sum over all axes; sum only over those that the gradient does not have."
     return Diagnosis(Cause.WRONG_AXIS, says, {})
 
 
@@ -155,7 +176,7 @@ def missing_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
     axes = next(axes for axes in _subsets(piece.got.dim()) if _fits(piece.got.sum(axes), piece.expected))
     named = ", ".join(map(str, axes))
     says = (
-        f"{piece.subject} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
+        f"{piece.name} has shape {tuple(piece.got.shape)}; summed over axis {named} it is right. The value was used once "
         "for each entry along that axis, and the gradients of all uses add up."
     )
     return Diagnosis(Cause.MISSING_REDUCTION, says, {"axes": list(axes)})
@@ -169,7 +190,7 @@ def silent_broadcast(evidence: Sequence[Evidence]) -> Diagnosis | None:
             return None
     piece = evidence[0]
     shape = tuple(piece.got.shape)
-    says = f"{piece.subject} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
+    says = f"{piece.name} has shape {shape}: an (N, 1) column met an (N,) row and torch made an N x N matrix of them."
     return Diagnosis(Cause.SILENT_BROADCAST, says, {"shape": list(shape)})
 
 
@@ -181,11 +202,11 @@ def transposed(evidence: Sequence[Evidence]) -> Diagnosis | None:
         orders = [order for order in permutations(range(piece.expected.dim())) if order != tuple(range(piece.expected.dim()))]
         if not any(close(piece.got, piece.expected.permute(order)) for order in orders):
             return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     shape = tuple(evidence[0].expected.shape)
     says = f"{subject} is the right gradient with its axes swapped; it must have the shape {shape} of its input."
-    if subject == "out":
-        says = f"out has the right numbers with its axes swapped; its shape must be {shape}."
+    if evidence[0].subject == "out":
+        says = f"{subject} has the right numbers with its axes swapped; its shape must be {shape}."
     return Diagnosis(Cause.TRANSPOSED, says, {"expected_shape": list(shape)})
 
 
@@ -196,7 +217,7 @@ def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for axes in _subsets(min(piece.expected.dim() for piece in evidence)):
         if all(close(piece.got, piece.expected.flip(axes)) for piece in evidence):
             named = ", ".join(map(str, axes))
-            says = f"{evidence[0].subject} is the right gradient in reverse order along axis {named}."
+            says = f"{evidence[0].name} is the right gradient in reverse order along axis {named}."
             return Diagnosis(Cause.FLIPPED, says, {"axes": list(axes)})
     return None
 
@@ -204,31 +225,54 @@ def flipped(evidence: Sequence[Evidence]) -> Diagnosis | None:
 def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The gradient of another primal."""
     names = set.intersection(*(set(piece.vjp(piece.dout)) for piece in evidence)) if evidence[0].subject != "out" else set()
-    for name in sorted(names - {evidence[0].subject}):
+    for name in sorted(names - {evidence[0].name}):
         if all(isinstance(r := piece.vjp(piece.dout)[name], Tensor) and close(piece.got, r) for piece in evidence):
-            says = f"What you return as {evidence[0].subject} is {name}: gradients come back in the order of the inputs."
+            if _same_shape(evidence) and all(
+                isinstance(own := piece.got_all.get(name), Tensor) and close(own, piece.got) for piece in evidence
+            ):
+                says = f"{evidence[0].name} is the same as {name}, which is right: a factor is missing that only {evidence[0].name} has."
+                return Diagnosis(Cause.MISSING_TERM, says, {"is": name})
+            says = f"What you return as {evidence[0].name} is {name}: gradients come back in the order of the inputs."
             return Diagnosis(Cause.SWAPPED, says, {"is": name})
     return None
 
 
 def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """Right where the mask passes, not zero where it blocks; or just the other way round."""
-    if not _same_shape(evidence) or not all(bool((piece.expected == 0).any()) for piece in evidence):
+    if not _same_shape(evidence):
         return None
-    subject = evidence[0].subject
+    subject = evidence[0].name
     blocked = [piece.expected == 0 for piece in evidence]
     wrong = [wrong_entries(piece) for piece in evidence]
-    if all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
+    some = all(bool(b.any()) for b in blocked)
+    if some and all(bool(w.any()) and not bool((w & ~b).any()) for w, b in zip(wrong, blocked, strict=True)):
         says = f"{subject} is right where it should be nonzero and wrong only where it should be 0: the mask is missing there."
         return Diagnosis(Cause.MASK_MISSING, says, {"entries": int(wrong[0].sum())})
-    inverted = all(
-        bool((piece.got[b] != 0).any()) and not bool((piece.got[~b] != 0).any()) and bool((~b).any())
-        for piece, b in zip(evidence, blocked, strict=True)
+    # probes that block all or nothing say nothing; one at least must do both
+    inverted = all(not bool(piece.got[~b].any()) for piece, b in zip(evidence, blocked, strict=True)) and any(
+        bool(b.any()) and bool((piece.got[b] != 0).all()) and bool((~b).any()) for piece, b in zip(evidence, blocked, strict=True)
     )
     if inverted:
         says = f"{subject} is 0 where it should pass dout on, and passes it where it should be 0: the mask is inverted."
         return Diagnosis(Cause.MASK_INVERTED, says, {})
+    other_way = all(
+        one.dout is not None
+        and isinstance(one.dout, Tensor)
+        and one.dout.shape == one.got.shape
+        and _passes_on_the_other_side(one)
+        for one in evidence
+    )
+    if other_way:
+        says = f"{subject} passes dout on unchanged just where it should not: the mask is inverted."
+        return Diagnosis(Cause.MASK_INVERTED, says, {})
     return None
+
+
+def _passes_on_the_other_side(piece: Evidence) -> bool:
+    """Whether dout comes through as it is exactly in those entries where it should not."""
+    mine, right = (array == piece.dout for array in (piece.got, piece.expected))
+    sure = piece.dout != 0
+    return bool((mine ^ right)[sure].all()) and bool(right[sure].any()) and not bool(right[sure].all())
 
 
 def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -241,7 +285,7 @@ def wrong_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
     for first, second in (("out", "in"), ("in", "out")):
         if all(_exchanged(piece, first == "out") for piece in evidence):
             says = (
-                f"In {evidence[0].subject} the {'output' if first == 'out' else 'input'} stands where the "
+                f"In {evidence[0].name} the {'output' if first == 'out' else 'input'} stands where the "
                 f"{'input' if second == 'in' else 'output'} belongs."
             )
             return Diagnosis(Cause.WRONG_OPERAND, says, {})
@@ -259,6 +303,92 @@ def _exchanged(piece: Evidence, out_for_input: bool) -> bool:
     return close(piece.got * belongs, piece.expected * used) and bool(piece.got.any())
 
 
+def product_rule(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """For out = x · f(x): dout · f(x) alone, as if f were a constant."""
+    if not _same_shape(evidence) or evidence[0].subject == "out":
+        return None
+    name = evidence[0].subject[1:]
+    entries = 0
+    for piece in evidence:
+        x = piece.primals.get(name)
+        if not isinstance(x, Tensor) or not isinstance(piece.out, Tensor) or piece.out.shape != piece.got.shape or x.is_complex():
+            return None
+        if not close(piece.got * x, piece.dout * piece.out) or not bool(piece.got.any()):
+            return None
+        entries += int((x != 0).sum())
+    if entries < FEW_ENTRIES:
+        return None
+    says = (
+        f"{evidence[0].name} is dout · out/{name}: of the product rule's two terms only one is there, as if what multiplies "
+        f"{name} did not depend on {name}."
+    )
+    return Diagnosis(Cause.MISSING_TERM, says, {})
+
+
+def rearranged(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The same numbers in another order: a reshape where axes had to be moved first, or indices exchanged."""
+    if not _same_shape(evidence):
+        return None
+    for piece in evidence:
+        mine, right = (array.reshape(-1).sort().values for array in (piece.got, piece.expected))
+        if len(right.unique()) < FEW_ENTRIES or not close(mine, right) or close(piece.got, piece.expected):
+            return None
+    says = (
+        f"{evidence[0].name} has the right numbers in another order: two indices are exchanged, or a reshape stands where axes "
+        "had to be moved first."
+    )
+    return Diagnosis(Cause.TRANSPOSED, says, {})
+
+
+def an_argument(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """dout, an input or the output as it is."""
+    if not _same_shape(evidence) or evidence[0].subject == "out":
+        return None
+    if all(isinstance(piece.dout, Tensor) and close(piece.got, piece.dout) and bool(piece.got.any()) for piece in evidence):
+        says = f"{evidence[0].name} is dout as it came in: the slope of the function is missing."
+        return Diagnosis(Cause.MISSING_TERM, says, {"is": "dout"})
+    for name in (*evidence[0].primals, "out"):
+        values = [piece.out if name == "out" else piece.primals.get(name) for piece in evidence]
+        pairs = list(zip(evidence, values, strict=True))
+        if all(isinstance(x, Tensor) and close(piece.got, x) and bool(piece.got.any()) for piece, x in pairs):
+            says = f"{evidence[0].name} is {name} itself, whatever dout is."
+            return Diagnosis(Cause.WRONG_OPERAND, says, {"is": name})
+    return None
+
+
+def factor_in_some(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """One factor in all entries that are wrong; the others are right."""
+    if not _same_shape(evidence) or any(piece.got.is_complex() for piece in evidence):
+        return None
+    wrong = [wrong_entries(piece) for piece in evidence]
+    if sum(int(bad.sum()) for bad in wrong) < FEW_ENTRIES or all(bool(bad.all()) for bad in wrong):
+        return None
+    got, expected = (
+        torch.cat([getattr(piece, side)[bad] for piece, bad in zip(evidence, wrong, strict=True)]) for side in ("got", "expected")
+    )
+    c = factor(got, expected)
+    if c is None:
+        return None
+    name = evidence[0].name
+    if abs(c + 1) <= LOOSE:
+        return Diagnosis(Cause.SIGN, f"{name} has the opposite sign in every entry that is wrong.", {"factor": -1})
+    says = f"{name} is exactly {c:.6g} times the right value in every entry that is wrong, and right elsewhere."
+    return Diagnosis(Cause.CONSTANT_FACTOR, says, {"factor": c})
+
+
+def zero_where_wrong(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """0 in every entry that is wrong: what belongs there is masked out, or was never added."""
+    if not _same_shape(evidence):
+        return None
+    wrong = [wrong_entries(piece) for piece in evidence]
+    if any(bool(piece.got[bad].any()) or bool(bad.all()) for piece, bad in zip(evidence, wrong, strict=True)):
+        return None
+    if sum(int(bad.sum()) for bad in wrong) < FEW_ENTRIES:
+        return None
+    says = f"{evidence[0].name} is 0 in every entry that is wrong, and right elsewhere: a term is missing there, or masked out."
+    return Diagnosis(Cause.MISSING_TERM, says, {"entries": int(wrong[0].sum())})
+
+
 def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """Wrong only in the outermost rows and columns of the last two axes, where something is padded."""
     if not _same_shape(evidence) or not all(piece.expected.dim() >= 3 and "padding" in piece.hyper for piece in evidence):
@@ -268,8 +398,8 @@ def border(evidence: Sequence[Evidence]) -> Diagnosis | None:
         inner = bad[..., 1:-1, 1:-1] if piece.expected.dim() >= 4 else bad[..., 1:-1]
         if not inner.numel() or bool(inner.any()) or not bool(bad.any()):
             return None
-    subject = evidence[0].subject
-    why = "x stands in a frame of zeros" if subject == "out" else "the padding is not undone there as it was applied"
+    subject = evidence[0].name
+    why = "x stands in a frame of zeros" if evidence[0].subject == "out" else "the padding is not undone there as it was applied"
     says = f"{subject} is wrong only at the border: {why}."
     return Diagnosis(Cause.BORDER, says, {})
 
@@ -284,7 +414,7 @@ def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
             for piece in evidence
         ):
             says = (
-                f"The error of {evidence[0].subject} is the same for all entries along axis {axis}: the term that comes through "
+                f"The error of {evidence[0].name} is the same for all entries along axis {axis}: the term that comes through "
                 "the sum or mean over that axis is missing or wrong."
             )
             return Diagnosis(Cause.MISSING_TERM, says, {"axis": axis})
@@ -294,6 +424,26 @@ def missing_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
 def _constant(difference: Tensor, axis: int) -> bool:
     return bool(difference.any()) and close(difference, difference.mean(axis, keepdim=True).expand_as(difference))
 
+
+SIMPLE: tuple[Relation, ...] = (
+    not_finite,
+    consistent_with_wrong_forward,
+    zero,
+    rows_missing,
+    ignores_upstream,
+    sums_of_dout,
+    constant_factor,
+    missing_reduction,
+    silent_broadcast,
+    transposed,
+    another_gradient,
+    summed_over_everything,
+    flipped,
+    mask,
+    border,
+    missing_term,
+)
+"""Relations between the two arrays as they are: those that may hold on most probes only."""
 
 RELATIONS: tuple[Relation, ...] = (
     not_finite,
@@ -310,7 +460,24 @@ RELATIONS: tuple[Relation, ...] = (
     summed_over_everything,
     flipped,
     mask,
-    wrong_operand,
+    another_operand,
+    another_setting,
+    another_axis,
+    an_argument,
+    own_entry_only,
+    factor_in_some,
+    product_rule,
     border,
+    left_out,
+    zero_where_wrong,
+    edited_factor,
+    wrong_operand,
+    overwritten,
+    another_cotangent,
+    flipped_operand,
+    ignored_primal,
+    edited_reduction,
+    edited_term,
     missing_term,
+    rearranged,
 )

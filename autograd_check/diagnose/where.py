@@ -9,8 +9,8 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.values import Evidence
 
 FEW = 3
 """Up to this many wrong entries are listed one by one."""
@@ -28,7 +28,7 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     if piece.subject == "out":
         return Diagnosis(Cause.FORWARD_WRONG, "The forward does not compute what the definition says.", {})
     if piece.got.shape != piece.expected.shape:
-        says = f"{piece.subject} has shape {tuple(piece.got.shape)} where {tuple(piece.expected.shape)} is expected."
+        says = f"{piece.name} has shape {tuple(piece.got.shape)} where {tuple(piece.expected.shape)} is expected."
         return Diagnosis(Cause.WRONG_SHAPE, says, {})
     bad = wrong_entries(piece)
     total, wrong = bad.numel(), int(bad.sum())
@@ -36,11 +36,12 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     if not wrong:
         off = float((piece.got - piece.expected).abs().max() / piece.expected.abs().max())
         says = (
-            f"{piece.subject} is off by {off:.1g} of its largest entry: a small number too much in the formula, or lost digits."
+            f"{piece.name} differs from the right value by at most {off:.1g} of its largest entry: look for a small constant "
+            "that does not belong in the formula, or for digits that are lost on the way."
         )
         return Diagnosis(Cause.UNKNOWN, says, {"wrong": 0, "total": total})
     share = "every entry" if wrong == total else f"{wrong} of {total} entries"
-    says = f"{piece.subject} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
+    says = f"{piece.name} is wrong in {share}{where}, and it is none of the mistakes that this checker knows by name."
     if not piece.forward_right:
         says += " The forward is wrong as well: fix it first."
     elif piece.own is not None:

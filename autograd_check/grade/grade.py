@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
+from autograd_check.diagnose.explain import Mutants, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
-from autograd_check.grade.known_mistakes import LessonFingerprints
+from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
 from autograd_check.grade.listening import Listening
 from autograd_check.grade.record import LessonRecord
 from autograd_check.requests import Candidate
@@ -93,12 +94,21 @@ def grade_lesson(
         return run(open_candidate(plain, filename, None, given), DEBUGGER_LEFT)
 
 
-def grade_candidate(lesson: CourseLesson, candidate: Candidate, *, seed: int = 0, memo: Memo | None = None) -> list[Finding]:
-    """All findings of a lesson's tasks about code that is already loaded."""
+def grade_candidate(
+    lesson: CourseLesson,
+    candidate: Candidate,
+    *,
+    seed: int = 0,
+    memo: Memo | None = None,
+    left_out: Collection[str] = (),
+) -> list[Finding]:
+    """All findings of a lesson's tasks about code that is already loaded; `left_out` are mistakes without a fingerprint."""
     findings: list[Finding] = []
     kept = memo or Memo()
     for task in lesson.spec.tasks:
-        context = Context(candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept)
+        context = Context(
+            candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept, left_out, _mutants(lesson, task, kept)
+        )
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings
@@ -109,6 +119,13 @@ def _fingerprints(lesson: CourseLesson, task: Task, memo: Memo) -> Sequence[Fing
     if isinstance(task, Pair):
         return memo.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
     return LessonFingerprints(lesson, task) if isinstance(task, (Stateful, UpdateRule)) else ()
+
+
+def _mutants(lesson: CourseLesson, task: Task, memo: Memo) -> Mutants:
+    """The edits of the lesson's reference; those of a pair serve all files."""
+    if not isinstance(task, (Pair, Stateful, UpdateRule)):
+        return no_mutants
+    return lambda forward: memo.once(("mutants", forward), [task], lambda: list(mutants_of(lesson, task, forward)))
 
 
 def open_candidate(

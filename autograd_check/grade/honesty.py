@@ -9,7 +9,7 @@ from autograd_check.course.spec import Lesson, Pair, Stateful, Stochastic, Task
 from autograd_check.grade.kinds.base import kind_of
 from autograd_check.run.operations import NUMERIC
 from autograd_check.run.policy import Violation
-from autograd_check.verify.finding import Diagnosis, Finding, Status, root_subject
+from autograd_check.verify.finding import Diagnosis, Finding, Status, failed, root_subject
 
 
 def rejected(lesson: Lesson, banned: Sequence[Violation]) -> list[Finding]:
@@ -21,7 +21,7 @@ def rejected(lesson: Lesson, banned: Sequence[Violation]) -> list[Finding]:
         cause = Cause.NUMERIC_DIFFERENTIATION if violation.name == NUMERIC else Cause.FORBIDDEN_OPERATION
         diagnosis = Diagnosis(cause, text, {"line": violation.line, "name": violation.name})
         for subject in _subjects(lesson, violation.function):
-            made = Finding("allowed operations", subject, "", Status.FAILED, text, kind_of(subject), None, diagnosis)
+            made = failed("allowed operations", subject, "", text, kind_of(subject), diagnosis=diagnosis)
             found.setdefault(subject, made)
     return list(found.values())
 

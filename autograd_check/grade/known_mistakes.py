@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import FunctionType
 from typing import Any, overload
 
 import torch
@@ -11,9 +14,10 @@ from autograd_check.course.load import CourseLesson, importable
 from autograd_check.course.mistakes import mistake_functions
 from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.diagnose.mutate import Mutant, mutants
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
-from autograd_check.run.state import bind_state
+from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.tensors import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
@@ -48,6 +52,66 @@ class LessonFingerprints(Sequence[Fingerprint]):
     def __iter__(self) -> Iterator[Fingerprint]:
         """All fingerprints in order."""
         return (self[position] for position in range(len(self)))
+
+
+def mutants_of(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, forward: bool) -> Iterator[Fingerprint]:
+    """The mutants of one pass of the reference (of the step of an update rule) as fingerprints, named by what they edit."""
+    source = lesson.reference_source().partition("### BEGIN SPEC")[0]
+    if isinstance(task, UpdateRule):
+        names = task.functions if forward else ()
+    else:
+        names = (task.forward,) if forward else (task.backward,)
+    base: dict[str, Any] = {"__name__": f"_mutants_{lesson.spec.name}"}
+    with importable(lesson.root):
+        exec(compile(source, str(lesson.solution), "exec"), base)
+    for mutant in mutants(source, names):
+        yield Fingerprint(mutant.says, mutant.cause, partial(_of_mutant, task, base, mutant))
+
+
+def _of_mutant(
+    task: Pair | Stateful | UpdateRule,
+    base: Mapping[str, Any],
+    mutant: Mutant,
+    primals: Mapping[str, Any],
+    hyper: Mapping[str, Any],
+    dout: Any,
+) -> Mapping[str, Any]:
+    if isinstance(task, UpdateRule) and "starts" not in primals:
+        return {}
+    functions = rebound(base, mutant)
+    with warnings.catch_warnings():  # an edit may well use a deprecated form, or divide by 0
+        warnings.simplefilter("ignore")
+        if isinstance(task, UpdateRule):
+            return _steps_of_mutant(task, functions[task.functions[0]], primals, hyper)
+        forward, backward = functions.get(task.forward), functions.get(task.backward)
+        if forward is None or backward is None:
+            return {}
+        try:
+            return _gradients(task, forward, backward, primals, hyper, dout)
+        except RecursionError:  # a list that holds itself
+            return {}
+
+
+def _steps_of_mutant(
+    task: UpdateRule, step: Callable[..., Any], primals: Mapping[str, Any], hyper: Mapping[str, Any]
+) -> dict[str, Any]:
+    """As `_steps`, without the guards that the code of students needs."""
+    moved = Trajectory(task.functions[0], step, hyper, together=task.together)
+    try:
+        return {"out": flat(list(moved.steps(primals["starts"], primals["gradients"])))}
+    except Exception:  # an edit that crashes is not the mistake
+        return {}
+
+
+def rebound(base: Mapping[str, Any], mutant: Mutant) -> dict[str, Any]:
+    """The functions of a module with one of them replaced; they call one another's new forms."""
+    namespace = dict(base)
+    for name, value in base.items():
+        if isinstance(value, FunctionType) and value.__globals__ is base:
+            namespace[name] = FunctionType(value.__code__, namespace, name, value.__defaults__, value.__closure__)
+            namespace[name].__kwdefaults__ = value.__kwdefaults__
+    exec(mutant.code, namespace)
+    return {name: value for name, value in namespace.items() if callable(value)}
 
 
 def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:

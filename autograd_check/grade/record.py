@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_check.verify.finding import Finding, Kind, Status, root_subject, worst
+from autograd_check.causes import Cause
+from autograd_check.grade.grouping import group_numbers
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject, worst
 
 CONVENTION_SHARE = 0.1
 """Part of the points that conventions carry where a lesson has any."""
@@ -44,7 +46,7 @@ class LessonRecord:
         return round(self.max_score * ((1 - share) * right + share * kept), 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready record (a `lessons` entry of schema 1)."""
+        """JSON-ready record (a `lessons` entry of schema 1); findings of one cause have the same `group`."""
         return {
             "lesson": self.lesson,
             "file": self.file,
@@ -55,8 +57,18 @@ class LessonRecord:
             "borrowed": list(self.borrowed),
             "printed": self.printed,
             "notes": list(self.notes),
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [
+                {**finding.to_dict(), "group": number}
+                for finding, number in zip(self.findings, group_numbers(self.findings), strict=True)
+            ],
         }
+
+
+def failed_checker(name: str, shown: str, points: float, what: str) -> LessonRecord:
+    """The record of a file on which the checker itself failed."""
+    text = f"the checker itself failed on this file ({what}); please report it"
+    finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
+    return LessonRecord(name, shown, (finding,), points)
 
 
 def _share(findings: Sequence[Finding], by: str) -> float:

@@ -13,8 +13,8 @@ from watchfiles import watch
 from autograd_check.course.load import Course
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.progress import Stage, stages
+from autograd_check.grade.checking import remember
 from autograd_check.grade.pictures import Picture
-from autograd_check.grade.pool import remember
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.session import Session
 from autograd_check.grade.targets import folder_targets

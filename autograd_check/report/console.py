@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 COLUMNS = 80
@@ -79,8 +79,16 @@ def never_fail_to_print() -> None:
 T = TypeVar("T")
 
 
-def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """The items, with a bar that counts them and says how long the rest will take."""
+class Rate(ProgressColumn):
+    """How many are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """`12.3/s`, empty before there is anything to count."""
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
+
+
+def tracked(items: Iterable[T], what: str, total: int, done: int = 0) -> Iterator[T]:
+    """The items, with a bar that counts them and says how fast it goes and how long the rest will take."""
     console = make_console(stderr=True)
     if not console.is_terminal:
         yield from items
@@ -90,10 +98,10 @@ def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
             found = list(items)
         yield from found
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     # no refreshing thread: processes for students' code are forked meanwhile, and a fork should find one thread
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(what, total=total, completed=done)
         progress.refresh()
         for item in items:
             yield item

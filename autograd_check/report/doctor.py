@@ -16,7 +16,12 @@ from autograd_check.errors import AutogradCheckError
 from autograd_check.run import confine
 from autograd_check.run.zygote import Zygote
 
-EXTRAS = {"train": ("sklearn", "matplotlib"), "derive": ("sympy",), "notebook": ("jupytext", "nbclient")}
+EXTRAS = {
+    "train": ("sklearn", "matplotlib"),
+    "derive": ("sympy",),
+    "notebook": ("jupytext", "nbclient"),
+    "cluster": ("distributed",),
+}
 LEVELS = {
     0: "students' code is not confined here: grade only files of people you trust (`--allow-unsandboxed`)",
     1: "a class can be graded here: the kernel confines students' code (layer 1)",

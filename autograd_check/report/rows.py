@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from autograd_check.grade.grouping import BAD, group_numbers
 from autograd_check.grade.record import LessonRecord
 from autograd_check.verify.finding import Finding, Kind, Status, root_subject
 
 SHOWN = 5
 """Lines of what the code printed that a report shows."""
 
-BAD = (Status.ERROR, Status.FAILED, Status.TODO, Status.INCONCLUSIVE)
+CONVENTIONS = {
+    "unmodified": "arguments unmodified",
+    "unstable": "stable at large inputs",
+    "ties": "the lesson's choice at ties",
+    "layout": "any memory layout",
+    "aliasing": "results with memory of their own",
+    "cache reusable": "cache usable twice",
+    "repeatable": "the same twice",
+}
+"""Conventions named by what holds where they are kept; the others are named so already."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ def _passed(findings: Sequence[Finding]) -> list[Row]:
     broken = {f.check for f in findings if f.kind is Kind.CONVENTION and f.status in BAD}
     kept = [check for check in kept if check not in broken]
     if kept:
-        rows.append(Row("passed", "conventions", (", ".join(check.replace("_", " ") for check in kept),)))
+        rows.append(Row("passed", "conventions", (", ".join(CONVENTIONS.get(check, check.replace("_", " ")) for check in kept),)))
     return rows
 
 
@@ -75,16 +85,25 @@ def _printed(record: LessonRecord, most: int | None) -> list[Row]:
 
 
 def _bad(findings: Sequence[Finding]) -> list[Row]:
-    """Findings that did not pass: those that say the same share a row, the first row is in full."""
-    bad = sorted((f for f in findings if f.status in BAD), key=lambda finding: -finding.status.severity)
-    groups: dict[tuple[Status, str], list[Finding]] = {}
-    for finding in bad:
-        groups.setdefault((finding.status, finding.message), []).append(finding)
-    rows = []
-    for number, group in enumerate(groups.values()):
-        subjects = tuple(dict.fromkeys(finding.subject for finding in group))
-        rows.append(row_of(group[0], subjects) if number == 0 else _brief(group[0], subjects))
+    """Findings that did not pass: those of one cause share a row, which says how many more there are; the first is in full."""
+    groups: dict[int, list[Finding]] = {}
+    for finding, number in zip(findings, group_numbers(findings), strict=True):
+        if number is not None:
+            groups.setdefault(number, []).append(finding)
+    rows: list[Row] = []
+    for group in sorted(groups.values(), key=lambda group: -max(finding.status.severity for finding in group)):
+        told = max(group, key=lambda finding: finding.status.severity)
+        alike = [finding for finding in group if finding.kind is told.kind or finding.message == told.message]
+        subjects = tuple(dict.fromkeys(root_subject(finding.subject) for finding in alike))
+        subjects = subjects if len(group) > 1 else (told.subject,)
+        row = _brief(told, subjects) if rows else row_of(told, subjects)
+        more = len({finding.message for finding in group}) - 1
+        rows.append(replace(row, paragraphs=(*row.paragraphs, _more(more))) if more else row)
     return rows
+
+
+def _more(count: int) -> str:
+    return f"{count} more finding{'s have' if count > 1 else ' has'} the same cause: -v lists {'them' if count > 1 else 'it'}."
 
 
 def row_of(finding: Finding, subjects: tuple[str, ...] = ()) -> Row:

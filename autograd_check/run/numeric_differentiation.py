@@ -98,8 +98,9 @@ class Steps:
         self.found = False
         self._sizes: list[float] = []
         self._divisors: list[float] = []
-        self._primals = [(primal.detach().clone().reshape(-1), list[Tensor]()) for primal in primals if _real(primal)]
-        self._entries = sorted({float(entry) for primal, _ in self._primals for entry in primal})
+        flat = [primal.detach().clone().reshape(-1) for primal in primals if _real(primal)]
+        self._primals = [(primal, _bound(primal), list[Tensor]()) for primal in flat]
+        self._entries = sorted({float(entry) for primal in flat for entry in primal})
         self._moves: set[tuple[float, float]] = set()
 
     def see(self, tensor: Tensor) -> None:
@@ -110,14 +111,20 @@ class Steps:
             self._compare_complex(tensor)
         if not _real(tensor):
             return
-        for primal, steps in self._primals:
+        for primal, bound, known in self._primals:
             if tensor.dtype == primal.dtype:
-                for row in _stacked(tensor.detach(), primal):
-                    self._compare(row - primal, primal, steps)
+                rows = _stacked(tensor.detach(), primal)
+                if rows is not None:
+                    moves = rows - primal
+                    sizes = moves.abs()
+                    near = (sizes <= bound).all(1) & sizes.any(1)
+                    for place in near.nonzero().flatten().tolist() if bool(near.any()) else ():
+                        self._compare(moves[place], known)
 
     def _compare_complex(self, tensor: Tensor) -> None:
-        for primal, _ in self._primals:
-            for row in _stacked(tensor.detach(), primal):
+        for primal, _, _ in self._primals:
+            rows = _stacked(tensor.detach(), primal)
+            for row in () if rows is None else rows:
                 if torch.equal(row.real, primal):
                     self.found = self.found or 0 < float(row.imag.abs().max()) <= COMPLEX
 
@@ -161,24 +168,27 @@ class Steps:
         if any(abs(step - divisor) <= ALIKE * divisor for step in steps for divisor in self._divisors):
             self.found = True
 
-    def _compare(self, step: Tensor, primal: Tensor, steps: list[Tensor]) -> None:
-        largest = LARGEST if primal.numel() > 1 else LARGEST_ALONE
+    def _compare(self, step: Tensor, known: list[Tensor]) -> None:
+        """Take note of a small step from a primal."""
         size = float(step.abs().max())
-        if not size > 0 or bool((step.abs() > largest * primal.abs().clamp(min=1)).any()):
-            return
-        if any(_opposite(step, other, size) or _next_entry(step, other, size) for other in steps):
+        if any(_opposite(step, other, size) or _next_entry(step, other, size) for other in known):
             self.found = True
         if float(step.abs().min()) >= (1 - ALIKE) * size:
             self._sizes.append(size)
             self._match()
-        steps.append(step)
-        del steps[:-8]
+        known.append(step)
+        del known[:-8]
 
 
-def _stacked(tensor: Tensor, primal: Tensor) -> Sequence[Tensor]:
-    """A tensor as rows with as many entries as the primal; nothing where that cannot be, or where they are too many."""
+def _bound(primal: Tensor) -> Tensor:
+    """The largest step of every entry that counts as small."""
+    return (LARGEST if primal.numel() > 1 else LARGEST_ALONE) * primal.abs().clamp(min=1)
+
+
+def _stacked(tensor: Tensor, primal: Tensor) -> Tensor | None:
+    """A tensor as rows with as many entries as the primal; None where that cannot be, or where they are too many."""
     rows, rest = divmod(tensor.numel(), primal.numel())
-    return tensor.reshape(rows, -1).unbind() if not rest and 1 <= rows <= MOST_ROWS else ()
+    return tensor.reshape(rows, -1) if not rest and 1 <= rows <= MOST_ROWS else None
 
 
 def _real(tensor: Tensor) -> bool:

@@ -24,7 +24,10 @@ from autograd_check.run.isolated import Isolated
 STARTING = 300.0
 """Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
 
-LAUNCH = "import sys; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
+DIE_WITH_PARENT = "sys.platform == 'linux' and __import__('ctypes').CDLL(None).prctl(1, 9)"
+"""Said first: a zygote whose grader is killed while it still imports torch would notice seconds later (PR_SET_PDEATHSIG)."""
+
+LAUNCH = f"import sys; {DIE_WITH_PARENT}; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
 
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -59,6 +62,8 @@ class Zygote:
         self._lock = threading.Lock()
         self._process: int = 0
         self._control: socket.socket | None = None
+        self.starts = 0
+        """How often it was started: more than once says that it died, and what it was asked then was not answered."""
         self.start_method: Literal["fork", "spawn"] = "fork" if start == "fork" and can_fork() else "spawn"
         self._start()
 
@@ -120,6 +125,7 @@ class Zygote:
                 self._process = self._spawn(theirs)
         mine.settimeout(STARTING)
         self._control = mine
+        self.starts += 1
         try:
             self._read()
         except (OSError, EOFError, ValueError) as error:

@@ -6,9 +6,9 @@ own forward. A failed check skips what needs it. Every gradient has its own find
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -20,7 +20,6 @@ from autograd_check.verify.finding import (
     Diagnosis,
     Finding,
     Kind,
-    Source,
     Status,
     aggregate,
     failed,
@@ -38,7 +37,7 @@ from autograd_check.verify.slope import Row, Sweep
 from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
 from autograd_check.verify.tolerances import NEGLIGIBLE
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, own_gradients, try_case
-from autograd_check.verify.values import FLOAT64, Evidence, Explain
+from autograd_check.verify.values import FLOAT64
 from autograd_check.verify.verdict import ProbeResult, probe_vjp
 
 DIFFERENCED = 2
@@ -49,14 +48,14 @@ DIFFERENCED = 2
 class Pair:
     """The forward and backward under test, and what their checks share.
 
-    `explain` turns evidence about a wrong gradient into a diagnosis; `uses_single` says whether float32 takes part in a
+    `explain` attaches causes to what failed; `uses_single` says whether float32 takes part in a
     trial, and is asked before an error is put down to it. `points` are those of the ordinary cases.
     """
 
     candidate: PairCandidate
     names: PairNames
     seed: int
-    explain: Explain
+    explain: Explainer
     uses_single: UsesSingle
     memo: Memo
     points: tuple[Point, ...] = ()
@@ -166,10 +165,31 @@ CHECKS = (
 """The order of the checks on a trial. What a caller judges beside and finite differences follow (`check_pair`)."""
 
 
-def no_explanation(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    """The explanation of those who want none."""
-    return None
+class Explainer(Protocol):
+    """Finds causes, and attaches them to what failed."""
 
+    def findings(self, pair: Pair, trials: Sequence[Trial], findings: list[Finding]) -> list[Finding]:
+        """The findings of all trials, with a diagnosis for every wrong value and gradient."""
+        ...
+
+    def suspect(self, suspect: Suspect, expected: Tensor) -> Diagnosis | None:
+        """The cause of a gradient that finite differences contradict, given the right one as far as it is known."""
+        ...
+
+
+class NoExplainer:
+    """For those who want no causes."""
+
+    def findings(self, pair: Pair, trials: Sequence[Trial], findings: list[Finding]) -> list[Finding]:
+        """The findings as they are."""
+        return findings
+
+    def suspect(self, suspect: Suspect, expected: Tensor) -> Diagnosis | None:
+        """Nothing."""
+        return None
+
+
+NO_EXPLAINER = NoExplainer()
 
 Beside = Callable[[Pair, Collection[str]], Iterable[Finding]]
 
@@ -190,7 +210,7 @@ def check_pair(
     cases: Sequence[Case],
     *,
     seed: int = 0,
-    explain: Explain = no_explanation,
+    explain: Explainer = NO_EXPLAINER,
     uses_single: UsesSingle = unseen,
     memo: Memo | None = None,
     beside: Beside = nothing_beside,
@@ -202,7 +222,7 @@ def check_pair(
         names: its functions, and the oracle.
         cases: the first one also carries the float32 check and the reuse of the cache.
         seed: of the cotangents and of the directions.
-        explain: turns evidence about a wrong gradient into a diagnosis.
+        explain: attaches causes to what failed.
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         memo: what other checks of the same cases have computed already.
         beside: checks of the caller's own, where some gradient came back; it is told which subjects are wrong already.
@@ -218,7 +238,7 @@ def check_pair(
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return aggregate(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
-    findings = _explained(pair, trials, findings, forward_right)
+    findings = explain.findings(pair, trials, findings)
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
@@ -283,44 +303,6 @@ def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding
     ]
 
 
-# --- Causes ----------------------------------------------------------------------------------------------------------
-
-EXPLAINED = ("autograd", "shape", "value")
-"""The checks whose failures are compared with the reference, so that their cause can be looked for."""
-
-
-def _explained(pair: Pair, trials: Sequence[Trial], findings: list[Finding], forward_right: bool) -> list[Finding]:
-    """The findings, with a diagnosis for every wrong value and gradient."""
-    by_probe = {trial.case.name: trial for trial in trials}
-    wrong: dict[str, list[Finding]] = {}
-    for finding in findings:
-        if finding.status is Status.FAILED and finding.check in EXPLAINED and finding.diagnosis is None:
-            wrong.setdefault(finding.subject, []).append(finding)
-    probes = dict.fromkeys(finding.probe for found in wrong.values() for finding in found)
-    tapes = {probe: _tape(pair, by_probe[probe]) for probe in probes}
-    nonlinear = {f.subject: f.diagnosis for f in findings if f.check == "linear in dout" and f.status is Status.FAILED}
-    causes: dict[str, Diagnosis | None] = {}
-    for subject, found in wrong.items():
-        pieces = [values.evidence(subject, by_probe[f.probe], pair.names, tapes[f.probe], forward_right) for f in found]
-        cause = pair.explain([piece for piece in pieces if piece is not None])
-        certain = cause is not None and (cause.cause is Cause.IGNORES_UPSTREAM or cause.source is Source.FINGERPRINT)
-        root = root_subject(subject)
-        causes[subject] = nonlinear[root] if root in nonlinear and not certain else cause
-    for subject in wrong:
-        if causes[subject] is None:  # the whole of a nested gradient: what is wrong with its first wrong part
-            parts_of = (causes[part] for part in wrong if root_subject(part) == subject and causes[part] is not None)
-            causes[subject] = next(parts_of, None)
-    return [f.explained(causes[f.subject]) if f in wrong.get(f.subject, ()) else f for f in findings]
-
-
-def _tape(pair: Pair, trial: Trial) -> Mapping[str, Any]:
-    """Autograd of the code's own forward by subject, as far as it reaches."""
-    outcome = pair.candidate.taped(pair.names.forward, trial.case.point, trial.douts[0], pair.names.wrt)
-    if not outcome.ok or outcome.value is None:
-        return {}
-    return {subject: grad for subject, grad in zip(pair.names.gradients, outcome.value, strict=True) if grad is not None}
-
-
 # --- Finite differences ----------------------------------------------------------------------------------------------
 
 DIFFERENCES = "finite differences"
@@ -383,7 +365,7 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
     for name, finding in findings.items():
         if names.oracle is None and finding.status is Status.FAILED:
             tape = _trusted_tape(trial, pair, name, sweep)
-            suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape, pair.explain)
+            suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape, pair.explain.suspect)
             findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
 

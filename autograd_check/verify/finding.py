@@ -77,10 +77,13 @@ def _number(value: float | complex) -> float | str:
 
 
 class Source(StrEnum):
-    """How a cause was found: by a relation between arrays, by the numbers of a known mistake, or by what a call did."""
+    """How a cause was found: by a relation between arrays, by the numbers of a known mistake, by those of a mutant of the
+    definition, or by what a call did.
+    """
 
     RELATION = "relation"
     FINGERPRINT = "fingerprint"
+    MUTANT = "mutant"
     CONTRACT = "contract"
 
 
@@ -155,9 +158,11 @@ def failed(
     says: str = "",
     mismatch: Mismatch | None = None,
     evidence: Mapping[str, Any] | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Finding:
-    """The finding about what does not hold; with a `cause` it has a diagnosis, which says the message unless told more."""
-    diagnosis = None if cause is None else Diagnosis(cause, says or message, dict(evidence or {}))
+    """The finding about what does not hold, with its `diagnosis`, or one of a `cause`, which says the message unless told more."""
+    if cause is not None:
+        diagnosis = Diagnosis(cause, says or message, dict(evidence or {}))
     return Finding(check, subject, probe, Status.FAILED, message, kind, mismatch, diagnosis)
 
 

@@ -17,12 +17,11 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
-from autograd_check.verify.finding import Finding, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Status
 from autograd_check.verify.rays import Ray, draw_rays, steps_of
 from autograd_check.verify.slope import Slopes, Sweep, slopes_at
 from autograd_check.verify.tensors import compare, largest, leaves, map_leaves, mismatch_text, named_leaves
-from autograd_check.verify.tolerances import AGREES, DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
-from autograd_check.verify.values import Evidence, Explain
+from autograd_check.verify.tolerances import DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
 from autograd_check.verify.verdict import probe_vjp
 
 MOST = 64
@@ -38,7 +37,7 @@ Estimates = Callable[[Sequence[Ray]], Sequence[Estimate]]
 class Suspect:
     """A gradient that finite differences contradict: what it is called, where it was taken, and who can tell more about it.
 
-    `tape` is autograd's gradient of the same forward, None where it does not reach; `explain` finds a cause.
+    `tape` is autograd's gradient of the same forward, None where it does not reach; `explain` finds a cause, given the right gradient.
     """
 
     subject: str
@@ -48,7 +47,7 @@ class Suspect:
     dout: Any
     sweep: Sweep
     tape: Any
-    explain: Explain
+    explain: Callable[[Suspect, Tensor], Diagnosis | None]
 
     def part(self, leaf: int) -> Suspect:
         """One tensor of a nest: it alone becomes the primal, and is put back in its place for every evaluation."""
@@ -95,21 +94,7 @@ def _locate(finding: Finding, suspect: Suspect) -> Finding:
     if mismatch is None:
         return finding
     located = replace(finding, message=f"{mismatch_text(mismatch)}; {finding.message}", mismatch=mismatch)
-    if x.is_complex():
-        return located
-    got = gradient.detach().to(torch.float64)
-    evidence = Evidence(
-        subject=suspect.subject,
-        got=got,
-        expected=torch.where((got - expected).abs() <= AGREES * expected.abs(), got, expected),
-        primals=suspect.point.primals,
-        hyper=suspect.point.hyper,
-        out=None,
-        dout=suspect.dout,
-        vjp=lambda _: {},
-        got_all={},
-    )
-    return located.explained(suspect.explain([evidence]))
+    return located if x.is_complex() else located.explained(suspect.explain(suspect, expected))
 
 
 def _expected(suspect: Suspect, x: Tensor) -> tuple[Tensor | None, float]:

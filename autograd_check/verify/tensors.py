@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -236,7 +237,7 @@ def compare(got: Tensor, expected: Tensor, tolerance: Tensor | float) -> Mismatc
         return None
     badness = torch.where(right, -1.0, torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf).to(torch.float64))
     flat = int(badness.argmax())
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), got.shape))
+    index = tuple(int(i) for i in np.unravel_index(flat, got.shape))  # torch's would import sympy
     mine, right_value = got[index].item(), expected[index].item()
     size = abs(right_value) if right_value == right_value else 0.0
     difference = float(badness.reshape(-1)[flat])

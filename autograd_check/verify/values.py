@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,48 +11,14 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.verify.contract import check_form, plain_number, shape_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
+from autograd_check.verify.finding import Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.precision import is_unseen, looks_single
-from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import compare, is_tensor, largest, leaves, map_tensors, mismatch_text
 from autograd_check.verify.tolerances import NEGLIGIBLE, SIX_DIGITS, gradient_tolerance
 from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, parts
 
 FLOAT64 = "keeps float64"
 """The check about values and gradients that are right to float32 only."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A wrong array beside the right one, and the call it came from: the material from which a diagnosis is made.
-
-    `subject` is what the array is ("dw"), `got` and `expected` the two arrays (shapes may differ), `primals`, `hyper`,
-    `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
-    `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
-    the forward's value was right.
-    """
-
-    subject: str
-    got: Tensor
-    expected: Tensor
-    primals: Mapping[str, Any]
-    hyper: Mapping[str, Any]
-    out: Any
-    dout: Any
-    vjp: Callable[[Any], Mapping[str, Any]]
-    got_all: Mapping[str, Any]
-    own: Tensor | None = None
-    forward_right: bool = True
-    probe: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether an array has no entries (an axis of length 0): then anything is true of all of them, and nothing is known."""
-        return self.got.numel() == 0 or self.expected.numel() == 0
-
-
-Explain = Callable[[Sequence[Evidence]], Diagnosis | None]
-"""Finds the cause of a wrong gradient from all cases in which it was wrong."""
 
 
 def _differs(got: Tensor, want: Tensor, spread: Any) -> Mismatch | None:
@@ -202,43 +168,3 @@ def narrowed(function: str) -> Finding:
     """The finding about code whose float64 numbers become float32 on the way, where nobody has a definition to hold it against."""
     text = "converts to float32 or less on the way, whatever the dtype of its inputs"
     return failed(FLOAT64, function, "", text, Kind.CONVENTION, Cause.WRONG_DTYPE)
-
-
-def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right: bool) -> Evidence | None:
-    """The material for a diagnosis of one wrong gradient (`path` is its subject), or None where it is not a tensor."""
-
-    def flat(grads: Any) -> dict[str, Any]:
-        return {leaf_path: leaf for subject, value in grads.items() for leaf_path, leaf in parts(value, subject, names)}
-
-    def vjp(dout: Any) -> dict[str, Any]:
-        _, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
-        return flat({f"d{name}": grad for name, grad in grads.items()})
-
-    got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})
-    expected = flat(trial.reference.grads)
-    if is_tensor(trial.out) and is_tensor(trial.reference.out):
-        got["out"], expected["out"] = trial.out, trial.reference.out
-    if path not in expected or not is_tensor(got.get(path)):
-        return None
-    got = {name: _floating(leaf) for name, leaf in got.items()}
-    tape = flat(own).get(path) if own else None
-    return Evidence(
-        subject=path,
-        got=got[path],
-        expected=expected[path],
-        primals=trial.case.point.primals,
-        hyper=trial.case.point.hyper,
-        out=trial.reference.out,
-        dout=trial.douts[0],
-        vjp=vjp,
-        got_all=got,
-        own=tape if is_tensor(tape) else None,
-        forward_right=forward_right,
-        probe=trial.case.name,
-    )
-
-
-def _floating(leaf: Any) -> Any:
-    """Integers and booleans as float64, which diagnoses can calculate with; anything else as it is."""
-    whole = is_tensor(leaf) and not leaf.is_floating_point() and not leaf.is_complex()
-    return leaf.to(torch.float64) if whole else leaf

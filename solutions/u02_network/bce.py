@@ -143,12 +143,18 @@ LESSON = Lesson(
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "p.shape != y.shape", "len(p) != len(y)"),
         mistake("1/N missing", "missing_batch_mean", " / y.numel()", ""),
-        mistake("sum for mean in the loss", "forward_wrong", ".mean()", ".sum()"),
+        mistake("sum for mean in the loss", "missing_batch_mean", ".mean()", ".sum()"),
         mistake("sign", "sign", "(q - y)", "(y - q)"),
-        mistake("class 1 only", "missing_term", "(q - y) / (q * (1 - q))", "-y / q"),
+        mistake(
+            "class 1 only",
+            "missing_term",
+            "(q - y) / (q * (1 - q))",
+            "-y / q",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("sign of class 0", "sign", "(q - y) / (q * (1 - q))", "(-y / q - (1 - y) / (1 - q))"),
         mistake("gradient where p was clamped", "mask_missing", "dq * (p == q)", "dq"),
-        mistake("gradient of the logits", "missing_term", " / (q * (1 - q))", ""),
+        mistake("gradient of the logits", "extra_term", " / (q * (1 - q))", ""),
         mistake("upstream ignored", "ignores_upstream", "dout * (q - y)", "(q - y)"),
     ),
     variants=(

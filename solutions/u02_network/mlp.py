@@ -152,7 +152,7 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("relu not passed backwards", "mask_missing", "dx = relu_backward(dx, relu_cache)", "pass"),
-        mistake("gradients from last to first", "wrong_shape", "dparams[::-1]", "dparams"),
+        mistake("gradients from last to first", "swapped", "dparams[::-1]", "dparams"),
         mistake("layers in forward order", "crashed", "reversed(caches)", "caches"),
         mistake(
             "upstream ignored", "ignores_upstream", "linear_backward(dz, last_cache)", "linear_backward(dz * 0 + 1, last_cache)"

@@ -135,7 +135,7 @@ LESSON = Lesson(
         mistake("upstream ignored", "ignores_upstream", "dout * torch.sign(out)", "torch.sign(out)"),
         mistake("dout overwritten", "mutates_input", relu_backward=_mutating_backward),
         mistake("x overwritten", "mutates_input", "x.clamp(min=0)", "x.clone().clamp_(min=0); x.clamp_(min=0)"),
-        mistake("keeps the magnitude", "forward_wrong", "x.clamp(min=0)", "x.abs()"),
+        mistake("keeps the magnitude", "mask_missing", "x.clamp(min=0)", "x.abs()"),
     ),
     variants=(
         variant("python numbers", relu_forward=_loops_forward, relu_backward=_loops_backward),

@@ -126,7 +126,7 @@ LESSON = Lesson(
         mistake("1 − out forgotten", "missing_term", "(1 - out).mul_(out)", "out"),
         mistake("upstream ignored", "ignores_upstream", "dout * (1 - out)", "(1 - out)"),
         mistake("sign of the slope", "sign", "(1 - out)", "(out - 1)"),
-        mistake("e^x for e^(−x)", "forward_wrong", "torch.exp(-x)", "torch.exp(x)"),
+        mistake("e^x for e^(−x)", "sign", "torch.exp(-x)", "torch.exp(x)"),
         mistake("dout overwritten", "mutates_input", "return dout * (1 - out).mul_(out)", "dout *= out * (1 - out); return dout"),
     ),
     variants=(

@@ -123,13 +123,25 @@ LESSON = Lesson(
         mistake("the right branch at zero", "ties", "x.sign().clamp(min=0)", "(x >= 0).to(x.dtype)"),
         mistake("0 times infinity", "unstable", elu_forward=_multiplied_forward),
         mistake("alpha taken for 1 in the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + 1"),
-        mistake("out for the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + on"),
+        mistake(
+            "out for the slope",
+            "missing_term",
+            "below + alpha + (1 - alpha) * on",
+            "below + on",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake(
             "alpha forgotten in the slope", "missing_term", "(below + alpha + (1 - alpha) * on)", "torch.exp(x.clamp(max=0))"
         ),
         mistake("e^out for e^x", "wrong_operand", "below + alpha + (1 - alpha) * on", "alpha * torch.exp(below) * (1 - on) + on"),
         mistake("a relu backwards", "missing_term", "(below + alpha + (1 - alpha) * on)", "on"),
-        mistake("mask the wrong way round", "mask_inverted", "x.sign().clamp(min=0)", "(-x).sign().clamp(min=0)"),
+        mistake(
+            "mask the wrong way round",
+            "mask_inverted",
+            "x.sign().clamp(min=0)",
+            "(-x).sign().clamp(min=0)",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("upstream ignored", "ignores_upstream", "dout * (below", "(below"),
         mistake("the −1 forgotten", "forward_wrong", "torch.expm1(", "torch.exp("),
         mistake("alpha forgotten in the forward", "forward_wrong", "alpha * torch.expm1(", "torch.expm1("),

@@ -144,12 +144,12 @@ LESSON = Lesson(
         mistake("Φ taken for a constant", "missing_term", "cdf + x * pdf", "cdf"),
         mistake("only the slope of Φ", "missing_term", "cdf + x * pdf", "x * pdf"),
         mistake("x forgotten before the density", "missing_term", "cdf + x * pdf", "cdf + pdf"),
-        mistake("√(2π) forgotten", "wrong_operand", " / math.sqrt(2 * math.pi)", ""),
-        mistake("2 forgotten in the exponent", "wrong_operand", "-(x**2) / 2", "-(x**2)"),
+        mistake("√(2π) forgotten", "missing_term", " / math.sqrt(2 * math.pi)", ""),
+        mistake("2 forgotten in the exponent", "missing_term", "-(x**2) / 2", "-(x**2)"),
         mistake("upstream ignored", "ignores_upstream", "dout * (cdf + x * pdf)", "cdf + x * pdf"),
         mistake("upstream on one term only", "nonlinear_in_upstream", "dout * (cdf + x * pdf)", "dout * cdf + x * pdf"),
         mistake("√2 forgotten in erf", "forward_wrong", "torch.erf(x / math.sqrt(2))", "torch.erf(x)"),
-        mistake("½ forgotten", "forward_wrong", "(1 + torch.erf(x / math.sqrt(2))) / 2", "(1 + torch.erf(x / math.sqrt(2)))"),
+        mistake("½ forgotten", "constant_factor", "(1 + torch.erf(x / math.sqrt(2))) / 2", "(1 + torch.erf(x / math.sqrt(2)))"),
         mistake(
             "the tanh approximation", "consistent_with_wrong_forward", gelu_forward=_tanh_forward, gelu_backward=_tanh_backward
         ),

@@ -145,10 +145,10 @@ LESSON = Lesson(
         ),
         mistake("mask the wrong way round", "mask_inverted", "slopes * x, slopes", "slopes * x, (-x).sign().clamp(min=slope)"),
         mistake("mask from dout", "nonlinear_in_upstream", leaky_relu_backward=_mask_of_dout_backward),
-        mistake("leak forgotten backwards", "mask_missing", "return slopes * dout", "return dout.clone()"),
+        mistake("leak forgotten backwards", "missing_term", "return slopes * dout", "return dout.clone()"),
         mistake("upstream ignored", "ignores_upstream", "return slopes * dout", "return slopes.clone()"),
         mistake("dout overwritten", "mutates_input", leaky_relu_backward=_mutating_backward),
-        mistake("the sign of the leak", "forward_wrong", "return slopes * x,", "return slopes * x.abs(),"),
+        mistake("the sign of the leak", "sign", "return slopes * x,", "return slopes * x.abs(),"),
     ),
     variants=(
         variant("python numbers", leaky_relu_forward=_loops_forward, leaky_relu_backward=_loops_backward),

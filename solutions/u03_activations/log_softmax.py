@@ -138,7 +138,7 @@ LESSON = Lesson(
     mistakes=(
         mistake("logarithm of a softmax", "unstable", log_softmax_forward=_log_of_softmax_forward),
         mistake("one maximum for all rows", "unstable", "x.amax(-1, keepdim=True)", "x.max()"),
-        mistake("sum of dout forgotten", "missing_term", "p * dout.sum(-1, keepdim=True)", "p"),
+        mistake("sum of dout forgotten", "nonlinear_in_upstream", "p * dout.sum(-1, keepdim=True)", "p"),
         mistake("dout not summed", "missing_term", "p * dout.sum(-1, keepdim=True)", "p * dout"),
         mistake("slope of the sum forgotten", "missing_term", "dout - p * dout.sum(-1, keepdim=True)", "dout.clone()"),
         mistake(
@@ -146,6 +146,7 @@ LESSON = Lesson(
             "wrong_operand",
             "dout - p * dout.sum(-1, keepdim=True)",
             "p * (dout - (dout * p).sum(-1, keepdim=True))",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("out for the softmax", "wrong_operand", "(total), e / total", "(total), shifted - torch.log(total)"),
         mistake("mean for sum", "mean_for_sum", "dout.sum(-1, keepdim=True)", "dout.mean(-1, keepdim=True)"),

@@ -139,10 +139,10 @@ LESSON = Lesson(
         mistake("mean for sum", "mean_for_sum", "(dout * p).sum(-1, keepdim=True)", "(dout * p).mean(-1, keepdim=True)"),
         mistake("summed over the rows", "wrong_axis", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum(0, keepdim=True)"),
         mistake("summed over everything", "wrong_axis", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum()"),
-        mistake("dout summed without its weights", "wrong_operand", "(dout * p).sum", "dout.sum"),
+        mistake("dout summed without its weights", "missing_term", "(dout * p).sum", "dout.sum"),
         mistake("sign of the second term", "sign", "(dout - (dout * p)", "(dout + (dout * p)"),
         mistake("keepdim forgotten", "crashed", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum(-1)"),
-        mistake("upstream ignored", "zero_gradient", "dout - (dout * p)", "1 - (1 * p)"),
+        mistake("upstream ignored", "ignores_upstream", "dout - (dout * p)", "1 - (1 * p)"),
         mistake("sign", "sign", "p * (dout - (dout * p).sum(-1, keepdim=True))", "p * ((dout * p).sum(-1, keepdim=True) - dout)"),
         mistake(
             "over the first axis",
@@ -150,7 +150,7 @@ LESSON = Lesson(
             softmax_forward=_first_axis_forward,
             softmax_backward=_first_axis_backward,
         ),
-        mistake("normalised over everything", "forward_wrong", "e / e.sum(-1, keepdim=True)", "e / e.sum()"),
+        mistake("normalised over everything", "wrong_axis", "e / e.sum(-1, keepdim=True)", "e / e.sum()"),
     ),
     variants=(
         variant("python numbers and the double sum", softmax_forward=_rows_forward, softmax_backward=_rows_backward),

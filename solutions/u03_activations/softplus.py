@@ -129,9 +129,19 @@ LESSON = Lesson(
             "e^x overflows in the slope", "unstable", "dout / (1 + torch.exp(-x))", "dout * torch.exp(x) / (1 + torch.exp(x))"
         ),
         mistake(
-            "slope of the sigmoid", "extra_term", "dout / (1 + torch.exp(-x))", "dout * torch.exp(-x) / (1 + torch.exp(-x)) ** 2"
+            "slope of the sigmoid",
+            "extra_term",
+            "dout / (1 + torch.exp(-x))",
+            "dout * torch.exp(-x) / (1 + torch.exp(-x)) ** 2",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("inner slope forgotten", "missing_term", "dout / (1 + torch.exp(-x))", "dout / (1 + torch.exp(x))"),
+        mistake(
+            "inner slope forgotten",
+            "missing_term",
+            "dout / (1 + torch.exp(-x))",
+            "dout / (1 + torch.exp(x))",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("sigmoid of out", "wrong_operand", "return out, x", "return out, out"),
         mistake("upstream ignored", "ignores_upstream", "dout / (1 + torch.exp(-x))", "1 / (1 + torch.exp(-x))"),
         mistake("the magnitude forgotten", "forward_wrong", "torch.exp(-x.abs())", "torch.exp(-x)"),

@@ -133,7 +133,7 @@ LESSON = Lesson(
         mistake("upstream on one term only", "nonlinear_in_upstream", "dout * (1 - out**2)", "dout - out**2"),
         mistake("sign of the slope", "sign", "1 - out**2", "out**2 - 1"),
         mistake("2 forgotten in the exponent", "forward_wrong", "-2 * x.abs()", "-x.abs()"),
-        mistake("even instead of odd", "forward_wrong", "x.sign() * (1 - decay)", "(1 - decay)"),
+        mistake("even instead of odd", "sign", "x.sign() * (1 - decay)", "(1 - decay)"),
         mistake("dout overwritten", "mutates_input", "return dout * (1 - out**2)", "dout *= 1 - out**2; return dout"),
     ),
     variants=(

@@ -167,13 +167,23 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("broadcasts silently", "silent_broadcast", "p.shape != y.shape", "len(p) != len(y)"),
-        mistake("never cut off", "mask_missing", ".mean(), c\n", ".mean(), r\n"),
-        mistake("delta always 1", "wrong_operand", ".mean(), c\n", ".mean(), r.clamp(-1, 1)\n"),
         mistake(
-            "far branch without its sign", "missing_term", ".mean(), c\n", ".mean(), (r * 0 + delta).where(r.abs() > delta, r)\n"
+            "never cut off",
+            "mask_missing",
+            ".mean(), c\n",
+            ".mean(), r\n",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
+        mistake("delta always 1", "missing_term", ".mean(), c\n", ".mean(), r.clamp(-1, 1)\n"),
+        mistake("far branch without its sign", "sign", ".mean(), c\n", ".mean(), (r * 0 + delta).where(r.abs() > delta, r)\n"),
         mistake("far branch without delta", "missing_term", ".mean(), c\n", ".mean(), r.sign().where(r.abs() > delta, r)\n"),
-        mistake("branches swapped", "mask_inverted", ".mean(), c\n", ".mean(), r.where(r.abs() > delta, delta * r.sign())\n"),
+        mistake(
+            "branches swapped",
+            "mask_inverted",
+            ".mean(), c\n",
+            ".mean(), r.where(r.abs() > delta, delta * r.sign())\n",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("constant of the far branch missing", "forward_wrong", "(r - 0.5 * c)", "(r - 0.5 * c.where(c == r, 0 * c))"),
         mistake("the half forgotten, in the backward", "constant_factor", "dout * c", "dout * 2 * c"),
         mistake("1/N missing", "missing_batch_mean", " / c.numel()", ""),

@@ -143,7 +143,7 @@ LESSON = Lesson(
         mistake("divided by the rows only", "constant_factor", "r.numel()", "len(r)"),
         mistake("upstream ignored", "ignores_upstream", "dout * r.sign()", "r.sign()"),
         mistake("gradient of the squares", "forward_wrong", "r.abs().mean()", "(r**2).mean()"),
-        mistake("sign forgotten", "wrong_operand", "r.sign()", "r"),
+        mistake("sign forgotten", "extra_term", "r.sign()", "r"),
         mistake("only the sign of dout", "nonlinear_in_upstream", "dout * r.sign()", "dout.sign() * r.sign()"),
         mistake(
             "sum for mean, in both passes",

@@ -119,10 +119,26 @@ LESSON = Lesson(
     mistakes=(
         mistake("2 in the gradient", "constant_factor", "dout * weight_decay * w", "dout * 2 * weight_decay * w"),
         mistake("half in the gradient", "constant_factor", "dout * weight_decay * w", "dout * 0.5 * weight_decay * w"),
-        mistake("mean for sum", "forward_wrong", "(w**2).sum()", "(w**2).mean()"),
-        mistake("strength forgotten", "constant_factor", "dout * weight_decay * w", "dout * w"),
+        mistake(
+            "mean for sum",
+            "constant_factor",
+            "(w**2).sum()",
+            "(w**2).mean()",
+        ),
+        mistake(
+            "strength forgotten",
+            "missing_term",
+            "dout * weight_decay * w",
+            "dout * w",
+        ),
         mistake("upstream ignored", "ignores_upstream", "dout * weight_decay * w", "weight_decay * w"),
-        mistake("the sign only, as for an l1 penalty", "wrong_operand", "weight_decay * w", "weight_decay * w.sign()"),
+        mistake(
+            "the sign only, as for an l1 penalty",
+            "wrong_operand",
+            "weight_decay * w",
+            "weight_decay * w.sign()",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("sign", "sign", "dout * weight_decay * w", "-dout * weight_decay * w"),
         mistake(
             "half forgotten, in both passes",

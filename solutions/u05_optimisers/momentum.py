@@ -104,9 +104,21 @@ LESSON = Lesson(
             "velocity forgotten", "stale_state", "return param - lr * velocity, velocity", "return param - lr * velocity, None"
         ),
         mistake("the gradient kept for the velocity", "stale_state", "lr * velocity, velocity", "lr * velocity, grad"),
-        mistake("momentum on the gradient", "wrong_operand", "momentum * state + grad", "state + momentum * grad"),
+        mistake(
+            "momentum on the gradient",
+            "wrong_operand",
+            "momentum * state + grad",
+            "state + momentum * grad",
+            by_fingerprint="the state of the run is edited, which no array of a single step shows",
+        ),
         mistake("averaged: 1 − μ before the gradient", "constant_factor", momentum_step=_averaged),
-        mistake("momentum always 0.9", "wrong_operand", "momentum * state", "0.9 * state"),
+        mistake(
+            "momentum always 0.9",
+            "wrong_operand",
+            "momentum * state",
+            "0.9 * state",
+            by_fingerprint="the state of the run is edited, which no array of a single step shows",
+        ),
         mistake("uphill", "sign", "param - lr", "param + lr"),
         mistake("lr forgotten", "constant_factor", "lr * velocity", "velocity"),
         mistake("lr twice", "constant_factor", "param - lr * velocity", "param - lr * lr * velocity"),

@@ -190,7 +190,13 @@ LESSON = Lesson(
         mistake("the sign of the path through the variance", "sign", " - xhat * dgamma / N", " + xhat * dgamma / N"),
         mistake("the sign of the path through the mean", "sign", " - dbeta / N", " + dbeta / N"),
         mistake("upstream ignored in dgamma", "ignores_upstream", "return dx, dgamma, dbeta", "return dx, xhat.sum(0), dbeta"),
-        mistake("the statistics taken for constants", "missing_term", " - dbeta / N - xhat * dgamma / N", ""),
+        mistake(
+            "the statistics taken for constants",
+            "missing_term",
+            " - dbeta / N - xhat * dgamma / N",
+            "",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("the mean inside the variance, but not outside", "missing_term", batchnorm_backward=_swallowed_mean_backward),
         mistake("gamma not in dx", "missing_term", "dx = gamma * rstd", "dx = rstd"),
         mistake("unbiased variance", "forward_wrong", ".square().mean(0)", ".square().sum(0) / (len(x) - 1)"),
@@ -213,7 +219,7 @@ LESSON = Lesson(
         ),
         mistake(
             "sum for mean inside dx",
-            "constant_factor",
+            "missing_batch_mean",
             "(dout - dbeta / N - xhat * dgamma / N)",
             "(N * dout - dbeta - xhat * dgamma)",
         ),

@@ -167,7 +167,13 @@ LESSON = Lesson(
     mistakes=(
         mistake("the path through the mean is missing", "missing_term", " - dbeta / M", ""),
         mistake("the path through the variance is missing", "missing_term", " - xhat * dgamma / M", ""),
-        mistake("divided by the batch, not by all entries", "constant_factor", "M = dout[:, 0].numel()", "M = len(dout)"),
+        mistake(
+            "divided by the batch, not by all entries",
+            "constant_factor",
+            "M = dout[:, 0].numel()",
+            "M = len(dout)",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("statistics over the batch only", "wrong_axis", "(0, 2, 3), keepdim=True) + eps", "(0,), keepdim=True) + eps"),
         mistake("statistics of each image", "wrong_axis", "(0, 2, 3)", "(2, 3)"),
         mistake("statistics over the channels", "wrong_axis", "(0, 2, 3)", "(1, 2, 3)"),
@@ -183,7 +189,7 @@ LESSON = Lesson(
             "rsqrt(centred.square().mean((0, 2, 3), keepdim=True) + eps)",
             "reciprocal(centred.square().mean((0, 2, 3), keepdim=True).sqrt() + eps)",
         ),
-        mistake("dbeta not summed over the pixels", "wrong_shape", "dbeta.flatten()", "dout.sum(0)"),
+        mistake("dbeta not summed over the pixels", "missing_reduction", "dbeta.flatten()", "dout.sum(0)"),
         mistake("gamma's shape kept for broadcasting", "wrong_shape", "dgamma.flatten()", "dgamma"),
         mistake("upstream ignored in dgamma", "ignores_upstream", "dgamma = (dout * xhat)", "dgamma = (xhat + 0 * dout)"),
     ),

@@ -340,13 +340,26 @@ LESSON = Lesson(
         mistake(
             "momentum on the wrong side and variance biased", "momentum_reversed", batchnorm_running_forward=_other_house_forward
         ),
-        mistake("the state is never updated", "stale_state", "(mean, var), (xhat", "state, (xhat"),
-        mistake("every batch starts afresh", "stale_state", "mean, var = state or", "mean, var = None or"),
+        mistake(
+            "the state is never updated",
+            "stale_state",
+            "(mean, var), (xhat",
+            "state, (xhat",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
+        mistake(
+            "every batch starts afresh",
+            "stale_state",
+            "mean, var = state or",
+            "mean, var = None or",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake(
             "estimates updated in evaluation too",
             "stale_state",
             "    rstd =",
             "    if not train:\n        mean = (1 - momentum) * mean + momentum * x.mean(0)\n    rstd =",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("the batch's statistics in evaluation", "forward_wrong", batchnorm_running_forward=_batch_in_evaluation_forward),
         mistake(
@@ -361,8 +374,19 @@ LESSON = Lesson(
         mistake(
             "the backward of evaluation in training", "missing_term", "    if train:\n        dx", "    if False:\n        dx"
         ),
-        mistake("the variance starts at 0", "stale_state", "torch.ones(D", "torch.zeros(D"),
-        mistake("the first batch sets the estimates", "stale_state", batchnorm_running_forward=_first_batch_forward),
+        mistake(
+            "the variance starts at 0",
+            "stale_state",
+            "torch.ones(D",
+            "torch.zeros(D",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
+        mistake(
+            "the first batch sets the estimates",
+            "stale_state",
+            batchnorm_running_forward=_first_batch_forward,
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("eps in the running variance", "forward_wrong", "centred.square().mean(0)", "centred.square().mean(0) + eps"),
         mistake("one row divides by zero", "wrong_error", "if train and N == 1:", "if N == 0:"),
         mistake("one row refused in evaluation too", "crashed", "if train and N == 1:", "if N == 1:"),

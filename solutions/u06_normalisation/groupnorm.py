@@ -250,7 +250,12 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("gamma outside the means", "wrong_operand", groupnorm_backward=_outer_gamma_backward),
+        mistake(
+            "gamma outside the means",
+            "wrong_operand",
+            groupnorm_backward=_outer_gamma_backward,
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("gamma not in dx", "missing_term", "g = (dout * gamma)", "g = dout"),
         mistake("the path through the mean is missing", "missing_term", " - g.mean(-1, keepdim=True)", ""),
         mistake(
@@ -259,8 +264,18 @@ LESSON = Lesson(
             ".addcmul_(xhat, (g * xhat).mean(-1, keepdim=True), value=-1)",
             "",
         ),
-        mistake("every groups-th channel instead of neighbours", "wrong_axis", groupnorm_forward=_strided_forward),
-        mistake("statistics over the batch as well", "wrong_axis", groupnorm_forward=_batch_forward),
+        mistake(
+            "every groups-th channel instead of neighbours",
+            "wrong_axis",
+            groupnorm_forward=_strided_forward,
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
+        mistake(
+            "statistics over the batch as well",
+            "wrong_axis",
+            groupnorm_forward=_batch_forward,
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("always one group", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, 1, -1)"),
         mistake("as many groups as channels, always", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, C, -1)"),
         mistake("groups taken for their size", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, C // groups, -1)"),

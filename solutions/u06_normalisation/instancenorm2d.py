@@ -184,7 +184,13 @@ LESSON = Lesson(
         mistake("dgamma not summed over the batch", "missing_reduction", "scales.sum(0).flatten()", "scales[:, :, 0, 0]"),
         mistake("dbeta averaged over the batch", "extra_batch_mean", "shifts.sum(0)", "shifts.mean(0)"),
         mistake("gamma not in dx", "missing_term", "dx = gamma * rstd", "dx = rstd"),
-        mistake("divided by the batch as well", "constant_factor", "M = dout[0, 0].numel()", "M = dout[:, 0].numel()"),
+        mistake(
+            "divided by the batch as well",
+            "constant_factor",
+            "M = dout[0, 0].numel()",
+            "M = dout[:, 0].numel()",
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake(
             "unbiased variance", "forward_wrong", "centred.square().mean((2, 3), keepdim=True)", "x.var((2, 3), keepdim=True)"
         ),

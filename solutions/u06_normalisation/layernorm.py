@@ -186,13 +186,18 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("over the batch, as batch norm does", "wrong_axis", layernorm_forward=_batch_forward),
-        mistake("gamma outside the means", "wrong_operand", layernorm_backward=_outer_gamma_backward),
+        mistake(
+            "gamma outside the means",
+            "wrong_operand",
+            layernorm_backward=_outer_gamma_backward,
+            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+        ),
         mistake("gamma not in dx", "missing_term", "g = dout * gamma", "g = dout"),
         mistake("the path through the mean is missing", "missing_term", " - g.mean(-1, keepdim=True)", ""),
         mistake("the sign of the path through the variance", "sign", " - xhat * (g * xhat)", " + xhat * (g * xhat)"),
         mistake(
             "only the last row counted in dgamma",
-            "missing_reduction",
+            "overwritten",
             "(dout * xhat).flatten(0, -2).sum(0)",
             "(dout * xhat).flatten(0, -2)[-1]",
         ),

@@ -163,13 +163,19 @@ LESSON = Lesson(
     mistakes=(
         mistake("window by window overwrites dx", "overwritten", avgpool2d_backward=_overwriting_backward),
         mistake("windows overwrite one another", "overwritten", "place += share", "place[:] = share"),
-        mistake("not shared", "mean_for_sum", "share = dout / len(windows)", "share = dout"),
+        mistake("not shared", "constant_factor", "share = dout / len(windows)", "share = dout"),
         mistake("shared among the rows only", "constant_factor", "share = dout / len(windows)", "share = dout / pair(kernel)[0]"),
         mistake(
             "upstream ignored", "ignores_upstream", "share = dout / len(windows)", "share = torch.ones_like(dout) / len(windows)"
         ),
-        mistake("only the first place", "missing_term", "for place in windows:", "for place in windows[:1]:"),
-        mistake("sum for mean", "forward_wrong", "sum(windows) / len(windows)", "sum(windows)"),
+        mistake(
+            "only the first place",
+            "missing_term",
+            "for place in windows:",
+            "for place in windows[:1]:",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
+        mistake("sum for mean", "constant_factor", "sum(windows) / len(windows)", "sum(windows)"),
         mistake("kernel for stride", "crashed", "pair(kernel), pair(stride)", "pair(kernel), pair(kernel)"),
     ),
     variants=(

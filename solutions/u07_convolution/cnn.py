@@ -212,9 +212,15 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("relu not taken back", "mask_missing", "dx = relu_backward(dx, relu)", "dx = dx * 1"),
+        mistake(
+            "relu not taken back",
+            "mask_missing",
+            "dx = relu_backward(dx, relu)",
+            "dx = dx * 1",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("layers taken back in forward order", "crashed", "reversed(caches)", "caches"),
-        mistake("gradients from last to first", "wrong_shape", "return dx, dparams[::-1]", "return dx, dparams"),
+        mistake("gradients from last to first", "swapped", "return dx, dparams[::-1]", "return dx, dparams"),
         mistake(
             "flattened with the batch",
             "crashed",

@@ -179,8 +179,14 @@ LESSON = Lesson(
         mistake(
             "filter turned around in dw", "flipped", '"not,ncti->oci", dout, windows)', '"not,ncti->oci", dout, windows).flip(2)'
         ),
-        mistake("filter turned around in dx", "wrong_operand", "+= dwindows[..., i]", "+= dwindows[..., w.shape[2] - 1 - i]"),
-        mistake("stride forgotten in dx", "wrong_operand", "i : i + stride * dout.shape[2] : stride", "i : i + dout.shape[2]"),
+        mistake("filter turned around in dx", "flipped", "+= dwindows[..., i]", "+= dwindows[..., w.shape[2] - 1 - i]"),
+        mistake(
+            "stride forgotten in dx",
+            "wrong_operand",
+            "i : i + stride * dout.shape[2] : stride",
+            "i : i + dout.shape[2]",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("zeros not cut off", "wrong_shape", "dx[:, :, padding : padding + x.shape[2]], dw", "dx, dw"),
         mistake(
             "pad : −pad with pad 0",
@@ -189,7 +195,7 @@ LESSON = Lesson(
             "dx[:, :, padding:-padding], dw",
         ),
         mistake("bias not summed over time", "missing_reduction", "dout.sum((0, 2))", "dout.sum(0)"),
-        mistake("bias averaged over the batch", "mean_for_sum", "dout.sum((0, 2))", "dout.sum(2).mean(0)"),
+        mistake("bias averaged over the batch", "extra_batch_mean", "dout.sum((0, 2))", "dout.sum(2).mean(0)"),
         mistake(
             "dw averaged over the batch",
             "extra_batch_mean",

@@ -267,14 +267,13 @@ LESSON = Lesson(
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout, windows).flip(2, 3)',
         ),
-        mistake(
-            "filter turned around in dx", "wrong_operand", "+= dwindows[..., i, j]", "+= dwindows[..., kH - 1 - i, kW - 1 - j]"
-        ),
+        mistake("filter turned around in dx", "flipped", "+= dwindows[..., i, j]", "+= dwindows[..., kH - 1 - i, kW - 1 - j]"),
         mistake(
             "stride forgotten in dx",
             "wrong_operand",
             "dx[:, :, i : i + sH * H : sH, j : j + sW * W : sW] +=",
             "dx[:, :, i : i + H, j : j + W] +=",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
         mistake("frame not cut off", "wrong_shape", "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "dx, dw"),
         mistake("pad : −pad with pad 0", "wrong_shape", "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "pH:-pH, pW:-pW], dw"),
@@ -283,6 +282,7 @@ LESSON = Lesson(
             "border",
             "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw",
             ": x.shape[2], : x.shape[3]], dw",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
         mistake("bias not summed over the batch", "missing_reduction", "dout.sum((0, 2, 3))", "dout.sum((2, 3))"),
         mistake("bias averaged", "mean_for_sum", "dout.sum((0, 2, 3))", "dout.mean((0, 2, 3))"),
@@ -291,12 +291,12 @@ LESSON = Lesson(
         ),
         mistake(
             "last image only in dw",
-            "missing_term",
+            "overwritten",
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout[-1:], windows[-1:])',
         ),
         mistake(
-            "first filter only in dx", "missing_term", '"nohw,ocij->nchwij", dout, w)', '"nohw,ocij->nchwij", dout[:, :1], w[:1])'
+            "first filter only in dx", "rows_missing", '"nohw,ocij->nchwij", dout, w)', '"nohw,ocij->nchwij", dout[:, :1], w[:1])'
         ),
         mistake(
             "dw divided by the batch",

@@ -196,7 +196,7 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("columns overwrite one another", "overwritten", "place += dX[:, k]", "place[:] = dX[:, k]"),
-        mistake("places in another order than the filter's", "wrong_operand", "place += dX[:, k]", "place += dX[:, -1 - k]"),
+        mistake("places in another order than the filter's", "flipped", "place += dX[:, k]", "place += dX[:, -1 - k]"),
         mistake(
             "frame not cut off", "wrong_shape", "dx[:, :, pH : pH + H, pW : pW + W].transpose(0, 1), dw", "dx.transpose(0, 1), dw"
         ),
@@ -206,7 +206,7 @@ LESSON = Lesson(
             "pH : pH + H, pW : pW + W].transpose(0, 1), dw",
             "pH:-pH, pW:-pW].transpose(0, 1), dw",
         ),
-        mistake("batch and channels not swapped back", "wrong_shape", "pW : pW + W].transpose(0, 1), dw", "pW : pW + W], dw"),
+        mistake("batch and channels not swapped back", "transposed", "pW : pW + W].transpose(0, 1), dw", "pW : pW + W], dw"),
         mistake("bias not summed over the windows", "missing_reduction", "flat.sum(1)", "flat"),
         mistake("bias averaged", "mean_for_sum", "flat.sum(1)", "flat.mean(1)"),
         mistake("dw averaged over the batch", "extra_batch_mean", "(flat @ X.T)", "(flat @ X.T / len(x))"),

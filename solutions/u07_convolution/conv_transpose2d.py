@@ -176,7 +176,7 @@ LESSON = Lesson(
     mistakes=(
         mistake(
             "filter turned around in dx",
-            "wrong_operand",
+            "flipped",
             '"nohwij,coij->nchw", windows, w)',
             '"nohwij,coij->nchw", windows, w.flip(2, 3))',
         ),
@@ -188,7 +188,7 @@ LESSON = Lesson(
         ),
         mistake(
             "first image only in dw",
-            "missing_term",
+            "rows_missing",
             '"nchw,nohwij->coij", x, windows)',
             '"nchw,nohwij->coij", x[:1], windows[:1])',
         ),
@@ -201,7 +201,7 @@ LESSON = Lesson(
         mistake("channels swapped in dw", "transposed", '"nchw,nohwij->coij"', '"nchw,nohwij->ocij"'),
         mistake("frame forgotten", "crashed", "framed(dout, padding)", "framed(dout, 0)"),
         mistake("bias not summed over the pixels", "missing_reduction", "dout.sum((0, 2, 3))", "dout.sum(0)"),
-        mistake("windows overwrite one another", "forward_wrong", "+= torch.einsum", "= torch.einsum"),
+        mistake("windows overwrite one another", "overwritten", "+= torch.einsum", "= torch.einsum"),
     ),
     variants=(
         variant("four loops", conv_transpose2d_forward=_loops_forward, conv_transpose2d_backward=_loops_backward),

@@ -193,10 +193,11 @@ LESSON = Lesson(
             "wrong_axis",
             "(dout * place).sum((0, 2, 3))",
             "(dout * place).sum() * torch.ones_like(w[:, 0, 0, 0])",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
         mistake(
             "filter turned around in dx",
-            "wrong_operand",
+            "flipped",
             "zip(places(dx, w.shape[2:], stride), filters, strict=True)",
             "zip(places(dx, w.shape[2:], stride), filters.flip(0), strict=True)",
         ),
@@ -209,6 +210,7 @@ LESSON = Lesson(
             "missing_term",
             "        place += dout * f",
             "        place += dout * f * (f is filters[-1] or not f.ne(filters[-1]).any())",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
     ),
     variants=(

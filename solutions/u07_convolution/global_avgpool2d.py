@@ -105,11 +105,11 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("not shared", "mean_for_sum", "dout / (H * W)", "dout"),
+        mistake("not shared", "constant_factor", "dout / (H * W)", "dout"),
         mistake("divided by the channels as well", "constant_factor", "dout / (H * W)", "dout / (C * H * W)"),
         mistake("divided by H twice", "constant_factor", "dout / (H * W)", "dout / (H * H)"),
         mistake("not spread over the pixels", "wrong_shape", ".repeat(1, 1, H, W)", ""),
-        mistake("sum for mean", "forward_wrong", "x.mean((2, 3))", "x.sum((2, 3))"),
+        mistake("sum for mean", "constant_factor", "x.mean((2, 3))", "x.sum((2, 3))"),
         mistake("upstream ignored", "ignores_upstream", "(dout / (H * W))", "(torch.ones_like(dout) / (H * W))"),
     ),
     variants=(

@@ -147,13 +147,19 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("copies overwrite one another", "overwritten", "+= dwindows", "= dwindows"),
-        mistake("stride forgotten", "wrong_operand", "i : i + sH * H : sH, j : j + sW * W : sW", "i : i + H, j : j + W"),
+        mistake(
+            "stride forgotten",
+            "wrong_operand",
+            "i : i + sH * H : sH, j : j + sW * W : sW",
+            "i : i + H, j : j + W",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("frame not cut off", "wrong_shape", "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]]\n", "dx\n"),
         mistake("pad : −pad with pad 0", "wrong_shape", "pH : pH + x.shape[2], pW : pW + x.shape[3]]\n", "pH:-pH, pW:-pW]\n"),
         mistake("columns for rows", "crashed", "_, _, kH, kW, H, W = shape", "_, _, kW, kH, H, W = shape"),
         mistake(
             "windows transposed in the forward",
-            "consistent_with_wrong_forward",
+            "transposed",
             "permute(0, 1, 4, 5, 2, 3)",
             "permute(0, 4, 5, 1, 2, 3)",
         ),

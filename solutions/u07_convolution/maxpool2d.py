@@ -191,8 +191,20 @@ LESSON = Lesson(
         mistake("the winner's entry is overwritten", "overwritten", maxpool2d_backward=_last_window_backward),
         mistake("windows overwrite one another", "overwritten", "place += dout", "place[:] = dout"),
         mistake("dout goes to every entry", "mask_missing", "dout * (winner == k)", "dout"),
-        mistake("shared among the entries", "mask_missing", "dout * (winner == k)", "dout / (winner.max() + 1)"),
-        mistake("window offset by one", "wrong_operand", "(winner == k)", "(winner == (k + 1) % (int(winner.max()) + 1))"),
+        mistake(
+            "shared among the entries",
+            "mask_missing",
+            "dout * (winner == k)",
+            "dout / (winner.max() + 1)",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
+        mistake(
+            "window offset by one",
+            "wrong_operand",
+            "(winner == k)",
+            "(winner == (k + 1) % (int(winner.max()) + 1))",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("upstream ignored", "ignores_upstream", "dout * (winner == k)", "(winner == k)"),
         mistake(
             "last of the ties",

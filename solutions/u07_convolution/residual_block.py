@@ -161,8 +161,20 @@ LESSON = Lesson(
     mistakes=(
         mistake("the straight way forgotten", "missing_term", "return dout + dx, dw1", "return dx, dw1"),
         mistake("the branch forgotten", "missing_term", "return dout + dx, dw1", "return dout + 0 * dx, dw1"),
-        mistake("dout twice", "extra_term", "return dout + dx, dw1", "return 2 * dout + dx, dw1"),
-        mistake("relu not taken back", "mask_missing", "dh = relu_backward(dh, cache2)", "dh = dh * 1"),
+        mistake(
+            "dout twice",
+            "extra_term",
+            "return dout + dx, dw1",
+            "return 2 * dout + dx, dw1",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
+        mistake(
+            "relu not taken back",
+            "mask_missing",
+            "dh = relu_backward(dh, cache2)",
+            "dh = dh * 1",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
+        ),
         mistake("weights in the wrong order", "swapped", "dw1, db1, dw2, db2\n", "dw2, db2, dw1, db1\n"),
         mistake("no sum in the forward", "forward_wrong", "return x + h, (cache1", "return h, (cache1"),
         mistake("padding hard-coded as 1", "crashed", "padding=w1.shape[-1] // 2", "padding=1"),

@@ -129,7 +129,7 @@ LESSON = Lesson(
         mistake("mean of the block", "mean_for_sum", "sum(dout", "1 / (rows * columns) * sum(dout"),
         mistake(
             "one copy only",
-            "missing_term",
+            "overwritten",
             "sum(dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns))",
             "dout[:, :, ::rows, ::columns]",
         ),
@@ -138,16 +138,17 @@ LESSON = Lesson(
             "wrong_axis",
             "dout[:, :, i::rows, j::columns]",
             "dout.chunk(rows, 2)[i].chunk(columns, 3)[j]",
+            by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
         mistake(
             "tiled instead",
-            "forward_wrong",
+            "transposed",
             "x[:, :, :, None, :, None].expand(N, C, H, rows, W, columns)",
             "x[:, :, None, :, None, :].expand(N, C, rows, H, columns, W)",
         ),
         mistake(
             "sum over rows only",
-            "crashed",
+            "wrong_shape",
             "dout[:, :, i::rows, j::columns] for i in range(rows) for j in range(columns)",
             "dout[:, :, i::rows] for i in range(rows)",
         ),

@@ -13,7 +13,7 @@ from tests.toy import make_course
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], zygote: Zygote) -> Program:
     """The program, with the process of this test session to fork students from: each run would start one of its own."""
-    monkeypatch.setattr("autograd_check.grade.pool.Zygote", lambda: nullcontext(zygote))
+    monkeypatch.setattr("autograd_check.grade.checking.Zygote", lambda: nullcontext(zygote))
     monkeypatch.setattr("autograd_check.run.zygote.Zygote", lambda: nullcontext(zygote))  # for who imports it when it runs
     return Program(monkeypatch, capsys)
 

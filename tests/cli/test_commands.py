@@ -193,7 +193,7 @@ def test_a_missing_extra_is_named(program: Program, course: Path, monkeypatch: p
     ran = program("train")
     assert ran.code == 2
     assert "pip install 'autograd-check[train]'" in " ".join(ran.err.split())
-    assert set(app.EXTRAS.values()) == {"train", "derive", "notebook"}
+    assert set(app.EXTRAS.values()) == {"train", "derive", "notebook", "cluster"}
 
 
 def test_doctor_shows_versions_and_isolation(program: Program, course: Path, monkeypatch: pytest.MonkeyPatch) -> None:

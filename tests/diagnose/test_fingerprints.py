@@ -8,8 +8,10 @@ import torch
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import factor
-from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
-from autograd_check.verify.values import Evidence
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.explain import explain
+from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant, mistake_of
+from autograd_check.verify.finding import Diagnosis
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -50,3 +52,20 @@ def test_a_factor_explains_the_difference() -> None:
     spoilt[0] *= 1 + 1e-9
     assert factor(spoilt, X) is None
     assert factor(X, X) == 1.0
+
+
+def test_a_mutant_is_named_by_its_edit() -> None:
+    edits = [known("one term is missing", 3 * X), known("the factor 2 is missing", 2 * X)]
+    found = explain([piece(X.sin() + 2 * X)], (), lambda forward: [known("a sine is added", X.sin() + 2 * X), *edits])
+    assert found is not None
+    assert found.source == "mutant"
+    assert found.says == "Your numbers are exactly those of the definition with one change: a sine is added."
+    assert match_mutant([piece(X.sin())], edits) is None
+    assert match_mutant([], edits) is None
+
+
+def test_the_mistake_that_was_recognised_has_a_name() -> None:
+    found = match_fingerprint([piece(2 * X)], [known("twice", 2 * X)])
+    assert found is not None
+    assert mistake_of(found) == "twice"
+    assert mistake_of(Diagnosis(Cause.SIGN, "")) == ""

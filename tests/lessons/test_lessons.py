@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autograd_check.course.load import CourseLesson
-from autograd_check.course.mistakes import functions_of, mistake_functions
+from autograd_check.course.mistakes import functions_of
 from autograd_check.course.spec import Mistake
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
@@ -16,6 +16,7 @@ from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.memo import Memo
 from tests import support
+from tests.causes_table import By, Grader
 
 
 @pytest.fixture(scope="module", params=support.names())
@@ -65,30 +66,36 @@ def test_the_solution_passes_with_more_seeds(lesson: CourseLesson) -> None:
     solution_passes(lesson, range(5, 25))
 
 
-def missed(lesson: CourseLesson, known: Mistake, seed: int, memo: Memo) -> list[str]:
-    """What is wrong about the grader's verdict on a mistake; nothing if it fails and its cause is named."""
-    functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
-    findings = judged(lesson, functions, seed, memo)
-    failed = [finding for finding in findings if finding.status is Status.FAILED]
-    causes = {finding.diagnosis.cause for finding in failed if finding.diagnosis}
-    if known.cause in causes:
-        return []
-    return [f"{known.name}, seed {seed}: not {known.cause}", *(not_passed(findings) or ["it passes"])]
+def missed(grader: Grader, known: Mistake) -> list[str]:
+    """What is wrong about the grader's verdict on a mistake whose own fingerprint is left out; nothing if its cause is named.
+
+    Where only the fingerprint can name it the mistake says why; a reason that is not needed is wrong as well.
+    """
+    by = grader.found(known)
+    if by is By.NOT_FOUND:
+        findings = grader.without(known, [])
+        return [f"{known.name}, seed {grader.seed}: not {known.cause}", *(not_passed(findings) or ["it passes"])]
+    if by is By.OWN and not known.by_fingerprint:
+        return [
+            f"{known.name}: only its own fingerprint names {known.cause}; say why in by_fingerprint, or give it the cause that "
+            "is found",
+            *not_passed(grader.alone(known)),
+        ]
+    if by is not By.OWN and known.by_fingerprint:
+        return [f"{known.name}: {known.cause} is found by {by}, without its fingerprint: by_fingerprint is out of date"]
+    return []
 
 
-def mistakes_fail(lesson: CourseLesson, seeds: Iterable[int]) -> None:
-    for seed in seeds:
-        memo = Memo()
-        assert [line for known in lesson.spec.mistakes for line in missed(lesson, known, seed, memo)] == []
-
-
-def test_every_mistake_fails_with_its_cause(lesson: CourseLesson) -> None:
-    mistakes_fail(lesson, [0])
+def test_every_mistake_fails_with_its_cause_found_without_being_told(lesson: CourseLesson) -> None:
+    grader = Grader(lesson)
+    assert [line for known in lesson.spec.mistakes for line in missed(grader, known)] == []
 
 
 @pytest.mark.long
 def test_every_mistake_fails_with_its_cause_with_more_seeds(lesson: CourseLesson) -> None:
-    mistakes_fail(lesson, range(1, 4))
+    for seed in range(1, 4):
+        grader = Grader(lesson, seed)
+        assert [known.name for known in lesson.spec.mistakes if grader.found(known) is By.NOT_FOUND] == []
 
 
 def test_every_variant_passes(lesson: CourseLesson) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograd_check.grade.session import imported_names
+from autograd_check.course.imported import imported_names
 from tests import support
 
 OUTLINE = support.outline()

@@ -45,7 +45,7 @@ def test_a_failure_reads_as_the_design_shows_it() -> None:
         "linear · failed · 7.75 of 10 points · linear.py\n"
         "  passed   out          matches the definition (4 probes)\n"
         "  passed   dx, db       match autograd and finite differences (4 probes)\n"
-        "  passed   conventions  unmodified, keeps float32\n"
+        "  passed   conventions  arguments unmodified, keeps float32\n"
         "  failed   dw           12 of 12 entries differ, worst at [1, 2]: yours 0.2058,\n"
         "                        expected 0.8231 (probe: 4 rows)\n"
         "                        Every entry of dw is exactly 1/4 of the right value, and\n"

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.diagnose.evidence import Explained
 from autograd_check.diagnose.explain import explain
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
@@ -44,7 +45,7 @@ def check(
 ) -> list[Finding]:
     functions = {"scale_forward": forward, "scale_backward": backward}
     with InProcess.of(functions, deadline=deadline) as candidate:
-        return check_pair(candidate, NAMES, CASES, explain=explain, uses_single=lambda trial: single)
+        return check_pair(candidate, NAMES, CASES, explain=Explained(explain), uses_single=lambda trial: single)
 
 
 def failed(findings: list[Finding]) -> dict[tuple[str, str], Finding]:
@@ -305,7 +306,7 @@ def test_a_small_error_is_put_down_to_float32_only_where_float32_was_used(single
 
     functions = {"scale_forward": forward, "scale_backward": with_a_small_term}
     with InProcess.of(functions) as candidate:
-        findings = check_pair(candidate, NAMES, CASES, explain=explain, uses_single=lambda trial: single)
+        findings = check_pair(candidate, NAMES, CASES, explain=Explained(explain), uses_single=lambda trial: single)
     found = failed(findings)
     assert (("keeps float64", "scale_backward") in found) is single
     assert (("autograd", "dx") in found) is not single
@@ -316,7 +317,7 @@ def test_a_small_error_is_put_down_to_float32_only_where_float32_was_used(single
 def test_a_forward_is_excused_by_float32_only_where_float32_was_used() -> None:
     functions = {"scale_forward": lambda x, w: (x * w + 1e-6 * x.abs(), (x, w)), "scale_backward": backward}
     with InProcess.of(functions) as candidate:
-        found = failed(check_pair(candidate, NAMES, CASES, explain=explain, uses_single=lambda trial: False))
+        found = failed(check_pair(candidate, NAMES, CASES, explain=Explained(explain), uses_single=lambda trial: False))
     assert found["value", "out"].message.startswith("out is wrong: ")
     assert not any(check == "keeps float64" for check, _ in found)
 
@@ -334,7 +335,7 @@ def test_an_epsilon_of_5e_12_is_no_mistake_but_a_small_entry_that_is_lost_is_one
     case = Case("one small weight", Point({"x": tensor(3, 4), "w": torch.tensor([2.0, 1.5, -1.0, small], dtype=torch.float64)}))
     functions = {"scale_forward": nearly if keeps_it else forward, "scale_backward": nearly_backward}
     with InProcess.of(functions) as candidate:
-        found = failed(check_pair(candidate, NAMES, [case], explain=explain))
+        found = failed(check_pair(candidate, NAMES, [case], explain=Explained(explain)))
     assert (("autograd", "dx") not in found) is keeps_it
     assert not keeps_it or not found
 

@@ -15,7 +15,7 @@ from autograd_check.grade.context import Context
 from autograd_check.requests import Candidate
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.contract import failure_finding
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, lost_process
+from autograd_check.verify.finding import Finding, Kind, Status, failed, lost_process
 
 
 @singledispatch
@@ -41,7 +41,7 @@ def unusable(candidate: Candidate, functions: tuple[str, ...], subject: str = "o
     for function in functions:
         if function not in candidate.functions():
             text = f"{function} is not defined in this file"
-            return [Finding("defined", subject, "", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.MISSING, text))]
+            return [failed("defined", subject, "", text, Kind.VALUE, Cause.MISSING)]
     return []
 
 
@@ -56,8 +56,11 @@ def unchanged(function: str, outcome: Outcome, probe: str) -> list[Finding]:
     if not outcome.changed:
         return []
     text = f"{outcome.changed[0]} was changed in place by {function}; make a new tensor instead"
-    diagnosis = Diagnosis(Cause.MUTATES_INPUT, text, {"changed": outcome.changed[0]})
-    return [Finding("unmodified", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)]
+    return [
+        failed(
+            "unmodified", function, probe, text, Kind.CONVENTION, Cause.MUTATES_INPUT, evidence={"changed": outcome.changed[0]}
+        )
+    ]
 
 
 def float64(value: Any) -> torch.Tensor:

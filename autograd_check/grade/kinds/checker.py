@@ -15,14 +15,14 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Checker, Scalar
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.grade.kinds.differenced import Differenced, difference
 from autograd_check.verify.candidate import Outcome
 from autograd_check.verify.contract import shape_text, type_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate, failed, passed
 from autograd_check.verify.tensors import compare, is_tensor, mismatch_text
-from autograd_check.verify.values import Evidence
 
 SLACK = 30.0
 """How much larger than an honest central difference's an error may be: steps scaled by |x| are fine, one-sided ones are not."""
@@ -67,7 +67,7 @@ def _problem(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> Find
         return None
     given = type_text(value) if not is_tensor(value) or value.shape != x.shape else str(value.dtype)
     text = f"{task.name} returned {given} for x of shape {shape_text(x.shape)}; expected a tensor like x"
-    return Finding("shape", "out", scalar.name, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
+    return failed("shape", "out", scalar.name, text, Kind.VALUE, Cause.WRONG_SHAPE)
 
 
 def _judged(trial: Differenced, evidence: list[Evidence]) -> list[Finding]:
@@ -94,9 +94,9 @@ def _value(trial: Differenced) -> Finding:
     mismatch = compare(got, trial.right, tolerance)
     if mismatch is None or trial.is_single(h):
         text = "as close to the derivative as central differences are"
-        return Finding("values", "out", name, Status.PASSED, text, Kind.VALUE)
+        return passed("values", "out", name, text)
     text = f"the gradient of {name} is wrong: {mismatch_text(mismatch)}"
-    return Finding("values", "out", name, Status.FAILED, text, Kind.VALUE, mismatch)
+    return failed("values", "out", name, text, mismatch=mismatch)
 
 
 def _order(trial: Differenced) -> Finding:
@@ -108,35 +108,35 @@ def _order(trial: Differenced) -> Finding:
     ratio = errors[0] / errors[1] if errors[1] else float("inf")
     close = errors[1] <= 1.5 * honest[1] + 100 * trial.noise(narrow)
     if close or not 1.5 <= ratio < SECOND_ORDER:  # an error that does not fall at all is a wrong value, not a low order
-        return Finding("second order", "out", name, Status.PASSED, "halving h quarters the error", Kind.VALUE)
+        return passed("second order", "out", name, "halving h quarters the error")
     text = f"halving h divides the error on {name} by {ratio:.2g}; a central difference's falls to a quarter"
     says = "The error does not fall to a quarter where h is halved, as that of a central difference does."
     if ONE_SIDED[0] <= ratio <= ONE_SIDED[1]:
         says = "The error falls like h and not like h²: one-sided differences do that. Take f at x + h and at x − h, 2h apart."
     evidence = {"steps": [wide, narrow], "errors": list(errors), "central": list(honest)}
     diagnosis = Diagnosis(Cause.FIRST_ORDER, says, evidence)
-    return Finding("second order", "out", name, Status.FAILED, text, Kind.VALUE, None, diagnosis)
+    return failed("second order", "out", name, text, diagnosis=diagnosis)
 
 
 def _uses_step(task: Checker, trials: Sequence[Differenced]) -> Finding:
     """Two steps must give two results, unless the rule is exact: on all functions together none is."""
     wide, narrow = task.coarse, task.coarse / 2
     if any(not torch.equal(trial.numeric[wide], trial.numeric[narrow]) for trial in trials):
-        return Finding("uses the step", "out", "", Status.PASSED, "steps by h", Kind.VALUE)
+        return passed("uses the step", "out", "", "steps by h")
     text = f"{task.name} gives the same for h = {wide:g} and h = {narrow:g}: take the step that is handed in"
-    return Finding("uses the step", "out", "", Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.IGNORES_STEP, text))
+    return failed("uses the step", "out", "", text, Kind.VALUE, Cause.IGNORES_STEP)
 
 
 def _verdicts(trial: Differenced) -> list[Finding]:
     """What the numbers say about claimed gradients: the right one must pass, every wrong one must be caught."""
     name = trial.scalar.name
-    accepts = Finding("accepts", "out", name, Status.PASSED, "accepts the right gradient", Kind.VALUE)
+    accepts = passed("accepts", "out", name, "accepts the right gradient")
     if not trial.lets_through(trial.right):
         text = f"with these numbers the right gradient of {name} is refused"
         accepts = replace(accepts, status=Status.FAILED, message=text)
     missed = [wrong for wrong, make in trial.scalar.wrong.items() if trial.lets_through(make(trial.right.clone()))]
     text = f"catches {len(trial.scalar.wrong)} of {len(trial.scalar.wrong)} wrong gradients"
-    catches = Finding("catches", "out", name, Status.PASSED, text, Kind.VALUE)
+    catches = passed("catches", "out", name, text)
     if missed:
         text = f"with these numbers a wrong gradient of {name} passes: {', '.join(missed)}"
         catches = replace(catches, status=Status.FAILED, message=text)
@@ -145,12 +145,12 @@ def _verdicts(trial: Differenced) -> list[Finding]:
 
 def _conventions(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> list[Finding]:
     """x is as it was, and the result has its dtype."""
-    unmodified = Finding("unmodified", task.name, scalar.name, Status.PASSED, "x is as it was", Kind.CONVENTION)
+    unmodified = passed("unmodified", task.name, scalar.name, "x is as it was", Kind.CONVENTION)
     if outcome.changed:
         text = f"{task.name} changed x in place: step on a copy, since x + h − h is not always x again"
         diagnosis = Diagnosis(Cause.MUTATES_INPUT, text)
         unmodified = replace(unmodified, status=Status.FAILED, message=text, diagnosis=diagnosis)
-    dtype = Finding("keeps the dtype", task.name, scalar.name, Status.PASSED, "has the dtype of x", Kind.CONVENTION)
+    dtype = passed("keeps the dtype", task.name, scalar.name, "has the dtype of x", Kind.CONVENTION)
     if is_tensor(outcome.value) and outcome.value.dtype is not x.dtype:
         text = f"{task.name} returned {outcome.value.dtype} for x in {x.dtype}: make the result with torch.zeros_like(x)"
         diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from autograd_check.course.probe import Convention, Probe
+from autograd_check.diagnose.evidence import Explained
 from autograd_check.grade.context import Context
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import Pair, check_pair
@@ -33,12 +34,13 @@ def case_of(probe: Probe, name: str, point: Point) -> Case:
 
 def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, memo: Memo | None = None) -> list[Finding]:
     """A pair checked on its ordinary cases, and its conventions on the edges among them."""
+    ordinary = [case for case in cases if not isinstance(case, Edge)]
     return check_pair(
         context.candidate,
         names,
-        [case for case in cases if not isinstance(case, Edge)],
+        ordinary,
         seed=context.seed,
-        explain=context.explain,
+        explain=Explained(partial(context.explain, points={case.name: case.point for case in ordinary})),
         uses_single=context.uses_single(names),
         memo=memo,
         beside=partial(_conventions, [case for case in cases if isinstance(case, Edge)]),

@@ -19,7 +19,7 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.requests import Seed
 from autograd_check.verify.contract import shape_text, type_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.finding import Finding, Kind, aggregate, failed, passed
 from autograd_check.verify.tensors import equal_bits, is_tensor
 
 TESTS = 5
@@ -46,7 +46,7 @@ def _check_size(task: Initialiser, sizes: tuple[int, ...], context: Context) -> 
     if not is_tensor(value) or value.is_complex() or tuple(value.shape) != sizes:
         text = f"{task.name}{sizes} returned {type_text(value)}, expected a tensor of shape {shape_text(sizes)}"
         cause = Cause.TRANSPOSED if is_tensor(value) and tuple(value.shape) == sizes[::-1] else Cause.WRONG_SHAPE
-        yield Finding("shape", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(cause, text))
+        yield failed("shape", "out", probe, text, Kind.VALUE, cause)
         return
     again = context.candidate.call(task.name, sizes, {"generator": Seed(seed)})
     other = context.candidate.call(task.name, sizes, {"generator": Seed(seed + 1)})
@@ -54,17 +54,16 @@ def _check_size(task: Initialiser, sizes: tuple[int, ...], context: Context) -> 
     if value.dtype is not torch.float64:
         own = str(value.dtype).removeprefix("torch.")
         text = f"{task.name}{sizes} is {own}, expected float64, as its docstring says: give torch.randn or torch.rand a dtype"
-        diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
-        yield Finding("keeps float64", task.name, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+        yield failed("keeps float64", task.name, probe, text, Kind.CONVENTION, Cause.WRONG_DTYPE)
     yield from _law(task, value.to(torch.float64).reshape(-1), sizes, probe)
 
 
 def _generator_finding(function: str, first: Tensor, again: Any, other: Any, probe: str) -> Finding:
     drawn = isinstance(again, Tensor) and isinstance(other, Tensor)
     if drawn and equal_bits(first, again) and not equal_bits(first, other):
-        return Finding("generator", "out", probe, Status.PASSED, "the generator decides the draw", Kind.VALUE)
+        return passed("generator", "out", probe, "the generator decides the draw")
     text = f"{function} does not draw from the generator it is given: one seed must give one result, another seed another"
-    return Finding("generator", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.NONDETERMINISTIC, text))
+    return failed("generator", "out", probe, text, Kind.VALUE, Cause.NONDETERMINISTIC)
 
 
 def _law(task: Initialiser, x: Tensor, sizes: tuple[int, ...], probe: str) -> Iterator[Finding]:
@@ -76,13 +75,13 @@ def _law(task: Initialiser, x: Tensor, sizes: tuple[int, ...], probe: str) -> It
     spread_error = std * math.sqrt((kurtosis - 1) / (4 * n))
     if not abs(mean) <= z * max(std, spread) / math.sqrt(n):
         text = f"{task.name}{sizes} has mean {mean:.4g}, expected 0 (± {z * std / math.sqrt(n):.1g})"
-        yield Finding("mean", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_DISTRIBUTION, text))
+        yield failed("mean", "out", probe, text, Kind.VALUE, Cause.WRONG_DISTRIBUTION)
         return
     # third order terms of the square root matter at small n; a tenth of a standard error covers them for n ≥ 1000
     if not abs(spread - std) <= 1.1 * z * spread_error:
         text = f"{task.name}{sizes} has standard deviation {spread:.4g}, expected {std:.4g} (± {z * spread_error:.1g})"
         says = _spread_says(spread, std, sizes)
-        yield Finding("spread", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.CONSTANT_FACTOR, says))
+        yield failed("spread", "out", probe, text, Kind.VALUE, Cause.CONSTANT_FACTOR, says=says)
         return
     distance = _distance(x, std, task.law)
     # Massart's form of the Dvoretzky-Kiefer-Wolfowitz inequality: P(D > d) <= 2 exp(-2 n d^2), for every n
@@ -90,20 +89,18 @@ def _law(task: Initialiser, x: Tensor, sizes: tuple[int, ...], probe: str) -> It
     if distance > bound:
         apart = f"distance {distance:.3f}, allowed {bound:.3f}"
         text = f"the entries of {task.name}{sizes} do not follow the {task.law} law ({apart})"
-        yield Finding("law", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_DISTRIBUTION, text))
+        yield failed("law", "out", probe, text, Kind.VALUE, Cause.WRONG_DISTRIBUTION)
         return
     if task.law == "normal" and _cut(x, std, math.log(2 * TESTS * len(task.sizes) / task.false_alarm)):
         text = f"of {n} entries of {task.name}{sizes} far too few lie beyond 2 standard deviations: the normal law is cut off"
-        yield Finding("law", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_DISTRIBUTION, text))
+        yield failed("law", "out", probe, text, Kind.VALUE, Cause.WRONG_DISTRIBUTION)
         return
     neighbours = float((x[1:] * x[:-1]).mean()) / std**2
     if not abs(neighbours) <= 1.2 * z / math.sqrt(n - 1):
         text = f"neighbouring entries of {task.name}{sizes} are correlated ({neighbours:.3f}); draw every entry independently"
-        yield Finding(
-            "independent", "out", probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_DISTRIBUTION, text)
-        )
+        yield failed("independent", "out", probe, text, Kind.VALUE, Cause.WRONG_DISTRIBUTION)
         return
-    yield Finding("law", "out", probe, Status.PASSED, f"{task.law}, mean 0, standard deviation {std:.4g}", Kind.VALUE)
+    yield passed("law", "out", probe, f"{task.law}, mean 0, standard deviation {std:.4g}")
 
 
 def _cut(x: Tensor, std: float, bits: float) -> bool:

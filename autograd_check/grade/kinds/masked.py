@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Stochastic
 from autograd_check.diagnose.closeness import close
+from autograd_check.diagnose.evidence import Evidence, evidence
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.mask import read_mask
 from autograd_check.verify.candidate import Outcome, Point
@@ -20,7 +21,7 @@ from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.reference import oracle_spread, oracle_vjp
 from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.trial import Case, PairNames, Reference, Trial, draw_cotangent, unpack
-from autograd_check.verify.values import Evidence, check_gradient, check_out, evidence
+from autograd_check.verify.values import check_gradient, check_out
 
 
 @dataclass(frozen=True)

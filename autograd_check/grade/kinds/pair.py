@@ -17,7 +17,7 @@ from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed
 from autograd_check.verify.tensors import compare
 from autograd_check.verify.tolerances import gradient_tolerance
 from autograd_check.verify.trial import Case, PairNames, draw_cotangent
@@ -80,7 +80,7 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
             cause = Cause.NUMERIC_DIFFERENTIATION if NUMERIC in used else Cause.FORBIDDEN_OPERATION
             diagnosis = Diagnosis(cause, text, {"operations": list(used)})
             findings += [
-                Finding("allowed operations", subject, case.name, Status.FAILED, text, kind_of(subject), None, diagnosis)
+                failed("allowed operations", subject, case.name, text, kind_of(subject), diagnosis=diagnosis)
                 for subject in subjects
             ]
             break

@@ -12,7 +12,7 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import plain_number, shape_text, type_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate, failed, passed
 from autograd_check.verify.precision import rounds_to_single
 from autograd_check.verify.tensors import compare, is_tensor, leaves, map_tensors, mismatch_text, named_leaves, same_structure
 
@@ -46,14 +46,14 @@ def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, co
     if found.status is Status.PASSED:
         return [found]
     if found.mismatch is not None and _right_to_float32(got, expected, task, point, context):
-        right = Finding("value", found.subject, probe.name, Status.PASSED, "matches the definition to float32", Kind.VALUE)
+        right = passed("value", found.subject, probe.name, "matches the definition to float32")
         return [_single(task.name, probe.name), right]
     convention = probe.convention
     if convention is None or not convention.covers(found.mismatch):
         return [found]
     text = f"{found.message}: {convention.says}"
     diagnosis = Diagnosis(convention.cause, convention.says)
-    return [Finding(convention.cause, task.name, probe.name, Status.FAILED, text, Kind.CONVENTION, found.mismatch, diagnosis)]
+    return [failed(convention.cause, task.name, probe.name, text, Kind.CONVENTION, mismatch=found.mismatch, diagnosis=diagnosis)]
 
 
 def _right_to_float32(got: Any, expected: Any, task: Plain, point: Point, context: Context) -> bool:
@@ -73,8 +73,7 @@ def _single(function: str, probe: str) -> Finding:
         f"{function} is right to float32 only: look for .float(), float32 or torch.tensor(...) without a dtype, or for a small "
         "constant that the definition does not have"
     )
-    diagnosis = Diagnosis(Cause.WRONG_DTYPE, text)
-    return Finding("keeps float64", function, probe, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+    return failed("keeps float64", function, probe, text, Kind.CONVENTION, Cause.WRONG_DTYPE)
 
 
 def compare_value(
@@ -85,25 +84,23 @@ def compare_value(
         text = f"{function} returned {type_text(got)}, expected {type_text(expected)}"
         if isinstance(expected, (list, tuple)):
             text = f"{function} returned {_nest(got)}, expected {_nest(expected)}"
-        return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
+        return failed("value", subject, probe, text, Kind.VALUE, Cause.WRONG_SHAPE)
     for (path, mine), (_, right) in zip(named_leaves(got, subject), named_leaves(expected, subject), strict=True):
         if not is_tensor(mine) and not plain_number(mine):
             wanted = "a number" if is_tensor(right) and not right.dim() else type_text(right)
             text = f"{function} returned {type_text(mine)} as {path}, expected {wanted}"
-            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_TYPE, text))
+            return failed("value", subject, probe, text, Kind.VALUE, Cause.WRONG_TYPE)
         a, r = float64(mine), float64(right)
         if a.shape != r.shape:
             text = f"{path} has shape {shape_text(a.shape)}, expected {shape_text(r.shape)}"
-            return Finding("value", subject, probe, Status.FAILED, text, Kind.VALUE, None, Diagnosis(Cause.WRONG_SHAPE, text))
+            return failed("value", subject, probe, text, Kind.VALUE, Cause.WRONG_SHAPE)
         scale = float(r.abs().max()) if r.numel() else 0.0
         mismatch = compare(a, r, tolerance * r.abs() + 1e-3 * tolerance * scale + absolute)
         if mismatch is not None:
             text = f"{path} is wrong: {mismatch_text(mismatch)}"
             says = f"{function} does not return what the definition says."
-            return Finding(
-                "value", subject, probe, Status.FAILED, text, Kind.VALUE, mismatch, Diagnosis(Cause.FORWARD_WRONG, says)
-            )
-    return Finding("value", subject, probe, Status.PASSED, "matches the definition", Kind.VALUE)
+            return failed("value", subject, probe, text, Kind.VALUE, Cause.FORWARD_WRONG, mismatch=mismatch, says=says)
+    return passed("value", subject, probe, "matches the definition")
 
 
 def _nest(value: Any) -> str:

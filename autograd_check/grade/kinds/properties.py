@@ -12,7 +12,7 @@ from autograd_check.grade.kinds.base import check_task, unchanged, unusable
 from autograd_check.requests import Candidate
 from autograd_check.verify.candidate import Failure, Outcome
 from autograd_check.verify.contract import failure_finding
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed
 
 
 @check_task.register
@@ -72,8 +72,8 @@ def _judge(claim: Property, candidate: Any, seed: int, functions: tuple[str, ...
         # a claim calculates with whatever came back, and does not foresee every form that this may have
         says = f"{functions[0]} returned something of another form than its docstring says ({type(error).__name__}: {error})."
         diagnosis = Diagnosis(Cause.WRONG_SHAPE, says)
-        return Finding(claim.check, claim.subject, "", Status.FAILED, says, _kind(claim), None, diagnosis)
+        return failed(claim.check, claim.subject, "", says, _kind(claim), diagnosis=diagnosis)
     if answer.holds:
-        return Finding(claim.check, claim.subject, "", Status.PASSED, answer.says, _kind(claim))
+        return passed(claim.check, claim.subject, "", answer.says, _kind(claim))
     diagnosis = Diagnosis(Cause.named(answer.cause), answer.says, dict(answer.evidence))
-    return Finding(claim.check, claim.subject, "", Status.FAILED, answer.says, _kind(claim), answer.mismatch, diagnosis)
+    return failed(claim.check, claim.subject, "", answer.says, _kind(claim), mismatch=answer.mismatch, diagnosis=diagnosis)

@@ -8,7 +8,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Convention, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, aggregate, failed, passed
 from autograd_check.verify.tensors import is_tensor
 
 BROADCAST = Convention(Cause.SILENT_BROADCAST, "they broadcast to a matrix nobody asked for; compare the two shapes first.")
@@ -40,11 +40,11 @@ def _refusal(function: str, probe: Probe, context: Context) -> Finding:
     if not all(_named(shapes[name], said) for name in mentioned):
         text = f"{function} refuses {given} with a ValueError, but not with one{naming}"
         return _failed(function, probe, text, Diagnosis(Cause.UNCLEAR_ERROR, text, {"says": failure.says}))
-    return Finding("refuses", function, probe.name, Status.PASSED, f"refuses {given}", Kind.CONVENTION)
+    return passed("refuses", function, probe.name, f"refuses {given}", Kind.CONVENTION)
 
 
 def _failed(function: str, probe: Probe, text: str, diagnosis: Diagnosis) -> Finding:
-    return Finding("refuses", function, probe.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+    return failed("refuses", function, probe.name, text, Kind.CONVENTION, diagnosis=diagnosis)
 
 
 def _named(shape: tuple[int, ...], said: str) -> bool:

@@ -12,7 +12,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Finding, Kind, failed, passed
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.trial import draw_cotangent
 
@@ -38,12 +38,12 @@ def check_speed(task: Pair, context: Context) -> list[Finding]:
     own = _quickest(lambda: context.candidate.vjp(task.forward, task.backward, point, [dout]), limit)
     where = task.bench.name
     if own <= limit:
-        return [Finding("fast", task.backward, where, Status.PASSED, "as fast as array code is", Kind.CONVENTION)]
+        return [passed("fast", task.backward, where, "as fast as array code is", Kind.CONVENTION)]
     text = (
         f"one forward and backward of {where} took {own:.2g} s, torch's take {torchs:.1g} s: this lesson is about speed, so let "
         "operations on whole arrays do what loops do"
     )
-    return [Finding("fast", task.backward, where, Status.FAILED, text, Kind.CONVENTION, None, Diagnosis(Cause.SLOW, text))]
+    return [failed("fast", task.backward, where, text, Kind.CONVENTION, Cause.SLOW)]
 
 
 def _quickest(call: Callable[[], Any], enough: float) -> float:

@@ -20,7 +20,7 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.requests import StateAfter
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_out_form, failure_finding
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed
 from autograd_check.verify.tensors import map_tensors
 from autograd_check.verify.trial import Case, PairNames, try_case
 from autograd_check.verify.values import check_gradient, check_out
@@ -123,4 +123,4 @@ def _rival_finding(function: str, rival: Rival) -> Finding:
     convention: Convention = rival.convention
     text = f"everything is right for another definition: {convention.says}"
     diagnosis = Diagnosis(convention.cause, convention.says)
-    return Finding("definition", function, "", Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+    return failed("definition", function, "", text, Kind.CONVENTION, diagnosis=diagnosis)

@@ -23,7 +23,7 @@ from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_cache_reusable, check_float32
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate, failed, passed
 from autograd_check.verify.tensors import equal_bits
 from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent
 
@@ -81,7 +81,7 @@ def _blind(task: Stochastic, draws: Sequence[Draw]) -> list[Finding]:
             f"{text}: the mask was taken from where the output is not 0, but a kept entry may be 0 as well. Keep the mask itself."
         )
         diagnosis = Diagnosis(Cause.WRONG_OPERAND, says, {"kept": one.kept_blind, "entries": one.blind, "p": one.p})
-        return [Finding("mask", subject, one.trial.case.name, Status.FAILED, text, Kind.GRADIENT, None, diagnosis)]
+        return [failed("mask", subject, one.trial.case.name, text, Kind.GRADIENT, diagnosis=diagnosis)]
     return []
 
 
@@ -120,9 +120,7 @@ def _own_cache(task: Stochastic, case: Case, dout: Tensor, context: Context) -> 
         f"{subject} is another one as soon as {task.forward} draws a second mask before {task.backward}: the mask of this very call "
         "must be in the cache, and not in a variable outside of it"
     )
-    return [
-        Finding("own cache", subject, case.name, Status.FAILED, text, Kind.GRADIENT, None, Diagnosis(Cause.STALE_STATE, text))
-    ]
+    return [failed("own cache", subject, case.name, text, Kind.GRADIENT, Cause.STALE_STATE)]
 
 
 def _statistics(task: Stochastic, context: Context) -> list[Finding]:
@@ -158,8 +156,7 @@ def _anew(task: Stochastic, case: Case, first: Drawn, base: Tensor, context: Con
         "The same mask comes again from a generator that was used before: every call would drop the same entries. Draw from the "
         "generator as it is handed in, without a seed of its own."
     )
-    diagnosis = Diagnosis(Cause.WRONG_DISTRIBUTION, says)
-    return [Finding("rate", "out", case.name, Status.FAILED, says, Kind.VALUE, None, diagnosis)]
+    return [failed("rate", "out", case.name, says, Kind.VALUE, Cause.WRONG_DISTRIBUTION)]
 
 
 def _drawn(task: Stochastic, case: Case, seed: int, base: Tensor, context: Context) -> Drawn | None:
@@ -175,7 +172,6 @@ def _generator(task: Stochastic, case: Case, first: Drawn, base: Tensor, context
     again = _drawn(task, case, 0, base, context)
     if again is not None and torch.equal(first.kept, again.kept):
         text = "the generator decides the mask"
-        return Finding("generator", task.forward, case.name, Status.PASSED, text, Kind.CONVENTION)
+        return passed("generator", task.forward, case.name, text, Kind.CONVENTION)
     text = f"{task.forward} gives another mask for the same seed: draw from the generator that is handed in, so that a run can be repeated"
-    diagnosis = Diagnosis(Cause.NONDETERMINISTIC, text)
-    return Finding("generator", task.forward, case.name, Status.FAILED, text, Kind.CONVENTION, None, diagnosis)
+    return failed("generator", task.forward, case.name, text, Kind.CONVENTION, Cause.NONDETERMINISTIC)

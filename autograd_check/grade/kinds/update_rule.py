@@ -6,7 +6,8 @@ whole run happens on the side of the code under test, so a state may be any obje
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -15,17 +16,17 @@ from torch import Tensor
 from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.closeness import LOOSE
-from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.fingerprints import Fingerprint, equals, match_fingerprint, match_mutant
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
-from autograd_check.grade.trajectory import Parting, Run, draw, parting, run, updates
+from autograd_check.grade.trajectory import Parting, Run, draw, flat, parting, run, updates
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate
 from autograd_check.verify.precision import looks_single
 from autograd_check.verify.tensors import equal_bits, is_tensor
 from autograd_check.verify.tolerances import UNSEEN
-from autograd_check.verify.values import Evidence
 
 SMALL = 1e-4
 """Largest error of an update, relative to the largest update, that float32 in a state or a count of steps explains."""
@@ -38,6 +39,9 @@ LIKE_THE_FIRST = 3
 
 FEW = 4
 """So many steps are enough to see of most mistakes that they are not the one that was made."""
+
+FIRST_STEPS = 3
+"""So many steps of one parameter are enough to see that it is not a mutant's."""
 
 OFTEN = 0.3
 """Share of the updates in which float32 is seen, at least."""
@@ -63,9 +67,10 @@ def check(task: UpdateRule, context: Context) -> list[Finding]:
         partings = [None] * len(runs)
     apart = [one for one, parted in zip(runs, partings, strict=True) if parted is not None]
     known = _default(runs, apart) or _known(apart, context)
+    edit = cache(partial(_edit, apart, context))
     findings: list[Finding] = []
     for one, parted in zip(runs, partings, strict=True):
-        findings += [_verdict(task, one, parted, known, context), *unchanged(task.functions[0], one.outcome, one.name)]
+        findings += [_verdict(task, one, parted, known, edit, context), *unchanged(task.functions[0], one.outcome, one.name)]
     if all(finding.kind is Kind.CONVENTION or finding.status is Status.PASSED for finding in findings):
         findings += [_keeps_float64(task, rounded), _keeps_float32(task, context)]
     return aggregate(findings)
@@ -76,13 +81,22 @@ def _stopped(one: Run) -> bool:
     return not one.outcome.ok or len(one.own) < len(one.gradients)
 
 
-def _verdict(task: UpdateRule, one: Run, parted: Parting | None, known: Diagnosis | None, context: Context) -> Finding:
+def _verdict(
+    task: UpdateRule,
+    one: Run,
+    parted: Parting | None,
+    known: Diagnosis | None,
+    edit: Callable[[], Diagnosis | None],
+    context: Context,
+) -> Finding:
     """The one finding about a run: it parts from torch's, it stops, or it follows to the end."""
     failure = one.outcome.failure
     if parted is not None and parted.mismatch is None:
         return _failed(one, parted.says, Cause.WRONG_SHAPE)
     if parted is not None:
-        return _left(one, parted, known or _relation(one, parted, context))
+        found = known or _relation(one, parted, context)
+        unnamed = parted.step == 1 and (found is None or found.cause == Cause.FORWARD_WRONG)
+        return _left(one, parted, edit() or found if unnamed else found)
     if failure is not None and failure.cause == Cause.WRONG_ARITY:
         return _failed(one, failure.says, Cause.WRONG_ARITY)
     if _stopped(one):
@@ -113,12 +127,8 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
         says = f"{says} The parameter does not move at the first step: what is new in the state comes one step late."
         diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
     elif relation is not None and relation.cause != Cause.FORWARD_WRONG:
-        said = (
-            relation.says.replace("Every entry of out", "The update of every entry")
-            .replace("out is zero", "The update is zero")
-            .replace("out is right", "The update is right")
-        )
-        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence})
+        said = f"{relation.says[:1].upper()}{relation.says[1:]}"
+        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence}, relation.source)
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
 
 
@@ -149,7 +159,7 @@ def _known(runs: Sequence[Run], context: Context) -> Diagnosis | None:
         return None
     # what the known mistakes yield in these very runs, in this order (some remember the run before): the same for all files
     known = context.memo.once("known", [one.primals for one in runs], lambda: context.fingerprints)
-    return match_fingerprint(pieces, _likely(runs[0], known, context))
+    return match_fingerprint(pieces, context.known(_likely(runs[0], known, context)))
 
 
 def _likely(one: Run, known: Sequence[Fingerprint], context: Context) -> list[Fingerprint]:
@@ -169,6 +179,17 @@ def _likely(one: Run, known: Sequence[Fingerprint], context: Context) -> list[Fi
     heads = [head.get("out") for head in context.memo.once("heads", [one.primals], first_steps)]
     alike = [head is not None and head.shape == mine.shape and float((head - mine).abs().max()) <= bound for head in heads]
     return [each for each, like in zip(known, alike, strict=True) if like]
+
+
+def _edit(runs: Sequence[Run], context: Context) -> Diagnosis | None:
+    """An edit of the definition's step that yields these numbers; those that differ within the first steps are put aside there."""
+    pieces = [_evidence(one, flat(one.own), flat(one.twin), one.primals) for one in runs]
+    one = runs[0]
+    primals = {"starts": one.starts[:1], "gradients": [grads[:1] for grads in one.gradients[:FIRST_STEPS]]}
+    got, expected = (flat([params[:1] for params in steps[:FIRST_STEPS]]) for steps in (one.own, one.twin))
+    first = _evidence(one, got, expected, primals)
+    alike = [mutant for mutant in context.mutants(True) if equals(first, mutant)]
+    return match_mutant(pieces, alike)
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
@@ -192,6 +213,7 @@ def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any
         vjp=lambda _: {},
         got_all={},
         probe=one.name,
+        called="the update",
     )
 
 

@@ -18,7 +18,7 @@ from autograd_check.grade.kinds.base import check_task, failed_call, unusable
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Failure, Outcome
 from autograd_check.verify.contract import type_text
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed
 from autograd_check.verify.tensors import is_tensor
 
 REJECTING = (Cause.CRASHED, Cause.WRONG_ARITY)
@@ -98,7 +98,7 @@ def _no_verdict(task: WriteTheTest, specimen: Specimen, outcome: Outcome) -> Fin
         return failed_call(task.name, outcome, specimen.name, specimen.name)
     text = f"{task.name} returned {type_text(outcome.value)}, expected True or False"
     diagnosis = Diagnosis(Cause.RETURNS_NONE if outcome.value is None else Cause.WRONG_TYPE, text)
-    return Finding(_check(specimen), specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
+    return failed(_check(specimen), specimen.name, "", text, diagnosis=diagnosis)
 
 
 def _one_answer(every: list[Verdicts]) -> bool | None:
@@ -116,7 +116,7 @@ def _finding(task: WriteTheTest, verdicts: Verdicts, same: bool | None) -> Findi
         return Finding(_check(specimen), specimen.name, "", Status.SKIPPED, text, Kind.VALUE)
     if verdicts.right:
         text = "the planted bug is caught" if specimen.says else "this right implementation is accepted"
-        return Finding(_check(specimen), specimen.name, "", Status.PASSED, text, Kind.VALUE)
+        return passed(_check(specimen), specimen.name, "", text)
     return _missed(task, verdicts) if specimen.says else _false_alarm(task, verdicts)
 
 
@@ -131,7 +131,7 @@ def _missed(task: WriteTheTest, verdicts: Verdicts) -> Finding:
     if times < of:
         says = "Your test found it only by luck: it needs more inputs, or a closer look at each."
     diagnosis = Diagnosis(Cause.MISSED_BUG, says, {"accepted": times, "of": of})
-    return Finding("catches", specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
+    return failed("catches", specimen.name, "", text, diagnosis=diagnosis)
 
 
 def _false_alarm(task: WriteTheTest, verdicts: Verdicts) -> Finding:
@@ -149,4 +149,4 @@ def _false_alarm(task: WriteTheTest, verdicts: Verdicts) -> Finding:
             "compare with a tolerance, and only what the definition promises."
         )
         diagnosis = Diagnosis(Cause.FALSE_ALARM, says, evidence)
-    return Finding("accepts", specimen.name, "", Status.FAILED, text, Kind.VALUE, None, diagnosis)
+    return failed("accepts", specimen.name, "", text, diagnosis=diagnosis)

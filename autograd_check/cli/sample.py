@@ -1,0 +1,31 @@
+"""`autograd-check sample`: a class to try `grade` on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, course_root
+
+
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.")],
+    students: Annotated[int, typer.Option(metavar="N", min=1, help="How many students.")] = 30,
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same class.")] = 0,
+    lessons: Annotated[
+        list[str] | None, typer.Option("--lessons", metavar="NAMES", help="What was assigned; by default the first unit.")
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Make up a class: right, wrong, unfinished, crashing, hostile, late and misnamed files; truth.csv says which is which.
+
+    Example: autograd-check sample class --students 12 --lessons linear,relu,sigmoid
+    """
+    # torch takes a second to import
+    from autograd_check.course.load import Course
+    from autograd_check.grade.sample import write_sample
+
+    count = write_sample(Course.load(course_root(course)), folder, students, seed, lessons or [])
+    typer.echo(f"{count} files of {students} students in {folder}. Next: autograd-check grade {folder} --out graded")

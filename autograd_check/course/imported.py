@@ -1,0 +1,31 @@
+"""What a file imports from its course, read from its text alone."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+COURSE_PACKAGES = ("solutions", "lessons")
+
+
+def imported_names(source: str) -> set[str]:
+    """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # python's own, about escapes in somebody else's text
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name.split(".") for alias in node.names]
+            names |= {parts[-1] for parts in modules if len(parts) == 1 or parts[0] in COURSE_PACKAGES}
+        elif isinstance(node, ast.ImportFrom):
+            parts = (node.module or "").split(".")
+            of_course = bool(node.level) or parts[0] in COURSE_PACKAGES
+            if of_course:
+                names |= {alias.name for alias in node.names}
+            if of_course or len(parts) == 1:
+                names.add(parts[-1])
+    return names

@@ -1,0 +1,63 @@
+"""What the probes that fail have in common, and those that pass have not: often the clue to a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from torch import Tensor
+
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.tensors import leaves
+
+MOST_VALUES = 3
+"""So many values of a hyperparameter are listed."""
+
+Trait = Callable[[Point], object]
+
+
+def clue(failing: Sequence[Point], passing: Sequence[Point]) -> str:
+    """One sentence on what sets the failing probes apart: a hyperparameter, a number of axes, an axis of size 1; empty if nothing.
+
+    One trait must separate them all: no value of it may stand on both sides.
+    """
+    if not failing or not passing:
+        return ""
+    for name in dict.fromkeys(name for point in (*failing, *passing) for name in point.hyper):
+        found = _apart(failing, passing, partial(_setting, name))
+        if found:
+            return f"It is wrong only where {name} is {found}."
+    found = _apart(failing, passing, _rank)
+    if found:
+        return f"It is wrong only where the input has {found} axes."
+    if all(map(_has_one, failing)) and not any(map(_has_one, passing)):
+        return "It is wrong only where an axis has size 1."
+    return ""
+
+
+def _apart(failing: Sequence[Point], passing: Sequence[Point], trait: Trait) -> str:
+    """The failing values of a trait (or what they are not) where it separates the probes."""
+    wrong = list(dict.fromkeys(str(trait(point)) for point in failing))
+    right = list(dict.fromkeys(str(trait(point)) for point in passing))
+    if {*wrong} & {*right}:
+        return ""
+    if len(right) == 1 and len(wrong) > 1:
+        return f"not {right[0]}"
+    return " or ".join(wrong) if len(wrong) <= MOST_VALUES else ""
+
+
+def _setting(name: str, point: Point) -> object:
+    return point.hyper.get(name, "left out")
+
+
+def _tensors(primals: Mapping[str, object]) -> list[Tensor]:
+    return [leaf for leaf in leaves(dict(primals)) if isinstance(leaf, Tensor)]
+
+
+def _rank(point: Point) -> object:
+    return next((x.dim() for x in _tensors(point.primals)), 0)
+
+
+def _has_one(point: Point) -> bool:
+    first = next(iter(_tensors(point.primals)), None)
+    return first is not None and 1 in first.shape

@@ -1,0 +1,186 @@
+"""What is the right answer to another question is named by what was changed in the question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from autograd_check.diagnose import counterfactuals
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.relations import Relation, relate
+
+
+def tensor(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def evidence(
+    forward: Callable[..., Tensor], subject: str, wrong: Callable[..., Tensor], primals: Mapping[str, Tensor], **hyper: Any
+) -> Evidence:
+    """Evidence about one gradient of a function of torch; `wrong` gets the cotangent and the primals."""
+
+    def at(inputs: Mapping[str, Any], settings: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+        leaves = {name: x.detach().clone().requires_grad_() for name, x in inputs.items()}
+        value = forward(*leaves.values(), **settings)
+        grads = torch.autograd.grad(value, list(leaves.values()), dout)
+        return {"out": value.detach(), **{f"d{name}": grad for name, grad in zip(leaves, grads, strict=True)}}
+
+    out = forward(*primals.values(), **hyper)
+    dout = tensor(*out.shape, seed=99)
+    right = at(primals, hyper, dout)
+    got = out if subject == "out" else right[subject]
+    got = wrong(dout, *primals.values())
+    return Evidence(
+        subject, got, right[subject], primals, hyper, out, dout, lambda d: at(primals, hyper, d), {subject: got}, at=at
+    )
+
+
+def conv(x: Tensor, w: Tensor) -> Tensor:
+    return functional.conv1d(x, w)
+
+
+CONV = {"x": tensor(2, 3, 8), "w": tensor(4, 3, 3, seed=1)}
+
+
+def conv_dx(dout: Tensor, w: Tensor) -> Tensor:
+    return functional.conv_transpose1d(dout, w)
+
+
+def overwritten(dout: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    dx = torch.zeros_like(x)
+    for place in range(dout.shape[2]):
+        dx[:, :, place : place + 3] = torch.einsum("no,ocj->ncj", dout[:, :, place], w)
+    return dx
+
+
+def linear(x: Tensor, w: Tensor) -> Tensor:
+    return x @ w
+
+
+LINEAR = {"x": tensor(4, 3), "w": tensor(3, 5, seed=1)}
+SQUARE = {"x": tensor(4, 4)}
+
+
+def soft(x: Tensor) -> Tensor:
+    return torch.softmax(x, -1)
+
+
+def soft_dx(dout: Tensor, x: Tensor, axis: int) -> Tensor:
+    out = torch.softmax(x, axis)
+    return out * (dout - (dout * out).sum(axis, keepdim=True))
+
+
+def leaky(x: Tensor, *, slope: float = 0.01) -> Tensor:
+    return functional.leaky_relu(x, slope)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    return (p.exp() * (p - q)).sum(-1)
+
+
+CASES: list[tuple[Relation, Evidence, str, str]] = [
+    (
+        counterfactuals.overwritten,
+        evidence(conv, "dx", overwritten, CONV),
+        "overwritten",
+        "they overwrite one another. Use += and not =",
+    ),
+    (
+        counterfactuals.overwritten,
+        evidence(linear, "dw", lambda d, x, w: x[-1:].T @ d[-1:], LINEAR),
+        "overwritten",
+        "contribution of the last index",
+    ),
+    (
+        counterfactuals.overwritten,
+        evidence(linear, "dw", lambda d, x, w: x[:1].T @ d[:1], LINEAR),
+        "rows_missing",
+        "one index of dout along axis 0 only",
+    ),
+    (
+        counterfactuals.flipped_operand,
+        evidence(conv, "dx", lambda d, x, w: conv_dx(d, w.flip(2)), CONV),
+        "flipped",
+        "if w ran backwards along axis 2",
+    ),
+    (
+        counterfactuals.another_axis,
+        evidence(soft, "dx", lambda d, x: soft_dx(d, x, 0), SQUARE),
+        "wrong_axis",
+        "right along the wrong axis",
+    ),
+    (
+        counterfactuals.own_entry_only,
+        evidence(soft, "dx", lambda d, x: d * soft(x) * (1 - soft(x)), SQUARE),
+        "missing_term",
+        "diagonal of the Jacobian",
+    ),
+    (
+        counterfactuals.another_setting,
+        evidence(leaky, "dx", lambda d, x: torch.where(x > 0, d, 0.01 * d), SQUARE, slope=0.3),
+        "wrong_operand",
+        "for the default of slope",
+    ),
+    (
+        counterfactuals.another_setting,
+        evidence(leaky, "dx", lambda d, x: torch.where(x > 0, d, 0 * d), SQUARE, slope=0.3),
+        "missing_term",
+        "for slope=0",
+    ),
+    (
+        counterfactuals.another_operand,
+        evidence(torch.sin, "dx", lambda d, x: d * torch.cos(torch.sin(x)), SQUARE),
+        "wrong_operand",
+        "at out instead of x",
+    ),
+    (
+        counterfactuals.another_operand,
+        evidence(divergence, "dq", lambda d, p, q: -d[:, None] * q.exp(), {"p": tensor(4, 3), "q": tensor(4, 3, seed=1)}),
+        "",
+        "",
+    ),
+    (
+        counterfactuals.another_cotangent,
+        evidence(torch.relu, "dx", lambda d, x: d * (d > 0), SQUARE),
+        "wrong_operand",
+        "the mask belongs to the input, not to dout",
+    ),
+    (
+        counterfactuals.ignored_primal,
+        evidence(linear, "dx", lambda d, x, w: d @ torch.ones_like(w).T, LINEAR),
+        "missing_term",
+        "if w were all 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("relation", "piece", "cause", "words"), CASES)
+def test_a_question_that_fits_is_found(relation: Relation, piece: Evidence, cause: str, words: str) -> None:
+    found = relate(relation, [piece])
+    assert (str(found.cause) if found else "") == cause
+    assert words in (found.says if found else "")
+
+
+def test_the_divergence_with_its_arguments_exchanged_is_found() -> None:
+    primals = {"p": tensor(4, 3), "q": tensor(4, 3, seed=1)}
+
+    def wrong(dout: Tensor, p: Tensor, q: Tensor) -> Tensor:
+        return divergence(q, p)
+
+    found = relate(counterfactuals.another_operand, [evidence(divergence, "out", wrong, primals)])
+    assert found is not None
+    assert found.cause == "wrong_operand"
+    assert "p and q exchanged" in found.says
+
+
+@pytest.mark.parametrize("relation", [case[0] for case in CASES])
+def test_what_answers_no_question_is_left_alone(relation: Relation) -> None:
+    near = evidence(conv, "dx", lambda d, x, w: conv_dx(d, w) * 1.001, CONV)
+    other = evidence(soft, "dx", lambda d, x: soft_dx(d, x, -1) + 1e-3 * d.sin(), SQUARE)
+    assert relate(relation, [near]) is None
+    assert relate(relation, [other]) is None

@@ -1,0 +1,68 @@
+"""Every kind of edit is made, one at a time, and named with its cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from autograd_check.diagnose.mutate import mutants
+
+SOURCE = """
+def f_backward(dout, cache):
+    x, w, eps = cache
+    n = len(x)
+    dx = dout * (x > 0) / n - x.T.sum(0)
+    for i in range(n):
+        dx[i] += torch.sqrt(w + eps)
+    return -dx
+"""
+
+FOUND = [
+    ("one term is missing", "missing_term"),
+    ("one term has the wrong sign", "sign"),
+    ("the divisor n is missing", "missing_term"),
+    ("the factor dout is missing", "ignores_upstream"),
+    ("one factor is missing", "mask_missing"),
+    ("a minus sign is missing", "sign"),
+    ("a mean stands for a sum", "mean_for_sum"),
+    ("a sum is missing", "missing_reduction"),
+    ("a sum runs over another axis", "wrong_axis"),
+    ("a transpose is missing", "transposed"),
+    ("= stands for +=", "overwritten"),
+    ("a loop stops one short", "rows_missing"),
+    ("a mask is the wrong way round", "mask_inverted"),
+    ("the number eps stands outside the root", "wrong_operand"),
+    ("the sqrt is missing", "wrong_operand"),
+    ("w stands for x", "wrong_operand"),
+    ("1 − w stands for w", "wrong_operand"),
+]
+
+
+@pytest.mark.parametrize(("says", "cause"), FOUND)
+def test_an_edit_is_made_and_named(says: str, cause: str) -> None:
+    found = {(mutant.says, str(mutant.cause)) for mutant in mutants(SOURCE, ["f_backward"])}
+    assert (says, cause) in found
+
+
+def test_a_mutant_differs_in_one_place() -> None:
+    source = "def f(x):\n    return x * x + x"
+    values = []
+    for mutant in mutants(source, ["f"]):
+        namespace: dict[str, Any] = {"torch": torch}
+        exec(mutant.code, namespace)
+        values.append(namespace["f"](3.0))
+    assert {9.0, 3.0, 6.0, -6.0} <= {float(value) for value in values}  # x·x, x, x + x, x − x·x
+    assert 12.0 not in values[:4]
+
+
+def test_only_the_functions_asked_for_are_edited() -> None:
+    source = f"{SOURCE}\n\ndef helper(x):\n    return x + 1\n"
+    assert {mutant.function for mutant in mutants(source, ["helper"])} == {"helper"}
+
+
+def test_a_long_operand_is_not_told() -> None:
+    told = [mutant.says for mutant in mutants("def f(x, y):\n    return x - (x * y).mean(-1)", ["f"])]
+    assert "one term is missing" in told
+    assert not any("mean(-1)" in says for says in told)

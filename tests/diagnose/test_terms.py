@@ -1,0 +1,161 @@
+"""An edit of one factor or one term is named, wherever it is; what is no such edit is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.relations import relate
+from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
+from autograd_check.verify.finding import Diagnosis
+
+Backward = Callable[[Tensor, Tensor], Tensor]
+
+
+def tensor(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def pieces(forward: Callable[[Tensor], Tensor], right: Backward, wrong: Backward) -> list[Evidence]:
+    """Two probes of other sizes, as a check would hand them on."""
+    found = []
+    for seed, shape in enumerate(((4, 5), (3, 7))):
+        x, dout = tensor(*shape, seed=seed), tensor(*shape, seed=seed + 10)
+
+        def vjp(d: Any, x: Tensor = x) -> Mapping[str, Any]:
+            return {"dx": right(d, x)}
+
+        got = wrong(dout, x)
+        found.append(Evidence("dx", got, right(dout, x), {"x": x}, {}, forward(x), dout, vjp, {"dx": got}))
+    return found
+
+
+def softmax(dout: Tensor, x: Tensor) -> Tensor:
+    out = torch.softmax(x, -1)
+    return out * (dout - (dout * out).sum(-1, keepdim=True))
+
+
+def silu(dout: Tensor, x: Tensor) -> Tensor:
+    gate = torch.sigmoid(x)
+    return dout * (gate + x * gate * (1 - gate))
+
+
+def soft(x: Tensor) -> Tensor:
+    return torch.softmax(x, -1)
+
+
+def gated(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x)
+
+
+SOFTMAX_WRONG: list[tuple[Backward, str, str]] = [
+    (lambda d, x: soft(x) * d, "missing_term", "out · Σ(dout · out) over the last axis"),
+    (lambda d, x: soft(x) * (d + (d * soft(x)).sum(-1, keepdim=True)), "sign", "wrong sign"),
+    (lambda d, x: soft(x) * (d - (d * soft(x)).mean(-1, keepdim=True)), "mean_for_sum", "a mean stands for a sum"),
+    (lambda d, x: soft(x) * (d - (d * soft(x)).sum(0, keepdim=True)), "wrong_axis", "over the wrong axis"),
+    (lambda d, x: soft(x) * (d - d.sum(-1, keepdim=True)), "missing_term", "The factor out is missing"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "cause", "words"), SOFTMAX_WRONG)
+def test_an_edited_sum_is_named(wrong: Backward, cause: str, words: str) -> None:
+    found = relate(edited_term, pieces(soft, softmax, wrong))
+    assert isinstance(found, Diagnosis)
+    assert (str(found.cause), found.source) == (cause, "relation")
+    assert words in found.says
+
+
+def test_one_of_two_terms_with_the_wrong_sign_is_named() -> None:
+    def wrong(dout: Tensor, x: Tensor) -> Tensor:
+        gate = torch.sigmoid(x)
+        return dout * (gate - x * gate * (1 - gate))
+
+    found = relate(edited_term, pieces(gated, silu, wrong))
+    assert found is not None
+    assert found.cause == "sign"
+
+
+def test_a_factor_that_one_of_two_terms_lacks_is_named() -> None:
+    def wrong(dout: Tensor, x: Tensor) -> Tensor:
+        gate = torch.sigmoid(x)
+        return dout * (gate + gate * (1 - gate))
+
+    found = relate(edited_term, pieces(gated, silu, wrong))
+    assert found is not None
+    assert found.cause == "missing_term"
+    assert "factor x is missing" in found.says
+
+
+FACTORS: list[tuple[Callable[[Tensor], Tensor], Backward, Backward, str, str]] = [
+    (torch.square, lambda d, x: 2 * x * d, lambda d, x: 2 * d, "missing_term", "The factor x is missing"),
+    (torch.square, lambda d, x: 2 * x * d, lambda d, x: 2 * x.abs() * d, "sign", "wherever x is negative"),
+    (torch.tanh, lambda d, x: d * (1 - torch.tanh(x) ** 2), lambda d, x: d * (1 - x**2), "wrong_operand", "(1 − x²) stands where"),
+    (torch.sigmoid, lambda d, x: d * torch.sigmoid(x) * (1 - torch.sigmoid(x)), lambda d, x: d * x * (1 - x), "wrong_operand", "out(1"),
+    (torch.exp, lambda d, x: d * torch.exp(x), lambda d, x: d * torch.exp(2 * x), "extra_term", "the factor out too many"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("forward", "right", "wrong", "cause", "words"), FACTORS)
+def test_an_edited_factor_is_named(
+    forward: Callable[[Tensor], Tensor], right: Backward, wrong: Backward, cause: str, words: str
+) -> None:
+    found = relate(edited_factor, pieces(forward, right, wrong))
+    assert found is not None
+    assert str(found.cause) == cause
+    assert words in found.says
+
+
+def test_a_factor_may_be_edited_in_some_entries_only() -> None:
+    """A factor forgotten to the left of 0 alone."""
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, x**2 / 2)
+
+    found = relate(edited_factor, pieces(forward, lambda d, x: torch.where(x > 0, d, d * x), lambda d, x: d))
+    assert found is not None
+    assert found.cause == "missing_term"
+    assert "in every entry that is wrong" in found.says
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        lambda d, x: softmax(d, x) + 1e-4 * soft(x) * (d * x * soft(x)).sum(-1, keepdim=True).sin(),
+        lambda d, x: soft(x) * (d - (d * soft(x)).sum(-1, keepdim=True).tanh()),
+        lambda d, x: softmax(d, x) * (1 + 1e-3 * x.cos().tanh()),
+    ],
+)
+def test_what_is_no_edit_of_a_term_is_left_alone(near: Backward) -> None:
+    found = pieces(soft, softmax, near)
+    assert relate(edited_factor, found) is None
+    assert relate(edited_term, found) is None
+
+
+def test_an_edit_must_hold_on_every_probe() -> None:
+    right, other = pieces(soft, softmax, lambda d, x: soft(x) * d), pieces(soft, softmax, lambda d, x: softmax(d, x).sin())
+    assert relate(edited_term, right) is not None
+    assert relate(edited_term, [right[0], other[1]]) is None
+
+
+def test_a_sum_of_another_product_is_named() -> None:
+    """x for x̂ in the gradient of a scale."""
+    x, dout = tensor(6, 4), tensor(6, 4, seed=1)
+    centred = x - x.mean(0)
+    hat = centred / (centred.square().mean(0) + 1e-5).sqrt()
+    primals = {"x": x, "gamma": tensor(4, seed=2)}
+
+    def dgamma(dout: Any) -> Mapping[str, Any]:
+        return {"dgamma": (dout * hat).sum(0)}
+
+    def piece(got: Tensor) -> Evidence:
+        return Evidence("dgamma", got, (dout * hat).sum(0), primals, {}, hat * primals["gamma"], dout, dgamma, {"dgamma": got})
+
+    found = relate(edited_reduction, [piece((dout * x).sum(0)), piece((dout * x).sum(0))])
+    assert found is not None
+    assert (str(found.cause), found.evidence["is"]) == ("wrong_operand", "x")
+    assert relate(edited_reduction, [piece((dout * x.sin()).sum(0))] * 2) is None
