@@ -48,9 +48,9 @@ class PseudoTerminal:
         os.write(self._channel, keys.encode())
 
     def until(self, *texts: str) -> float:
-        """Wait until all of this is on the screen; returns the seconds that it took."""
+        """Wait until all of this is on the screen, wherever its lines break; returns the seconds that it took."""
         started = time.monotonic()
-        while not all(text in self.text for text in texts):
+        while not all(" ".join(text.split()) in " ".join(self.text.split()) for text in texts):
             if time.monotonic() - started > HARD_LIMIT or not self._read():
                 raise AssertionError(f"{texts} never came:\n{self.text}")
         return time.monotonic() - started

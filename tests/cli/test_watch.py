@@ -103,7 +103,7 @@ def test_keys_give_hints_lists_and_closed_forms(watching: PseudoTerminal) -> Non
     watching.press("\r")
     watching.until("quadruple · todo")
     watching.press("p")
-    watching.until("quadruple_forward and quadruple_backward are not both written yet, so there is\nnothing to draw.")
+    watching.until("quadruple_forward and quadruple_backward are not both written yet, so there is nothing to draw.")
     watching.press("c")
     watching.until("1 passed, 1 todo · 4 of 14 points")
 
