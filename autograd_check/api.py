@@ -14,7 +14,17 @@ from autograd_check.diagnose.evidence import Explained
 from autograd_check.diagnose.explain import explain
 from autograd_check.errors import GradientError
 from autograd_check.report.result import Report, Reports
-from autograd_check.run.callable import Callee, Narrows, TorchCallable, callee, in_float64, input_names, is_single, wrap
+from autograd_check.run.callable import (
+    Callee,
+    Narrows,
+    TorchCallable,
+    callee,
+    in_double,
+    in_float64,
+    input_names,
+    is_single,
+    wrap,
+)
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import same_start
@@ -27,7 +37,6 @@ from autograd_check.verify.precision import Rounding
 from autograd_check.verify.reference import nudged
 from autograd_check.verify.tensors import (
     compare,
-    in_double,
     is_differentiable,
     largest,
     leaves,

@@ -11,8 +11,8 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
+from autograd_check.run.branches import BranchRecorder
 from autograd_check.run.marshal import copied
-from autograd_check.verify.branches import BranchRecorder
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
 from autograd_check.verify.slope import Row

@@ -21,7 +21,7 @@ from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import Watching, in_double, is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tensors import Watching, is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 from autograd_check.verify.trial import Trial, draw_cotangent
 
 
@@ -183,6 +183,14 @@ def in_float64(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Callable[
     if isinstance(fn, nn.Module):
         raised = copy.deepcopy(fn).double()
     return raised, [map_leaves(in_double, value) for value in inputs]
+
+
+def in_double(leaf: Any) -> Any:
+    """A tensor with fractions in float64 or complex128; any other leaf as it is."""
+    if not is_differentiable(leaf):
+        return leaf
+    dtype = torch.complex128 if leaf.is_complex() else torch.float64
+    return leaf.detach().to(dtype).requires_grad_(leaf.requires_grad)
 
 
 LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)

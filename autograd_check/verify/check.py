@@ -31,7 +31,7 @@ from autograd_check.verify.finding import (
 )
 from autograd_check.verify.locate import Suspect, locate
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.precision import AskedOnce, Rounding
+from autograd_check.verify.precision import Rounding
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.slope import Row, Sweep
 from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
@@ -231,7 +231,11 @@ def check_pair(
     unusable = _unusable(candidate, names)
     if unusable:
         return unusable
-    single = AskedOnce(uses_single)
+    known: dict[str, bool] = {}  # the answer takes a run of the code under test, so each case is asked about once
+
+    def single(trial: Trial) -> bool:
+        return known[trial.case.name] if trial.case.name in known else known.setdefault(trial.case.name, uses_single(trial))
+
     pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases))
     trials = list(_trials(pair, cases))
     findings = [found for trial in trials for found in _checked(trial, pair, once=False)]
@@ -248,7 +252,7 @@ def check_pair(
         findings += left
         for trial in sound[:DIFFERENCED] if wanted else ():
             findings += check_differences(trial, pair, wanted)
-    if names.oracle is None and any(single.known.values()):
+    if names.oracle is None and any(known.values()):
         findings.append(values.narrowed("out"))
     return aggregate(findings)
 

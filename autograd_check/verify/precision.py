@@ -16,24 +16,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import (
-    Watching,
-    is_differentiable,
-    largest,
-    leaves,
-)
-from autograd_check.verify.tolerances import (
-    COARSE,
-    DRAWS,
-    EPS,
-    HALF_UNIT,
-    NEGLIGIBLE,
-    OFTEN,
-    SINGLE,
-    UNEVEN,
-    UNSEEN,
-)
-from autograd_check.verify.trial import Trial, UsesSingle
+from autograd_check.verify.tensors import Watching, is_differentiable, largest, leaves
+from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, HALF_UNIT, NEGLIGIBLE, OFTEN, SINGLE, UNEVEN, UNSEEN
 
 # --- Rounding --------------------------------------------------------------------------------------------------------
 
@@ -130,20 +114,6 @@ def _spread(exact: Any, rounded: Sequence[Any]) -> list[Tensor]:
 
 
 # --- float32 ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class AskedOnce:
-    """A `UsesSingle` that is asked once for each case: the answer takes a run of the code under test."""
-
-    ask: UsesSingle
-    known: dict[str, bool] = field(default_factory=dict)
-
-    def __call__(self, trial: Trial) -> bool:
-        """Whether float32 takes part in a trial."""
-        if trial.case.name not in self.known:
-            self.known[trial.case.name] = self.ask(trial)
-        return self.known[trial.case.name]
 
 
 def looks_single(got: Tensor, want: Tensor) -> bool:

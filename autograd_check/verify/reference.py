@@ -73,23 +73,16 @@ def oracle_spread(
 
     Same nests as `oracle_vjp`, of real numbers; each entry is `SPREAD` times the largest change over `draws` random moves.
     """
-    out, grads = oracle_vjp(oracle, point, wrt, dout)
+    answer = oracle_vjp(oracle, point, wrt, dout)
     generator = Generator().manual_seed(2718)
-    out_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(out)]
-    grad_spread = [torch.zeros_like(leaf).abs() for leaf in leaves(grads)]
+    spreads = [torch.zeros_like(leaf).abs() for leaf in leaves(answer)]
     for _ in range(draws):
-        moved = Point(
-            {
-                name: map_tensors(lambda t: nudged(t, generator), value) if name in wrt else value
-                for name, value in point.primals.items()
-            },
-            point.hyper,
-        )
-        out_moved, grads_moved = oracle_vjp(oracle, moved, wrt, dout)
-        out_spread = _wider(out_spread, leaves(out), leaves(out_moved))
-        grad_spread = _wider(grad_spread, leaves(grads), leaves(grads_moved))
-    spreads, grad_spreads = iter(out_spread), iter(grad_spread)
-    return map_leaves(lambda _: next(spreads), out), map_leaves(lambda _: next(grad_spreads), grads)
+        nearby = {name: map_tensors(lambda t: nudged(t, generator), point.primals[name]) for name in wrt}
+        moved = oracle_vjp(oracle, Point({**point.primals, **nearby}, point.hyper), wrt, dout)
+        spreads = _wider(spreads, leaves(answer), leaves(moved))
+    each = iter(spreads)
+    out_spread, grad_spread = map_leaves(lambda _: next(each), answer)
+    return out_spread, grad_spread
 
 
 def _wider(spreads: Sequence[Tensor], base: Sequence[Tensor], moved: Sequence[Tensor]) -> list[Tensor]:

@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_check.verify.branches import SMOOTH
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.rays import Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import BEND, COARSE_TICKS, FADING, HUM, KINK, NOISE_FLOOR, QUIET, RATIO, STEADY, TICKS
+
+SMOOTH = b""
+"""The branch signature of a run that decided nothing: wherever it runs, it takes the same branches."""
 
 Row = tuple[Any, bytes | None]
 """`(out, signature)` at a point; `out` None where the forward raises, `signature` None if not asked for."""

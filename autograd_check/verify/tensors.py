@@ -146,14 +146,6 @@ def non_contiguous(tensor: Tensor) -> Tensor:
     return torch.stack([tensor, tensor], -1)[..., 0] if turned.is_contiguous() else turned
 
 
-def in_double(leaf: Any) -> Any:
-    """A tensor with fractions in float64 or complex128; any other leaf as it is."""
-    if not is_differentiable(leaf):
-        return leaf
-    dtype = torch.complex128 if leaf.is_complex() else torch.float64
-    return leaf.detach().to(dtype).requires_grad_(leaf.requires_grad)
-
-
 class Watching(TorchDispatchMode):
     """A dispatch mode that looks at every operation, or changes its result, after it ran: `after` says how."""
 
@@ -254,20 +246,11 @@ def mismatch_text(mismatch: Mismatch) -> str:
 
 
 def number_pair(got: float | complex, expected: float | complex) -> tuple[str, str]:
-    """Two numbers with as many digits as it takes to see them differ, at least four."""
-    for digits in range(4, 18):
+    """Two numbers with as many digits as it takes to see them differ, and one more; at least four."""
+    size, error = abs(expected) or abs(got), abs(got - expected)
+    seen = math.ceil(math.log10(size / error)) + 1 if 0 < error < math.inf and 0 < size < math.inf else 4
+    for digits in range(max(4, seen), 18):
         pair = f"{got:.{digits}g}", f"{expected:.{digits}g}"
-        if pair[0] != pair[1] and digits >= _first_difference(got, expected):
+        if pair[0] != pair[1]:
             return pair
     return repr(got), repr(expected)
-
-
-def _first_difference(got: float | complex, expected: float | complex) -> int:
-    size = abs(expected) or abs(got)
-    error = abs(got - expected)
-    if not size or not error or size - size != 0 or error - error != 0:
-        return 4
-    digits = 1
-    while digits < 17 and error * 10**digits < size:
-        digits += 1
-    return digits + 1

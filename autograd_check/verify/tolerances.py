@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 # --- Precision -------------------------------------------------------------------------------------------------------
-
 EPS = torch.finfo(torch.float64).eps
 """Unit in the last place of 1. Source: IEEE 754, binary64."""
 SINGLE_EPS = torch.finfo(torch.float32).eps
@@ -20,7 +19,6 @@ HALF_UNIT = SINGLE_EPS / 2
 """How far a constant moves that is made without a dtype. Derivation: rounding to nearest moves by half a unit at most."""
 
 # --- Every entry against the reference -------------------------------------------------------------------------------
-
 RELATIVE = 1e-10
 """Error of a right gradient, relative to its entry.
 
@@ -45,7 +43,6 @@ SIX_DIGITS = 1e-6
 then carries at least six digits, more than any use of it."""
 
 # --- float32 on the way ----------------------------------------------------------------------------------------------
-
 SINGLE = 4e-6
 """Largest error, relative to the largest entry, of numbers that float32 took part in.
 
@@ -69,7 +66,6 @@ OWN_NUDGE = 4
 in a higher one on most devices."""
 
 # --- Linearity, and what rounding does to a gradient -----------------------------------------------------------------
-
 COTANGENT = 0.5, 2.0
 """Least and greatest size of a cotangent's entries. Derivation: a mistake in an entry shows at half its size at least; a factor
 of four between entries tells them apart, and leaves the digits of a sum."""
@@ -105,7 +101,6 @@ DRAWS = 4
 """How often a gradient is run with coarse rounding. Derivation: see `ROUNDINGS`."""
 
 # --- Slopes: finite differences --------------------------------------------------------------------------------------
-
 RATIO = 4.0
 """Of one step to the next. Derivation: a power of two keeps steps exact; sixteenfold smaller errors a level."""
 STEPS = {torch.float64: (2.0**-6, 2.0**-30), torch.float32: (2.0**-3, 2.0**-11)}
@@ -148,7 +143,6 @@ STEADY = 0.1
 """Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold."""
 
 # --- Verdicts from slopes --------------------------------------------------------------------------------------------
-
 SAFETY = 8.0
 """Error bound over error estimate. Source: verification.md, Probes. Measured: no false alarm in 48 hard families × 20 seeds."""
 PRECISION = 3e-10
@@ -172,7 +166,6 @@ MOVED = 2.0**-7
 """By what share of its size a point that lies on a kink is moved. Source: verification.md, Probes."""
 
 # --- Single entries without a reference ------------------------------------------------------------------------------
-
 NARROWEST = 2.0**-4
 """An entry far smaller than the others moves as if it were this share of their root mean square. Derivation: how far a function
 bends is set by the whole tensor; h⁶ at 2⁻⁶·2⁻⁴ leaves nothing, and round-off grows sixteenfold at most."""

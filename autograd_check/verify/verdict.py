@@ -189,19 +189,9 @@ def probe_vjp(
 ) -> dict[str, ProbeResult]:
     """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
 
-    Args:
-        sweep: evaluates the forward at many points, with branch signatures where asked for.
-        point: the arguments; integer and boolean primals stay as they are.
-        grads: the gradients under test by primal, in the nest of the primal, for the cotangent `dout`.
-        dout: the cotangent, in the nest of the output.
-        wrt: names of the primals to check.
-        regrad: the gradients at another point: where the point lies on a kink it is moved a little, and the result says so.
-        seed: of the directions.
-        base: the output at the point, where it is known already.
-        spread: what rounding does to every entry of a primal's gradient, and
-        single: whether float32 takes part; asked for only where the gradient disagrees.
-        memo: what other checks at this point have drawn already.
-
+    `grads` are the gradients under test by primal, in its nest, for the cotangent `dout`; `regrad` gives them at another point,
+    to which a point on a kink is moved. `base` is the output at the point, where it is known already. `spread` is what rounding
+    does to a primal's gradient and `single` whether float32 takes part; both are asked for only where a gradient disagrees.
     """
     kept, generator = memo or Memo(), Generator().manual_seed(DIRECTIONS + 2 * seed + 1)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autograd_check.verify.slope import SMOOTH
 from autograd_check.verify.tensors import Watching
 
 Args = tuple[Any, ...]
@@ -112,9 +113,6 @@ _BY_RULE: Mapping[str, Decide] = {
 }
 _RULES = {name: rule for names, rule in _BY_RULE.items() for name in names.split()}
 
-
-SMOOTH = b""
-"""The signature of a run that decided nothing: wherever it runs, it takes the same branches."""
 
 READS_VALUE = frozenset({"_local_scalar_dense", "equal", "item"})
 """Operations that hand a value to python, where what it decides cannot be seen; the operations that follow can."""

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograd_check.verify.branches import SMOOTH, BranchRecorder
+from autograd_check.run.branches import BranchRecorder
+from autograd_check.verify.slope import SMOOTH
 
 
 def signature(fn: Callable[..., Any], *inputs: Any) -> bytes:
