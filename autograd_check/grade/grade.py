@@ -19,7 +19,8 @@ from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
 from autograd_check.grade.listening import Listening
 from autograd_check.grade.record import LessonRecord
 from autograd_check.requests import Candidate
-from autograd_check.run.debugger import DebuggerLeft, without_debugger
+from autograd_check.run.debugger import without_debugger
+from autograd_check.run.failures import DebuggerLeft
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote

@@ -16,8 +16,7 @@ import torch
 
 from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
-from autograd_check.run.debugger import DebuggerLeft, leaves_debugger
-from autograd_check.run.failures import Missing, WrongArity, failure_of
+from autograd_check.run.failures import DebuggerLeft, Missing, WrongArity, failure_of, leaves_debugger
 from autograd_check.run.marshal import fresh, plain, tensors_in, type_name
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.printed import Printed, quietly

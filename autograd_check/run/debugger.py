@@ -1,20 +1,10 @@
-"""Debuggers in a student's file: the same file without them, and what it means that one was left."""
+"""Debuggers in a student's file: the same file without them."""
 
 from __future__ import annotations
 
 import ast
-from bdb import BdbQuit
 
 DEBUGGERS = ("pdb", "ipdb")
-
-
-class DebuggerLeft(BaseException):
-    """Somebody typed `q` at a debugger's prompt in their code. No `except Exception` on the way out catches it."""
-
-
-def leaves_debugger(error: BaseException) -> bool:
-    """Whether an exception is what `q` raises: pdb's own, or pytest's, which wraps pdb."""
-    return isinstance(error, BdbQuit) or (type(error).__name__ == "Exit" and type(error).__module__ == "_pytest.outcomes")
 
 
 def without_debugger(source: str) -> str:

@@ -4,7 +4,8 @@ from bdb import BdbQuit
 
 import pytest
 
-from autograd_check.run.debugger import leaves_debugger, without_debugger
+from autograd_check.run.debugger import without_debugger
+from autograd_check.run.failures import leaves_debugger
 
 
 @pytest.mark.parametrize(
