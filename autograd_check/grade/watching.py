@@ -69,14 +69,34 @@ class Desk:
         self.close()
 
 
-def saves(outline: Outline, stop: Event) -> Iterator[tuple[str, ...]]:
-    """Names of lessons whose files were written, replaced by renaming, moved or deleted, until `stop` is set.
+Version = tuple[int, int] | None
+"""What changes with every save of a file; None where there is no file."""
 
-    Folders are watched and not files: many editors save into a new file and rename it.
+
+def version(path: Path) -> Version:
+    """The version of a file as it is now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def versions(outline: Outline) -> dict[str, Version]:
+    """The versions of all lessons' files."""
+    return {entry.name: version(entry.stub) for entry in outline.lessons}
+
+
+def saves(outline: Outline, stop: Event, since: Mapping[str, Version]) -> Iterator[tuple[str, ...]]:
+    """Names of lessons whose files are not what they were (`since`, then the last time), until `stop` is set.
+
+    They were written, replaced by renaming, moved or deleted. Folders are watched and not files: many editors save into a new
+    file and rename it. Twice a second the files themselves are looked at: not every file system tells.
     """
-    names = {entry.stub: entry.name for entry in outline.lessons}
-    folders = {unit for path in names for unit in (path.parent, path.parent.parent) if unit.is_dir()}
-    changed = watch(
+    stubs = {entry.name: entry.stub for entry in outline.lessons}
+    folders = {place for path in stubs.values() for place in (path.parent, path.parent.parent) if place.is_dir()}
+    seen = dict(since)
+    for _ in watch(
         *folders,
         watch_filter=None,
         recursive=False,
@@ -85,8 +105,10 @@ def saves(outline: Outline, stop: Event) -> Iterator[tuple[str, ...]]:
         step=STEP,
         debounce=DEBOUNCE,
         rust_timeout=500,
-    )
-    for changes in changed:
-        saved = {names[Path(path)]: None for _, path in changes if Path(path) in names}
-        if saved:
-            yield tuple(saved)
+        yield_on_timeout=True,
+    ):
+        now = {name: version(path) for name, path in stubs.items()}
+        changed = tuple(name for name, found in now.items() if found != seen.get(name))
+        seen = now
+        if changed:
+            yield changed

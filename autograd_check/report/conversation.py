@@ -19,7 +19,7 @@ from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.progress import Progress, Stage, next_lesson, stages
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.record import LessonRecord
-from autograd_check.grade.watching import Checked, Desk, saves
+from autograd_check.grade.watching import Checked, Desk, Version, saves, versions
 from autograd_check.report.console import announced, columns, show
 from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
@@ -80,7 +80,6 @@ class Conversation:
         self._text = Text()
         self._news = ""
         self._working: dict[int, tuple[str, float]] = {}
-        self._versions: dict[str, tuple[int, int] | None] = {}
         self._all: list[LessonRecord] | None = None
         self._search, self._chosen = "", 0
         self._check(entry)
@@ -111,7 +110,7 @@ class Conversation:
         if self.mode is Mode.RESET:
             self.mode = Mode.VERDICT
             if key.lower() == "y":
-                self._start(SOON, "putting the stub back", self._reset)
+                self._start(SOON, "putting the stub back", partial(self._reset, self.entry))
             else:
                 self._news = "Nothing was changed."
             return True
@@ -128,24 +127,16 @@ class Conversation:
             case "c":
                 self._check_all()
             case "d":
-                self._start(SOON, f"deriving {self.entry.name}", self._derive)
+                self._start(SOON, f"deriving {self.entry.name}", partial(self._derive, self.entry))
             case "p":
-                self._start(SOON, f"drawing {self.entry.name}", self._plot)
+                self._start(SOON, f"drawing {self.entry.name}", partial(self._plot, self.entry))
             case "r":
                 self.mode = Mode.RESET
         return True
 
     def saved(self, names: tuple[str, ...]) -> None:
         """These lessons' files were saved: the verdict on the last one is what somebody waits for."""
-        changed = [
-            entry for entry in map(self.outline.lesson, names) if self._versions.get(entry.name, 0) != _version(entry.stub)
-        ]
-        if changed:
-            self._open(self.entry if self.entry in changed else changed[-1])
-
-    def look(self) -> None:
-        """See for oneself whether the lesson at hand was saved: not every file system tells."""
-        self.saved((self.entry.name,))
+        self._open(self.entry if self.entry.name in names else self.outline.lesson(names[-1]))
 
     def hear(self, job: Job, answer: Answer) -> None:
         """A job has been done."""
@@ -181,7 +172,6 @@ class Conversation:
         self._check(entry)
 
     def _check(self, entry: LessonEntry) -> None:
-        self._versions[entry.name] = _version(entry.stub)
         self._start(SOON, f"checking {entry.name}", partial(self._verdict, entry.name))
 
     def _verdict(self, name: str) -> Answer:
@@ -241,20 +231,20 @@ class Conversation:
             if one.status not in (Status.PASSED, Status.TODO):
                 self._text.append(render(one, brief=True, width=columns()).split("\n")[0].append("\n"))
 
-    def _derive(self) -> Answer:
-        found = derivations(self._desk.course.lesson(self.entry.name))
+    def _derive(self, entry: LessonEntry) -> Answer:
+        found = derivations(self._desk.course.lesson(entry.name))
         return Answer(body=Text(render_derivations(found)))
 
-    def _plot(self) -> Answer:
+    def _plot(self, entry: LessonEntry) -> Answer:
         from autograd_check.report.figures import gradients_page, save_figure  # an extra that watching does without
 
-        entry, place = self.entry, Path(f"{self.entry.name}.png")
+        place = Path(f"{entry.name}.png")
         drawn = self._desk.pictures(entry)
         save_figure(gradients_page(drawn, f"{entry.name}, probe: {drawn[0].probe}"), place)
         return Answer(news=f"drawn: {place.resolve()}")
 
-    def _reset(self) -> Answer:
-        backup = reset(self._desk.course, self.entry.name)
+    def _reset(self, entry: LessonEntry) -> Answer:
+        backup = reset(self._desk.course, entry.name)
         return Answer(news="" if backup is None else f"your file is kept: {backup.relative_to(self.outline.root)}")
 
 
@@ -266,14 +256,14 @@ def converse(outline: Outline, name: str | None) -> None:
     """Watch the lessons folder on this terminal until somebody quits. `name` is where to begin; else the next lesson."""
     with announced("warming up"):
         entry, desk = _begin(outline, name)
-    stop = Event()
+    stop, since = Event(), versions(outline)
     events: Events = Queue()
     jobs: PriorityQueue[Job] = PriorityQueue()
     with desk, Terminal() as terminal:
         conversation = Conversation(desk, entry, jobs.put)
         talk = (
             lambda: _work(jobs, events),
-            lambda: _listen(outline, stop, events),
+            lambda: _listen(outline, stop, since, events),
             lambda: _read(terminal, stop, events),
         )
         threads = [Thread(target=part, daemon=True) for part in talk]
@@ -296,9 +286,10 @@ def converse(outline: Outline, name: str | None) -> None:
 def follow(outline: Outline, name: str | None) -> None:
     """The same where nobody sits at a terminal: a block of text for the first lesson and for every save, until interrupted."""
     entry, desk = _begin(outline, name)
+    since = versions(outline)
     with desk:
         show(render(desk.check(entry.name).record, width=columns()))
-        for names in saves(outline, Event()):
+        for names in saves(outline, Event(), since):
             for saved in names:
                 show(render(desk.check(saved).record, width=columns()))
 
@@ -317,7 +308,6 @@ def _turn(conversation: Conversation, events: Events) -> bool:
                 return False
             event = events.get_nowait()
     except Empty:
-        conversation.look()
         return True
 
 
@@ -333,8 +323,8 @@ def _work(jobs: PriorityQueue[Job], events: Events) -> None:
         events.put(partial(Conversation.hear, job=job, answer=answer))
 
 
-def _listen(outline: Outline, stop: Event, events: Events) -> None:
-    for names in saves(outline, stop):
+def _listen(outline: Outline, stop: Event, since: Mapping[str, Version], events: Events) -> None:
+    for names in saves(outline, stop, since):
         events.put(partial(Conversation.saved, names=names))
 
 
@@ -342,15 +332,6 @@ def _read(terminal: Terminal, stop: Event, events: Events) -> None:
     while keys := terminal.keys(stop):
         for key in keys:
             events.put(partial(Conversation.press, key=key))
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    """What changes with every save; None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def _duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from tests.cli.running import Program
 from tests.support import names, outline
 from tests.toy import RIGHT
 
-COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor"]
+COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor", "watch"]
 STUB = "lessons/u01_toys/double.py"
 
 
@@ -72,7 +72,7 @@ def test_status_imports_nothing_that_is_slow(course: Path) -> None:
     assert "Unit 1 · toys" in without_what_is_slow()
 
 
-@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset"])
+@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset", "watch"])
 def test_a_name_that_is_not_a_lesson_is_answered_at_once(course: Path, command: str) -> None:
     said = without_what_is_slow(command, "dubble")
     assert "There is no lesson named 'dubble'" in said
