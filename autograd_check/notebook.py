@@ -17,6 +17,7 @@ from autograd_check.course.load import Course
 from autograd_check.course.spec import Lesson
 from autograd_check.errors import AutogradCheckError, CourseError
 from autograd_check.grade.grade import grade_candidate
+from autograd_check.grade.listening import Listening
 from autograd_check.grade.pictures import pictures
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.terminal import render
@@ -65,8 +66,9 @@ def check(
     given = {function.__name__: function for function in functions}
     chosen = found.lesson(lesson or _lesson_of(found, given))
     candidate = InProcess.of(given)
-    findings = tuple(grade_candidate(chosen, candidate, seed=seed))
-    record = LessonRecord(chosen.spec.name, "notebook", findings, chosen.spec.points, candidate.isolation)
+    heard = Listening(candidate)
+    findings = tuple(grade_candidate(chosen, heard, seed=seed))
+    record = LessonRecord(chosen.spec.name, "notebook", findings, chosen.spec.points, candidate.isolation, printed=heard.printed)
     return CellReport(record, _maps(candidate, chosen.spec, seed) if record.status is Status.FAILED else ())
 
 

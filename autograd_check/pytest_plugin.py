@@ -16,6 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from autograd_check.course.spec import Lesson
+    from autograd_check.grade.record import LessonRecord
     from autograd_check.grade.session import Session
     from autograd_check.verify.finding import Finding
 
@@ -95,13 +96,19 @@ class LessonNode(pytest.Collector):
         return sessions[self.root]
 
     @cached_property
-    def findings(self) -> dict[str, list[Finding]]:
-        """What was found, by item name."""
+    def record(self) -> LessonRecord:
+        """What was found, and what the code printed: to stdout, so that pytest shows it as it shows any test's."""
         # a warning of the student's code is no failure, whatever this project makes of warnings
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             record = self.session_of_course().grade_file(self.name, self.path)
-        return sorted_in(record.findings, item_names(self.session_of_course().course.lesson(self.name).spec))
+        print("\n".join([*record.printed.splitlines(), *record.notes]), end="\n" if record.printed or record.notes else "")
+        return record
+
+    @cached_property
+    def findings(self) -> dict[str, list[Finding]]:
+        """What was found, by item name."""
+        return sorted_in(self.record.findings, item_names(self.session_of_course().course.lesson(self.name).spec))
 
 
 _SESSIONS: pytest.StashKey[dict[Path, Session]] = pytest.StashKey()
@@ -143,7 +150,10 @@ class LessonItem(pytest.Item):
         """Pass, skip what is not written yet or depends on what failed, or fail with the words of the terminal report."""
         from autograd_check.verify.finding import Status
 
+        first = "record" not in vars(self.parent)
         everything = self.parent.findings
+        if not first and self.parent.record.printed:  # the first item has printed it
+            self.add_report_section("call", "stdout", self.parent.record.printed)
         mine = everything[self.name] or [finding for found in everything.values() for finding in found]
         told = max(mine, key=lambda finding: finding.status.severity)
         if told.status is Status.PASSED:

@@ -28,9 +28,10 @@ from autograd_check.cli import (
     stubs,
     train,
     update,
+    watch,
 )
 from autograd_check.errors import AutogradCheckError
-from autograd_check.report.console import complain
+from autograd_check.report.console import complain, never_fail_to_print
 
 EXTRAS = {"sklearn": "train", "matplotlib": "train", "sympy": "derive", "jupytext": "notebook", "distributed": "cluster"}
 
@@ -46,6 +47,7 @@ app.callback(invoke_without_command=True)(status.status)
 app.command("list")(listing.list_lessons)
 app.command()(start.start)
 app.command()(check.check)
+app.command()(watch.watch)
 app.command()(hint.hint)
 app.command()(derive.derive)
 app.command()(plot.plot)
@@ -66,8 +68,13 @@ def main() -> None:
     # Lessons are small, and a process with threads cannot be forked: before numpy and torch count the cores.
     for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(pool, "1")
+    never_fail_to_print()
     try:
         app()
+    except OSError as error:  # a folder that is gone or may not be written to
+        where = f": {error.filename}" if error.filename else ""
+        complain(f"autograd-check: {error.strerror or error}{where}")
+        sys.exit(2)
     except (AutogradCheckError, ModuleNotFoundError) as error:
         missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__
         extra = EXTRAS.get((missing.name or "").split(".")[0]) if isinstance(missing, ModuleNotFoundError) else None

@@ -16,12 +16,11 @@ def bench(lessons: LessonsArgument = None, output: FormatOption = Format.TEXT, c
     Example: autograd-check bench linear mlp --format json
     """
     outline = read_outline(course_root(course))
-    for name in lessons or []:
-        outline.lesson(name)
+    names = [entry.name for name in lessons or [] for entry in outline.lessons_of(name)]
     # torch takes a second to import: a wrong name is answered without it
     from autograd_check.course.load import Course
     from autograd_check.grade.bench import bench_course
     from autograd_check.report.timings import render_timings, timings_to_dict
 
-    timings = list(bench_course(Course(outline), lessons or []))
+    timings = list(bench_course(Course(outline), names))
     typer.echo(json.dumps(timings_to_dict(timings), indent=2) if output is Format.JSON else render_timings(timings))

@@ -11,7 +11,7 @@ import typer
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.grade.targets import choose_targets
-from autograd_check.report.console import show, tracked
+from autograd_check.report.console import announced, columns, show, tracked
 
 
 def check(
@@ -35,14 +35,18 @@ def check(
 
     Example: autograd-check check linear
 
+    Example: autograd-check check u02 lessons/u01_derivatives/cubic.py
+
     Example: autograd-check check linear --file anna.py ben.py --format json
     """
-    outline = read_outline(course_root(course))
-    targets = choose_targets(outline, lessons or [], folder, file or [])
-    # torch takes a second to import: a wrong name is answered without it
-    from autograd_check.course.load import Course
-    from autograd_check.grade.checking import grade_all, records_to_dict, remember
-    from autograd_check.report.terminal import render_all
+    with announced("starting"):
+        outline = read_outline(course_root(course))
+        targets = choose_targets(outline, lessons or [], folder, file or [])
+    with announced("importing torch"):
+        # it takes a second: a wrong name is answered without it
+        from autograd_check.course.load import Course
+        from autograd_check.grade.checking import grade_all, records_to_dict, remember
+        from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)
     records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose), "checking", len(targets)))
@@ -50,5 +54,5 @@ def check(
     if output is Format.JSON:
         typer.echo(json.dumps(records_to_dict(records), indent=2))
     else:
-        show(render_all(records, loaded.outline, verbose=verbose))
+        show(render_all(records, loaded.outline, verbose=verbose, width=columns()))
     raise typer.Exit(0 if all(record.status == "passed" for record in records) else 1)

@@ -22,13 +22,13 @@ def derive(
     Example: autograd-check derive linear --entry "dw[0,1]"
     """
     outline = read_outline(course_root(course))
-    outline.lesson(lesson)
+    name = outline.lesson(lesson).name
     # sympy and torch take seconds to import: a wrong name is answered without them
     from autograd_check.course.load import Course
     from autograd_check.report.formulas import derivations, derivations_to_dict, render_derivations
 
-    found = derivations(Course(outline).lesson(lesson), entry)
+    found = derivations(Course(outline).lesson(name), entry)
     if output is Format.JSON:
-        typer.echo(json.dumps(derivations_to_dict(lesson, found), indent=2))
+        typer.echo(json.dumps(derivations_to_dict(name, found), indent=2))
     else:
         typer.echo(render_derivations(found))

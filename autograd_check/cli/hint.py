@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograd_check.cli.options import CourseOption, LessonArgument, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import Progress
-from autograd_check.report.console import show
+from autograd_check.report.console import columns, show
 from autograd_check.report.status import render_hint
 
 
@@ -19,4 +19,4 @@ def hint(lesson: LessonArgument, course: CourseOption = None) -> None:
     progress = Progress.read(outline.root)
     shown = progress.next_hint(entry)
     progress.with_hints(entry.name, shown).save()
-    show(render_hint(entry, shown))
+    show(render_hint(entry, shown, columns()))

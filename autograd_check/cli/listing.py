@@ -9,7 +9,7 @@ import typer
 from autograd_check.cli.options import CourseOption, Format, FormatOption, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import stages
-from autograd_check.report.console import show
+from autograd_check.report.console import columns, show
 from autograd_check.report.status import list_to_dict, render_list
 
 
@@ -22,4 +22,4 @@ def list_lessons(course: CourseOption = None, output: FormatOption = Format.TEXT
     if output is Format.JSON:
         typer.echo(json.dumps(list_to_dict(outline, stages(outline)), indent=2))
     else:
-        show(render_list(outline, stages(outline)))
+        show(render_list(outline, stages(outline), columns()))

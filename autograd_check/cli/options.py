@@ -23,8 +23,10 @@ CourseOption = Annotated[
     typer.Option("--course", metavar="DIR", help="The course folder; by default the nearest one from here upward."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Text for people, or JSON for programs.")]
-LessonArgument = Annotated[str, typer.Argument(metavar="LESSON", help="A lesson's name, such as linear.")]
-LessonsArgument = Annotated[list[str] | None, typer.Argument(metavar="LESSON", help="Lessons; all if none is named.")]
+LessonArgument = Annotated[str, typer.Argument(metavar="LESSON", help="A lesson's name, such as linear, or its file.")]
+LessonsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="LESSON", help="Lessons, units (u02), or files; all if none is named.")
+]
 
 
 def course_root(course: Path | None) -> Path:

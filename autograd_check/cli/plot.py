@@ -38,7 +38,7 @@ def plot(
     Example: autograd-check plot linear --output linear.svg
     """
     outline = read_outline(course_root(course))
-    (target,) = choose_targets(outline, [lesson], folder, [file] if file else [])
+    (target,) = choose_targets(outline, [outline.lesson(lesson).name], folder, [file] if file else [])
     # torch and matplotlib take seconds to import: a wrong name is answered without them
     from autograd_check.course.load import Course
     from autograd_check.grade.session import Session
@@ -46,7 +46,7 @@ def plot(
     from autograd_check.run.zygote import Zygote
 
     loaded = Course(outline)
-    place = output or Path(f"{lesson}.png")
+    place = output or Path(f"{target.lesson}.png")
     with Zygote() as zygote:
         drawn = Session(loaded, zygote, seed).picture_file(target.lesson, target.path, probe)
     save_figure(gradients_page(drawn, f"{target.shown}, probe: {drawn[0].probe}"), place)

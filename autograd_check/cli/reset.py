@@ -20,7 +20,8 @@ def reset(
     Example: autograd-check reset linear
     """
     outline = read_outline(course_root(course))
-    path = outline.lesson(lesson).stub.relative_to(outline.root)
+    entry = outline.lesson(lesson)
+    path = entry.stub.relative_to(outline.root)
     if not yes and not typer.confirm(f"Replace {path} by the empty stub? A backup is kept."):
         typer.echo("Nothing was changed.")
         raise typer.Exit(1)
@@ -29,5 +30,5 @@ def reset(
     from autograd_check.course.handout import reset as put_back
     from autograd_check.course.load import Course
 
-    backup = put_back(Course(outline), lesson)
+    backup = put_back(Course(outline), entry.name)
     typer.echo(f"{path} is the stub again." + (f" Your file: {backup.relative_to(outline.root)}" if backup else ""))

@@ -7,7 +7,7 @@ import typer
 from autograd_check.cli.options import CourseOption, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import stages
-from autograd_check.report.console import show
+from autograd_check.report.console import columns, show
 from autograd_check.report.status import render_standing
 
 
@@ -20,4 +20,4 @@ def status(context: typer.Context, course: CourseOption = None) -> None:
         context.default_map = {context.invoked_subcommand: {"course": str(course)}}
     if context.invoked_subcommand is None:
         outline = read_outline(course_root(course))
-        show(render_standing(outline, stages(outline)))
+        show(render_standing(outline, stages(outline), columns()))

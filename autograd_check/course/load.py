@@ -93,9 +93,12 @@ class Course:
 
     def lesson(self, name: str) -> CourseLesson:
         """One lesson. Raises `CourseError`, with near matches, if there is none of this name."""
-        if name not in self._loaded:
-            self._loaded[name] = self._load(self.outline.lesson(name))
-        return self._loaded[name]
+        if name in self._loaded:
+            return self._loaded[name]
+        entry = self.outline.lesson(name)
+        if entry.name not in self._loaded:
+            self._loaded[entry.name] = self._load(entry)
+        return self._loaded[entry.name]
 
     def run_file(self, path: Path) -> ModuleType:
         """Run a python file of this course and return its module. Raises `CourseError` with what it raised."""

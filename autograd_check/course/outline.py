@@ -61,11 +61,30 @@ class Outline:
         return {unit: tuple(entry for entry in self.lessons if entry.unit == unit) for unit in names}
 
     def lesson(self, name: str) -> LessonEntry:
-        """The lesson of this name. Raises `CourseError` with the names that come close."""
+        """The lesson of this name, in any case, or of the file of this name (`lessons/u02_network/linear.py`).
+
+        Raises `CourseError` with the names that come close.
+        """
+        wanted = _last_part(name)
         for entry in self.lessons:
-            if entry.name == name:
+            if entry.name.casefold() == wanted.casefold():
                 return entry
-        raise CourseError(unknown_lesson(name, [entry.name for entry in self.lessons], self.root))
+        raise CourseError(unknown_lesson(wanted, [entry.name for entry in self.lessons], self.root))
+
+    def lessons_of(self, name: str) -> tuple[LessonEntry, ...]:
+        """The lessons of a unit (`u02`, `u02_network`, `network`, its folder), or the one of this name. Raises `CourseError`."""
+        wanted = _last_part(name).casefold()
+        if all(entry.name.casefold() != wanted for entry in self.lessons):
+            for unit, lessons in self.units.items():
+                number, _, words = unit.casefold().partition("_")
+                if wanted in (unit.casefold(), number, words):
+                    return lessons
+        return (self.lesson(name),)
+
+
+def _last_part(name: str) -> str:
+    """`linear` for `lessons/u02_network/linear.py`; a name that is no path is itself."""
+    return name.rstrip("/").rpartition("/")[2].removesuffix(".py")
 
 
 def unit_title(unit: str) -> str:

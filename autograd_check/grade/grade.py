@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,16 +16,27 @@ from autograd_check.grade.context import Context
 from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
+from autograd_check.grade.listening import Listening
 from autograd_check.grade.record import LessonRecord
 from autograd_check.requests import Candidate
+from autograd_check.run.debugger import without_debugger
+from autograd_check.run.failures import DebuggerLeft
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 from autograd_check.verify.memo import Memo
 
-STOPS = re.compile(r"\b(?:breakpoint|set_trace)\(")
 A_DAY = 86_400.0
+DEBUGGER_LEFT = "the debugger was left; the verdict is on the code without its breakpoints"
+
+
+def no_debugger(lesson: str) -> str:
+    """How to stop in the code of a lesson: a process of its own has no terminal."""
+    return (
+        f"breakpoint() does not stop here; to stop in your code: autograd-check check {lesson} --in-process "
+        f"(or: pytest lessons -k {lesson})"
+    )
 
 
 def grade_lesson(
@@ -54,19 +64,35 @@ def grade_lesson(
 
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
-        return _record(lesson, filename, [_untouched(lesson)], "not run", borrowed)
+        return LessonRecord(lesson.spec.name, filename, (_untouched(lesson),), lesson.spec.points, "not run", borrowed)
+    plain = without_debugger(source)
     banned = violations(
-        source,
+        plain,
         lesson.spec.functions,
         forbids=lesson.spec.forbids,
         allows=lesson.spec.allows,
         lessons=tuple(dependencies or ()),
     )
     if any(not violation.function for violation in banned):
-        return _record(lesson, filename, rejected(lesson.spec, banned), "not run", borrowed)
-    with open_candidate(source, filename, zygote, dependencies or {}) as candidate:
-        findings = grade_candidate(lesson, candidate, seed=seed, memo=memo)
-        return _record(lesson, filename, without_rejected(lesson.spec, findings, banned), candidate.isolation, borrowed)
+        found = tuple(rejected(lesson.spec, banned))
+        return LessonRecord(lesson.spec.name, filename, found, lesson.spec.points, "not run", borrowed)
+
+    def run(opened: AbstractContextManager[Candidate], *notes: str) -> LessonRecord:
+        with opened as candidate:
+            heard = Listening(candidate)
+            found = without_rejected(lesson.spec, grade_candidate(lesson, heard, seed=seed, memo=memo), banned)
+        said = (lesson.spec.points, candidate.isolation, borrowed, heard.printed, notes)
+        return LessonRecord(lesson.spec.name, filename, tuple(found), *said)
+
+    given = dependencies or {}
+    if plain == source:
+        return run(open_candidate(source, filename, zygote, given))
+    if zygote is not None:
+        return run(open_candidate(plain, filename, zygote, given), no_debugger(lesson.spec.name))
+    try:
+        return run(open_debugged(source, filename, given))
+    except DebuggerLeft:  # whoever has seen enough still wants the verdict, on all calls from the first
+        return run(open_candidate(plain, filename, None, given), DEBUGGER_LEFT)
 
 
 def grade_candidate(
@@ -106,15 +132,15 @@ def _mutants(lesson: CourseLesson, task: Task, memo: Memo) -> Mutants:
 def open_candidate(
     source: str, filename: str, zygote: Zygote | None, dependencies: Mapping[str, str]
 ) -> AbstractContextManager[Candidate]:
-    """The code under test, in a process forked from the zygote or in this one.
-
-    Code that stops in a debugger runs here without a deadline, and what it prints is shown: somebody is typing at a prompt.
-    """
-    if zygote is None and STOPS.search(source):
-        return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, patience=A_DAY, capture=False)
+    """The code under test, in a process forked from the zygote or in this one."""
     if zygote is None:
         return InProcess(source, filename, dependencies=dependencies)
     return zygote.candidate(source, filename, dependencies=dependencies)
+
+
+def open_debugged(source: str, filename: str, dependencies: Mapping[str, str]) -> AbstractContextManager[Candidate]:
+    """Code that stops in a debugger, without a deadline, and what it prints is shown: somebody is typing at a prompt."""
+    return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, patience=A_DAY, capture=False)
 
 
 def _of_task(finding: Finding, task: Task, lesson: CourseLesson) -> Finding:
@@ -122,12 +148,6 @@ def _of_task(finding: Finding, task: Task, lesson: CourseLesson) -> Finding:
     if finding.subject == "out" and len(lesson.spec.tasks) > 1:
         return replace(finding, subject=task.functions[0])
     return finding
-
-
-def _record(
-    lesson: CourseLesson, filename: str, findings: list[Finding], isolation: str, borrowed: tuple[str, ...]
-) -> LessonRecord:
-    return LessonRecord(lesson.spec.name, filename, tuple(findings), lesson.spec.points, isolation, borrowed)
 
 
 def _same_code(one: str, other: str) -> bool:

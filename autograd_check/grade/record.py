@@ -20,7 +20,9 @@ CONVENTION_SHARE = 0.1
 @dataclass(frozen=True)
 class LessonRecord:
     """What was found in one file for one lesson. `isolation` says where the code ran; `borrowed` names lessons whose
-    functions were the reference's because the student's own are not right yet. `smallest` is the smallest input that shows what is wrong, where somebody asked.
+    functions were the reference's because the student's own are not right yet. `printed` is what the code printed on the first
+    probe, `notes` say what a reader should know besides; neither has a part in the verdict. `smallest` is the smallest
+    input that shows what is wrong, where somebody asked.
     """
 
     lesson: str
@@ -29,6 +31,8 @@ class LessonRecord:
     max_score: float
     isolation: str = ""
     borrowed: tuple[str, ...] = ()
+    printed: str = ""
+    notes: tuple[str, ...] = ()
     smallest: Smallest | None = None
 
     @property
@@ -56,6 +60,8 @@ class LessonRecord:
             "max_score": self.max_score,
             "isolation": self.isolation,
             "borrowed": list(self.borrowed),
+            "printed": self.printed,
+            "notes": list(self.notes),
             "findings": [
                 {**finding.to_dict(), "group": number}
                 for finding, number in zip(self.findings, group_numbers(self.findings), strict=True)

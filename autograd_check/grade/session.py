@@ -10,15 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autograd_check.course.files import digest, read_text
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.errors import SubmissionError
-from autograd_check.grade.grade import STOPS, grade_lesson, open_candidate
+from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker
 from autograd_check.grade.shrink import shrink
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
+from autograd_check.run.debugger import without_debugger
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
@@ -29,12 +31,12 @@ Beside = Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class Session:
-    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a folder."""
+    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version."""
 
     course: Course
     zygote: Zygote | None = None
     seed: int = 0
-    _known: dict[Path, LessonRecord] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[tuple[Path, str], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
     _shared: dict[tuple[str, int], Memo] = field(default_factory=dict, compare=False, repr=False)
 
     def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
@@ -62,7 +64,9 @@ class Session:
         """The record of a file that failed with the smallest input that shows it, where one does."""
         lesson = self.course.lesson(record.lesson)
         source = read_submission(path, lesson.functions()).source
-        stops = source is not None and self.zygote is None and STOPS.search(source)  # nobody wants to stop there at every call
+        stops = (
+            source is not None and self.zygote is None and without_debugger(source) != source
+        )  # nobody wants to stop there at every call
         if source is None or stops or record.status is not Status.FAILED or record.isolation == "not run":
             return record
         dependencies, _ = self._dependencies(lesson, source, self._beside(path))
@@ -130,6 +134,7 @@ class Session:
     def _passes(self, name: str, path: Path) -> bool:
         if path.resolve() == self.course.lesson(name).solution:
             return True
-        if path not in self._known:
-            self._known[path] = self.grade_file(name, path)
-        return self._known[path].status is Status.PASSED
+        version = (path, digest(read_text(path)))  # a session may outlive an edit
+        if version not in self._known:
+            self._known[version] = self.grade_file(name, path)
+        return self._known[version].status is Status.PASSED

@@ -25,12 +25,13 @@ class Target:
 
 
 def folder_targets(outline: Outline, names: Sequence[str], folder: Path | None) -> list[Target]:
-    """The files of the named lessons (all, if none is named) in a student's folder, by default the course's `lessons/`.
+    """The files of the named lessons and units (all, if none is named) in a folder, by default the course's `lessons/`.
 
     `folder` is taken from the working directory, or else from the student's folder or the course. Raises `CourseError` for an unknown lesson and
     `SubmissionError` for a folder that is not there.
     """
-    entries = [outline.lesson(name) for name in names] if names else list(outline.lessons)
+    named = [entry for name in names for entry in outline.lessons_of(name)]
+    entries = list(dict.fromkeys(named)) if names else list(outline.lessons)
     place = outline.root / "lessons" if folder is None else _folder(folder, outline)
     own = place.resolve() == outline.root / "lessons"
     targets = []
@@ -55,15 +56,25 @@ def file_targets(outline: Outline, names: Sequence[str], files: Sequence[Path]) 
 def choose_targets(outline: Outline, arguments: Sequence[str], folder: Path | None, files: Sequence[Path]) -> list[Target]:
     """What `check ARGUMENTS --lessons FOLDER --file FILES` is about.
 
+    An argument may be a lesson, a unit, or a path: to the file of a lesson in the course, or to any other file of that name.
     A shell hands `--file a.py b.py` over as the option a.py and the argument b.py; so beside `--file` an argument that is no
     lesson's name but looks like a file is one more file.
     """
     if not files:
-        return folder_targets(outline, arguments, folder)
+        named = [target for name in arguments for target in _named(outline, name, folder)]
+        return list(dict.fromkeys(named)) if arguments else folder_targets(outline, [], folder)
     known = {entry.name for entry in outline.lessons}
     more = [name for name in arguments if name not in known and (not name.isidentifier() or Path(name).exists())]
     names = [name for name in arguments if name not in more]
     return file_targets(outline, names, [*files, *map(Path, more)])
+
+
+def _named(outline: Outline, name: str, folder: Path | None) -> list[Target]:
+    path = Path(name)
+    if path.suffix == ".py" and path.is_file():
+        entry, place = outline.lesson(name), path.resolve()
+        return [Target(entry.name, place, _shown(place, outline.root), own=place == entry.stub)]
+    return folder_targets(outline, [name], folder)
 
 
 def find_file(folder: Path, lesson: LessonEntry | CourseLesson) -> Path | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TypeVar
 
 from rich.console import Console
@@ -14,10 +18,14 @@ from rich.text import Text
 COLUMNS = 80
 
 
+def columns() -> int:
+    """How wide a text for this terminal may be."""
+    return min(COLUMNS, shutil.get_terminal_size((COLUMNS, 24)).columns)
+
+
 def make_console(*, stderr: bool = False) -> Console:
     """A console for results, or (`stderr`) for progress and errors."""
-    width = min(COLUMNS, shutil.get_terminal_size((COLUMNS, 24)).columns)
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return Console(stderr=stderr, width=columns(), highlight=False, markup=False, emoji=False)
 
 
 def show(text: Text) -> None:
@@ -28,8 +36,44 @@ def show(text: Text) -> None:
 
 def complain(message: str) -> None:
     """Print an error to stderr, wrapped; paths are never broken."""
-    lines = (textwrap.fill(line, COLUMNS, break_long_words=False, break_on_hyphens=False) for line in message.split("\n"))
+    lines = (textwrap.fill(line, columns(), break_long_words=False, break_on_hyphens=False) for line in message.split("\n"))
     make_console(stderr=True).print("\n".join(lines), soft_wrap=True)
+
+
+@contextmanager
+def announced(what: str) -> Iterator[None]:
+    """A line on a terminal while something takes its time; gone afterwards. No thread: processes are forked meanwhile."""
+    stream = sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    stream.write(f"{what} ...")
+    stream.flush()
+    try:
+        yield
+    finally:
+        stream.write("\r\x1b[K")
+        stream.flush()
+
+
+PLAIN = str.maketrans(
+    {"·": "-", "→": "->", "⇒": "=>", "−": "-", "–": "-", "…": "...", "‖": "||", "×": "x", "²": "^2", "Σ": "sum"}
+)
+
+
+def never_fail_to_print() -> None:
+    """On a terminal without Unicode a sign that it lacks is written in ASCII, and what has no such form as `?`."""
+
+    def instead(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        sign = error.object[error.start : error.end].translate(PLAIN)
+        return sign.encode("ascii", "replace").decode(), error.end
+
+    codecs.register_error("autograd_check.ascii", instead)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="autograd_check.ascii")
 
 
 T = TypeVar("T")
@@ -46,8 +90,13 @@ class Rate(ProgressColumn):
 def tracked(items: Iterable[T], what: str, total: int, done: int = 0) -> Iterator[T]:
     """The items, with a bar that counts them and says how fast it goes and how long the rest will take."""
     console = make_console(stderr=True)
-    if total < 2 or not console.is_terminal:
+    if not console.is_terminal:
         yield from items
+        return
+    if total < 2:
+        with announced(what):
+            found = list(items)
+        yield from found
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     # no refreshing thread: processes for students' code are forked meanwhile, and a fork should find one thread

@@ -9,6 +9,9 @@ from autograd_check.grade.grouping import BAD, group_numbers
 from autograd_check.grade.record import LessonRecord
 from autograd_check.verify.finding import Finding, Kind, Status, root_subject
 
+SHOWN = 5
+"""Lines of what the code printed that a report shows."""
+
 CONVENTIONS = {
     "unmodified": "arguments unmodified",
     "unstable": "stable at large inputs",
@@ -32,9 +35,10 @@ class Row:
 
 def rows_of(record: LessonRecord, *, verbose: bool = False) -> list[Row]:
     """The rows of one lesson: passed ones, then the rest from the worst on; `verbose` shows every finding in full."""
+    besides = [*_printed(record, None if verbose else SHOWN), *(Row("note", "", (note,)) for note in record.notes)]
     if verbose:
-        return [row_of(finding, (finding.subject,)) for finding in record.findings]
-    return [*_passed(record.findings), *_borrowed(record), *_bad(record.findings)]
+        return [*(row_of(finding, (finding.subject,)) for finding in record.findings), *besides]
+    return [*_passed(record.findings), *_borrowed(record), *_bad(record.findings), *besides]
 
 
 def _passed(findings: Sequence[Finding]) -> list[Row]:
@@ -67,6 +71,17 @@ def _borrowed(record: LessonRecord) -> list[Row]:
         return []
     text = "used from the reference, because yours is not done yet; this lesson is judged as if it were"
     return [Row("borrowed", ", ".join(record.borrowed), (text,))]
+
+
+def _printed(record: LessonRecord, most: int | None) -> list[Row]:
+    """What the code printed: the first `most` lines (all, if None), as plain text that moves no cursor."""
+    lines = ["".join(c for c in line.expandtabs(4) if c.isprintable()) for line in record.printed.splitlines()]
+    if not lines:
+        return []
+    shown = (
+        lines if most is None or len(lines) <= most + 1 else [*lines[:most], f"... {len(lines) - most} more lines (-v shows all)"]
+    )
+    return [Row("printed", "", tuple(shown))]
 
 
 def _bad(findings: Sequence[Finding]) -> list[Row]:

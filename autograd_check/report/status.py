@@ -15,18 +15,17 @@ STYLES = {Stage.DONE: "green", Stage.FAILED: "bold red", Stage.OPEN: "dim"}
 BAR = 20
 
 
-def render_standing(outline: Outline, standing: Mapping[str, Stage]) -> Text:
+def render_standing(outline: Outline, standing: Mapping[str, Stage], width: int = 80) -> Text:
     """One line a unit, the lessons of the unit at hand, and the next step."""
     text = Text()
     following = next_lesson(outline, standing)
     for unit, lessons in outline.units.items():
         done = sum(standing[entry.name] is Stage.DONE for entry in lessons)
-        filled = BAR * done // len(lessons)
         text.append(f"{unit_title(unit):<32}", style="bold")
-        text.append(f"{'#' * filled}{'.' * (BAR - filled)}  {done} of {len(lessons)} done\n")
+        text.append(f"{bar(done, len(lessons), BAR if width >= 70 else BAR // 2)}  {done} of {len(lessons)} done\n")
         if following is not None and following.unit == unit:
             for entry in lessons:
-                text.append(_line(entry, standing[entry.name], following))
+                text.append(_line(entry, standing[entry.name], following, width))
     text.append("\n")
     if not outline.lessons:
         text.append("This course has no lessons yet. A lesson is a file solutions/uNN_UNIT/NAME.py.\n")
@@ -37,28 +36,29 @@ def render_standing(outline: Outline, standing: Mapping[str, Stage]) -> Text:
     return text
 
 
-def render_list(outline: Outline, standing: Mapping[str, Stage]) -> Text:
+def render_list(outline: Outline, standing: Mapping[str, Stage], width: int = 80) -> Text:
     """All lessons by unit."""
     text = Text()
     for number, (unit, lessons) in enumerate(outline.units.items()):
         text.append(("\n" if number else "") + unit_title(unit) + "\n", style="bold")
         for entry in lessons:
-            text.append(_line(entry, standing[entry.name], None))
+            text.append(_line(entry, standing[entry.name], None, width))
     return text
 
 
-def render_hint(entry: LessonEntry, shown: int) -> Text:
-    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it."""
+def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, keys: bool = False) -> Text:
+    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it: a command to type, or (`keys`) a key."""
     count = len(entry.hints)
     text = Text()
     for number, hint in enumerate(entry.hints[:shown], 1):
         text.append(f"{entry.name} · hint {number} of {count}\n", style="bold" if number == shown else "dim")
-        text.append(f"{textwrap.indent(textwrap.fill(hint, 76), '  ')}\n")
+        text.append(f"{textwrap.indent(textwrap.fill(hint, width - 4), '  ')}\n")
     if not count:
         return text.append(f"{entry.name} has no hints.\n")
     if shown < count:
-        return text.append(f"\nThe next one: autograd-check hint {entry.name}\n")
-    return text.append(f"\nThat was the last one. Closed forms of single entries: autograd-check derive {entry.name}\n")
+        return text.append("\nThe next one: h\n" if keys else f"\nThe next one: autograd-check hint {entry.name}\n")
+    after = "d" if keys else f"autograd-check derive {entry.name}"
+    return text.append(f"\nThat was the last one.\nClosed forms of single entries: {after}\n")
 
 
 def list_to_dict(outline: Outline, standing: Mapping[str, Stage]) -> dict[str, Any]:
@@ -81,10 +81,22 @@ def list_to_dict(outline: Outline, standing: Mapping[str, Stage]) -> dict[str, A
     }
 
 
-def _line(entry: LessonEntry, stage: Stage, following: LessonEntry | None) -> Text:
+def _line(entry: LessonEntry, stage: Stage, following: LessonEntry | None, width: int) -> Text:
     mark = ">" if entry == following else " "
     line = Text(f"{mark} ").append(f"{stage:<14}", style=STYLES.get(stage, "yellow"))
-    return line.append(f"{entry.name:<20} {entry.minutes:>3} min  ").append(f"{entry.title}\n", style="dim")
+    line.append(f"{entry.name:<20} {entry.minutes:>3} min  ")
+    return line.append(f"{shortened(entry.title, width - len(line.plain))}\n", style="dim")
+
+
+def bar(done: int, total: int, length: int) -> str:
+    """`####....`: how much of something is done."""
+    filled = length * done // max(total, 1)
+    return "#" * filled + "." * (length - filled)
+
+
+def shortened(text: str, width: int) -> str:
+    """A text on at most `width` columns, with an ellipsis where it was cut."""
+    return text if len(text) <= width else text[: max(width - 1, 0)].rstrip() + "…"
 
 
 def _advice(outline: Outline, entry: LessonEntry, stage: Stage) -> Text:

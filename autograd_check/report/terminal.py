@@ -27,12 +27,19 @@ STYLES = {
     "skipped": "dim",
     "open": "dim",
     "borrowed": "cyan",
+    "printed": "cyan",
+    "note": "cyan",
 }
 LABEL_WIDTH = 18
 
 
-def render(record: LessonRecord, *, verbose: bool = False, brief: bool = False, width: int = 80) -> Text:
-    """The block of one lesson: a headline and its rows; `brief` leaves the rows of a passed or unwritten lesson out."""
+def render(
+    record: LessonRecord, *, verbose: bool = False, brief: bool = False, worst_first: bool = False, width: int = 80
+) -> Text:
+    """The block of one lesson: a headline and its rows.
+
+    `brief` leaves the rows of a passed or unwritten lesson out; `worst_first` has what passed last, for a screen that may end.
+    """
     block = Text()
     status = str(record.status)
     headline = f"{_points(record.score)} of {_points(record.max_score)} points · {record.file}"
@@ -45,7 +52,9 @@ def render(record: LessonRecord, *, verbose: bool = False, brief: bool = False, 
     if brief and not verbose and record.status in (Status.PASSED, Status.TODO):
         return block
     rows = rows_of(record, verbose=verbose)
-    label_width = min(LABEL_WIDTH, max((len(row.label) for row in rows), default=0))
+    if worst_first:
+        rows.sort(key=lambda row: row.status in ("passed", "borrowed"))
+    label_width = min(LABEL_WIDTH if width >= 70 else LABEL_WIDTH // 2, max((len(row.label) for row in rows), default=0))
     status_width = max((len(row.status) for row in rows), default=0)
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
@@ -99,12 +108,12 @@ def summary(records: Sequence[LessonRecord]) -> str:
 
 
 def _append_row(block: Text, row: Row, status_width: int, label_width: int, width: int) -> None:
-    indent = 2 + status_width + 3 + label_width + 2
+    indent = 2 + status_width + 3 + (label_width + 2 if row.label else 0)
     block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     label = row.label
     if len(label) > label_width:
         block.append(f"{label}\n").append(" " * indent)
-    else:
+    elif label:
         block.append(f"{label:<{label_width}}  ")
     lines = [line for paragraph in row.paragraphs for line in _wrapped(paragraph, width - indent)]
     block.append(lines[0] if lines else "").append("\n")

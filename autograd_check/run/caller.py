@@ -16,7 +16,7 @@ import torch
 
 from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
-from autograd_check.run.failures import Missing, WrongArity, failure_of
+from autograd_check.run.failures import DebuggerLeft, Missing, WrongArity, failure_of, leaves_debugger
 from autograd_check.run.marshal import fresh, plain, tensors_in, type_name
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.printed import Printed, quietly
@@ -137,6 +137,8 @@ class Session:
                     primals, _, cache = self._forward(request, forward, point)
                 cotangent = fresh(dout)
                 grads = self._run(backward, cotangent, cache)
+                if request.printed is not None:
+                    request.printed.stop()  # a second cotangent would only print the same again
                 request.value[1].append(plain(grads))
                 request.note_spoilt({"dout": dout, **point.primals}, {"dout": cotangent, **primals})
                 if number == 0 and not share_cache:
@@ -228,6 +230,8 @@ class Session:
         try:
             with streams as request.printed, self._deadline.watch():
                 yield request
+        except DebuggerLeft:
+            raise
         except self._caught as error:
             request.failure = self._loading.failure or failure_of(error, self._files, self._deadline.seconds)
 
@@ -247,7 +251,16 @@ class Session:
 
     def _run(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         function = bind_state(name, self._function(name), args)
-        return self._deadline.run(lambda: function(*args, **kwargs))
+        return self._stoppable(lambda: function(*args, **kwargs))
+
+    def _stoppable(self, call: Callable[[], Any]) -> Any:
+        """Run within the deadline; where a debugger may stop, `q` ends the request and is no failure of the code."""
+        try:
+            return self._deadline.run(call)
+        except BaseException as error:
+            if not self._capture and leaves_debugger(error):
+                raise DebuggerLeft from error
+            raise
 
     def _run_forward(self, name: str, primals: Sequence[Any], hyper: Mapping[str, Any], rewind: Rewind | None) -> Any:
         if rewind is not None:
@@ -256,7 +269,7 @@ class Session:
 
     def _step(self, name: str) -> Callable[..., Any]:
         function = self._function(name)
-        return lambda *args, **kwargs: self._deadline.run(lambda: function(*args, **kwargs))
+        return lambda *args, **kwargs: self._stoppable(lambda: function(*args, **kwargs))
 
     def _forward(self, request: Request, name: str, point: Point) -> tuple[dict[str, Any], Any, Any]:
         primals = {primal: fresh(value) for primal, value in point.primals.items()}
@@ -289,6 +302,8 @@ def load(
         with streams as request.printed:
             namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies)))
     except BaseException as error:
+        if not capture and leaves_debugger(error):
+            raise DebuggerLeft from error
         request.failure = failure_of(error, (filename,), deadline.seconds)
     functions = {name: value for name, value in namespace.items() if not name.startswith("__") and callable(value)}
     return functions, request.outcome()

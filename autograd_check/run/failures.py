@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from bdb import BdbQuit
 from collections.abc import Collection
 from types import TracebackType
 
@@ -24,6 +25,15 @@ class WrongArity(Exception):
 
 class Missing(Exception):
     """The file defines no function of this name."""
+
+
+class DebuggerLeft(BaseException):
+    """Somebody typed `q` at a debugger's prompt in their code. No `except Exception` on the way out catches it."""
+
+
+def leaves_debugger(error: BaseException) -> bool:
+    """Whether an exception is what `q` raises: pdb's own, or pytest's, which wraps pdb."""
+    return isinstance(error, BdbQuit) or (type(error).__name__ == "Exit" and type(error).__module__ == "_pytest.outcomes")
 
 
 def failure_of(error: BaseException, files: Collection[str] = (), deadline: float = math.inf) -> Failure:

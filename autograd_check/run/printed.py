@@ -17,6 +17,11 @@ class Printed(io.TextIOBase):
         super().__init__()
         self._kept: list[str] = []
         self._room = MAX_PRINTED
+        self._listening = True
+
+    def stop(self) -> None:
+        """Swallow all that comes from now on, without a mark."""
+        self._listening = False
 
     def writable(self) -> bool:
         """Yes."""
@@ -24,7 +29,7 @@ class Printed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Keep what there is room for."""
-        if self._room > 0:
+        if self._room > 0 and self._listening:
             self._kept.append(text[: self._room])
             self._room -= len(self._kept[-1])
         return len(text)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,62 @@ def test_verbose_shows_every_finding_and_the_isolation(program: Program, course:
     assert "matches autograd" in ran.out
     assert "keeps float32: as it should be" in ran.out
     assert "isolation: " in ran.out
+
+
+def test_what_the_code_printed_is_under_the_verdict_and_in_json(program: Program, course: Path) -> None:
+    (course / STUB).write_text(WRONG.replace("    return 3", "    print(*range(9), sep='\\n')\n    return 3"))
+    assert "  printed   0\n            1\n" in program("check", "double").out
+    assert "... 4 more lines (-v shows all)" in program("check", "double").out
+    assert "more lines" not in program("check", "double", "-v").out
+    (lesson,) = json.loads(program("check", "double", "--format", "json").out)["lessons"]
+    assert lesson["printed"] == "".join(f"{n}\n" for n in range(9))
+
+
+def test_a_debugger_is_left_at_the_first_q_and_the_file_is_judged_without_it(course: Path) -> None:
+    (course / STUB).write_text(RIGHT.replace("    return dout", "    breakpoint()\n    return dout"))
+    command = [sys.executable, "-c", "from autograd_check.cli.app import main; main()", "check", "double", "--in-process"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ran = subprocess.run(command, input="p dout.shape\nq\n", capture_output=True, text=True, env=environment, check=False)
+    assert ran.stdout.count("(Pdb)") == 2
+    assert "torch.Size([3])" in ran.stdout
+    assert "double · passed" in ran.stdout
+    assert "  note     the debugger was left; the verdict is on the code without its" in ran.stdout
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", [STUB, f"./{STUB}", "DOUBLE", "Double", "lessons/elsewhere/double.py"])
+def test_a_lesson_may_be_named_by_its_file_and_in_any_case(program: Program, course: Path, name: str) -> None:
+    (course / STUB).write_text(RIGHT)
+    ran = program("check", name)
+    assert ran.code == 0
+    assert ran.out.startswith(f"double · passed · 4 of 4 points · {STUB}\n")
+    assert Progress.read(course).verified["double"].status == "passed"
+
+
+@pytest.mark.parametrize("name", ["u01", "U01_toys", "toys", "lessons/u01_toys", "lessons/u01_toys/"])
+def test_a_unit_stands_for_its_lessons(program: Program, course: Path, name: str) -> None:
+    ran = program("check", name, "double")
+    assert ran.out.endswith("2 todo · 0 of 14 points\n")
+
+
+def test_a_path_to_a_file_elsewhere_is_that_file(program: Program, course: Path, tmp_path: Path) -> None:
+    other = tmp_path / "anna" / "double.py"
+    other.parent.mkdir()
+    other.write_text(RIGHT)
+    assert f"double · passed · 4 of 4 points\n  {other}\n" in program("check", str(other)).out.replace(" · /", "\n  /")
+    assert not Progress.read(course).verified
+
+
+def test_a_path_that_is_no_lesson_is_answered_like_a_name(program: Program, course: Path) -> None:
+    ran = program("check", "lessons/u01_toys/dubble.py")
+    assert ran.code == 2
+    assert "There is no lesson named 'dubble'" in ran.err
+    assert "Did you mean double?" in " ".join(ran.err.split())
+
+
+def test_a_file_may_name_its_encoding_as_python_reads_it(program: Program, course: Path) -> None:
+    text = "# -*- coding: latin-1 -*-\n# für Anna\n" + RIGHT
+    (course / STUB).write_bytes(text.encode("latin-1"))
+    assert program("check", "double").code == 0
+    (course / STUB).write_bytes(text.replace("coding: latin-1", "").encode("latin-1"))
+    assert "is not text in UTF-8 (byte 14)" in " ".join(program("check", "double").out.split())

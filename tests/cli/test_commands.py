@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from autograd_check.cli import app
-from autograd_check.course.progress import STATE_FILE
+from autograd_check.course.progress import STATE_FILE, Stage
 from autograd_check.report.doctor import LEVELS
+from autograd_check.report.status import render_hint, render_list, render_standing
 from tests.cli.running import Program
+from tests.support import names, outline
 from tests.toy import RIGHT
 
-COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor"]
+COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor", "watch"]
 STUB = "lessons/u01_toys/double.py"
 
 
@@ -68,7 +72,7 @@ def test_status_imports_nothing_that_is_slow(course: Path) -> None:
     assert "Unit 1 · toys" in without_what_is_slow()
 
 
-@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset"])
+@pytest.mark.parametrize("command", ["check", "bench", "plot", "derive", "hint", "reset", "watch"])
 def test_a_name_that_is_not_a_lesson_is_answered_at_once(course: Path, command: str) -> None:
     said = without_what_is_slow(command, "dubble")
     assert "There is no lesson named 'dubble'" in said
@@ -209,3 +213,66 @@ def test_doctor_shows_versions_and_isolation(program: Program, course: Path, mon
     ran = program("doctor")
     assert ran.code == 2
     assert "No course was found" in ran.out
+
+
+def environment(**named: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2]), **named}
+
+
+def outside(*arguments: str, cwd: Path, **named: str) -> subprocess.CompletedProcess[bytes]:
+    """The program in a process of its own, with nothing in its environment but what is named (no HOME)."""
+    command = [sys.executable, "-c", "from autograd_check.cli.app import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment(**named), capture_output=True, check=False)
+
+
+def test_without_unicode_signs_are_written_in_ascii(course: Path) -> None:
+    ran = outside(cwd=course, PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"Unit 1 - toys" in ran.stdout
+    assert b"Next: double - Twice | x" in ran.stdout
+
+
+def test_a_working_directory_that_is_gone_is_a_sentence(course: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "from autograd_check.cli.app import main; sys.argv = ['autograd-check', 'list']; main()"
+    )
+    command = [sys.executable, "-P", "-c", code]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", "autograd-check: No such file or directory\n")
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_sentence(
+    program: Program, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{course / STUB}")
+
+    (course / STUB).write_text(RIGHT)
+    monkeypatch.setattr("autograd_check.course.handout.back_up", refuse)
+    ran = program("reset", "double", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert " ".join(ran.err.split()) == f"autograd-check: Permission denied: {course / STUB}"
+    assert (course / STUB).read_text() == RIGHT
+    (course / STATE_FILE).mkdir()  # where nothing can be written, progress is not kept and nothing else changes
+    assert "hint 1 of 2" in program("hint", "double").out
+
+
+@pytest.mark.parametrize("command", ["hint", "reset", "derive"])
+def test_every_command_takes_a_file_or_another_case(program: Program, course: Path, command: str) -> None:
+    for name in (STUB, "DOUBLE"):
+        ran = program(command, name, *(["--yes"] if command == "reset" else []))
+        assert (ran.code, ran.err) == (0, "")
+        assert "double" in ran.out
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_where_you_stand_fits_the_terminal(width: int) -> None:
+    standing = dict.fromkeys(names(), Stage.FAILED)
+    entry = outline().lesson("linear")
+    for text in (
+        render_list(outline(), standing, width),
+        render_standing(outline(), standing, width),
+        render_hint(entry, len(entry.hints), width),
+    ):
+        assert max(map(len, text.plain.splitlines())) <= width

@@ -14,7 +14,7 @@ from tests.toy import DOUBLE, RIGHT, WRONG, make_course
 UNIT = "lessons/u01_toys"
 FILES = {
     "double": RIGHT,
-    "wrong": WRONG.replace("double_", "wrong_"),
+    "wrong": WRONG.replace("double_", "wrong_").replace("    return 3", "    print('dout has', len(dout))\n    return 3"),
     "test_case": "import warnings\n\n\ndef test_inside():\n    raise RuntimeError\n\n\n"
     "def test_case_forward(x):\n    warnings.warn('mind')\n    return 1 / 0\n\n\ndef test_case_backward(dout, cache):\n    pass\n",
 }
@@ -78,6 +78,13 @@ def test_a_failure_has_the_words_of_the_terminal_and_no_traceback(output: str) -
 def test_a_crash_shows_the_students_own_line(output: str) -> None:
     assert "test_case_forward raised ZeroDivisionError: division by zero" in output
     assert "test_case.py:10" in output
+
+
+def test_what_the_code_printed_is_shown_as_pytest_shows_it(output: str, course: Path) -> None:
+    assert output.count("Captured stdout call") == 1
+    assert "dout has 3\n" in output
+    alone = pytest_in(course, "-s", f"{UNIT}/wrong.py::wrong::conventions")
+    assert "wrong.py dout has 3\n" in alone
 
 
 def test_a_lesson_is_no_module_of_tests_as_well(output: str) -> None:

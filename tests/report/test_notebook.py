@@ -39,6 +39,17 @@ def test_what_is_right_needs_no_picture(tmp_path: Path) -> None:
     assert "<img" not in report._repr_html_()
 
 
+def test_what_a_cell_printed_is_in_its_report(tmp_path: Path) -> None:
+    def double_backward(dout: Tensor, cache: Any) -> Any:
+        print("dout", tuple(dout.shape))
+        return 2 * dout
+
+    report = check(double_forward, double_backward, course=make_course(tmp_path))
+    assert report.record.printed == "dout (3,)\n"
+    assert "printed" in repr(report)
+    assert "dout (3,)" in report._repr_html_()
+
+
 def test_what_cannot_be_drawn_is_reported_without_a_picture(tmp_path: Path) -> None:
     def double_backward(dout: Tensor, cache: Any) -> Any:
         raise ZeroDivisionError("oh")

@@ -99,6 +99,23 @@ def test_a_borrowed_lesson_is_named() -> None:
     )
 
 
+def test_what_the_code_printed_comes_last_its_first_lines_and_the_count_of_the_rest() -> None:
+    printed = record(FINDINGS[0], printed="x is tensor([[1., 2.],\n        [3., 4.]])\n\x1b[2Jgone\r\tb\n")
+    assert to_text(printed).splitlines()[2:] == [
+        "  printed   x is tensor([[1., 2.],",
+        "                    [3., 4.]])",
+        "            [2Jgone",
+        "                b",
+    ]
+    many = record(FINDINGS[0], printed="".join(f"line {n}\n" for n in range(20)))
+    assert rows_of(many)[-1].paragraphs == (*(f"line {n}" for n in range(5)), "... 15 more lines (-v shows all)")
+    assert rows_of(many, verbose=True)[-1].paragraphs == tuple(f"line {n}" for n in range(20))
+
+
+def test_a_note_is_a_row_of_its_own() -> None:
+    assert to_text(record(FINDINGS[0], notes=("mind the gap",))).endswith("  note     mind the gap\n")
+
+
 def test_nothing_is_wider_than_80_columns() -> None:
     long = Finding("value", "dparams[12].weights", "p", Status.FAILED, "word " * 60, Kind.GRADIENT)
     text = to_text(record(*FINDINGS, long, lesson="a_lesson_with_a_rather_long_name"))

@@ -1,0 +1,92 @@
+"""A candidate that remembers what its code printed: when the file was loaded, and when each function first ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograd_check.requests import Candidate
+from autograd_check.verify.candidate import Outcome, Point
+
+
+class Listening:
+    """Passes every question on to a `Candidate`. `printed` is what a person wants to read, not what thousands of calls say.
+
+    Of each function that is the first request that printed: the first probe. A forward that ran with its backward comes
+    before one that ran alone.
+    """
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate = candidate
+        self._loading = ""
+        self._whole: dict[str, str] = {}
+        self._parts: dict[str, str] = {}
+        self.isolation = candidate.isolation
+
+    @property
+    def printed(self) -> str:
+        """Everything that is kept, in order of the calls; "" where nothing was printed."""
+        texts = [self._loading, *(self._whole.get(name) or text for name, text in self._parts.items())]
+        return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)
+
+    def functions(self) -> tuple[str, ...]:
+        """See `Candidate.functions`."""
+        return self._candidate.functions()
+
+    def loaded(self) -> Outcome:
+        """See `Candidate.loaded`."""
+        outcome = self._candidate.loaded()
+        self._loading = outcome.printed
+        return outcome
+
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
+        """See `Candidate.call`."""
+        return self._heard(function, self._candidate.call(function, args, kwargs))
+
+    def vjp(
+        self,
+        forward: str,
+        backward: str,
+        point: Point,
+        douts: Sequence[Any],
+        *,
+        share_cache: bool = False,
+        between: Point | None = None,
+        wrt: Sequence[str] = (),
+    ) -> Outcome:
+        """See `Candidate.vjp`."""
+        outcome = self._candidate.vjp(forward, backward, point, douts, share_cache=share_cache, between=between, wrt=wrt)
+        if outcome.printed:
+            self._whole.setdefault(forward, outcome.printed)
+        return self._heard(forward, outcome)
+
+    def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
+        """See `Candidate.sweep`. Where only a sweep prints, what a single point prints is not told apart."""
+        return self._heard(forward, self._candidate.sweep(forward, points, signatures=signatures, returns_cache=returns_cache))
+
+    def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
+        """See `Candidate.taped`."""
+        return self._heard(forward, self._candidate.taped(forward, point, dout, wrt, returns_cache=returns_cache))
+
+    def operations(
+        self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
+    ) -> Outcome:
+        """See `Candidate.operations`."""
+        return self._heard(forward, self._candidate.operations(forward, point, backward, dout, returns_cache=returns_cache))
+
+    def trajectory(
+        self,
+        function: str,
+        starts: Sequence[Any],
+        gradients: Sequence[Sequence[Any]],
+        hyper: Mapping[str, Any] | None = None,
+        *,
+        together: bool = False,
+    ) -> Outcome:
+        """See `Candidate.trajectory`."""
+        return self._heard(function, self._candidate.trajectory(function, starts, gradients, hyper, together=together))
+
+    def _heard(self, function: str, outcome: Outcome) -> Outcome:
+        if outcome.printed:
+            self._parts.setdefault(function, outcome.printed)
+        return outcome

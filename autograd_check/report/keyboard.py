@@ -1,0 +1,86 @@
+"""A terminal in one's own hands: single keys, a screen of its own, everything as it was afterwards."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import sys
+import termios
+import tty
+from collections.abc import Sequence
+from threading import Event
+from types import TracebackType
+
+from rich.console import Console
+from rich.text import Text
+
+NAMES = {
+    "\x1b[A": "up",
+    "\x1bOA": "up",
+    "\x1b[B": "down",
+    "\x1bOB": "down",
+    "\x1b": "escape",
+    "\r": "enter",
+    "\n": "enter",
+    "\x7f": "backspace",
+    "\x08": "backspace",
+    "\x04": "q",
+}
+ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+
+
+def is_interactive() -> bool:
+    """Whether somebody sits at a terminal that can be drawn on."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class Terminal:
+    """`with Terminal() as terminal:` keys come one at a time and unseen, `draw` fills the screen; ctrl-C still interrupts."""
+
+    def __init__(self) -> None:
+        self._stdin = sys.stdin.fileno()
+        self._console = Console(force_terminal=True, highlight=False, markup=False, emoji=False, legacy_windows=False)
+        self._drawn = ""
+
+    def __enter__(self) -> Terminal:
+        self._before = termios.tcgetattr(self._stdin)
+        tty.setcbreak(self._stdin)
+        self._write(ENTER_SCREEN)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._write(LEAVE_SCREEN)
+        termios.tcsetattr(self._stdin, termios.TCSADRAIN, self._before)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines."""
+        return shutil.get_terminal_size((80, 24))
+
+    def keys(self, stop: Event) -> Sequence[str]:
+        """The keys pressed since the last call, at least one ("enter", "up", "a", ...); none once `stop` is set or stdin ended."""
+        while not stop.is_set():
+            if not select.select([self._stdin], [], [], 0.2)[0]:
+                continue
+            read = os.read(self._stdin, 64).decode(errors="ignore")
+            return [NAMES[read]] if read in NAMES else [NAMES.get(key, key) for key in read] or ["q"]
+        return []
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Show these lines, the first at the top; nothing is written where nothing has changed."""
+        self._console.size = self.size
+        with self._console.capture() as captured:
+            for number, line in enumerate(lines):
+                self._console.print(line, end="\x1b[K" + ("\r\n" if number < len(lines) - 1 else ""), soft_wrap=True)
+        if captured.get() != self._drawn:
+            self._drawn = captured.get()
+            self._write(f"\x1b[H{self._drawn}\x1b[J")
+
+    def forget(self) -> None:
+        """The next `draw` writes everything."""
+        self._drawn = ""
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
