@@ -369,7 +369,11 @@ LESSON = Lesson(
             "    centred, sigma2 = x - mean, var\n    rstd = ",
         ),
         mistake(
-            "the backward of training in evaluation", "missing_term", "    if train:\n        dx", "    if True:\n        dx"
+            "the backward of training in evaluation",
+            "missing_term",
+            "    if train:\n        dx",
+            "    if True:\n        dx",
+            by_fingerprint="the edit is in a condition, and other edits of that condition give the same numbers",
         ),
         mistake(
             "the backward of evaluation in training", "missing_term", "    if train:\n        dx", "    if False:\n        dx"
