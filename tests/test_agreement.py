@@ -213,7 +213,7 @@ def by_command(courses: Path, zygote: Zygote) -> Mapping[str, Sequence[Mapping[s
         cases = [case for case in CASES if case.lesson == lesson]
         command = ["autograd-check", "check", lesson, "--format", "json", "--course", str(courses / cases[0].folder), "--file"]
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
-            patch.setattr("autograd_check.grade.batch.Zygote", lambda: nullcontext(zygote))  # or each run would start one
+            patch.setattr("autograd_check.grade.checking.Zygote", lambda: nullcontext(zygote))  # or each run would start one
             patch.setattr(sys, "argv", [*command, *(str(file_of(courses, case)) for case in cases)])
             with pytest.raises(SystemExit, match="1"):
                 main()

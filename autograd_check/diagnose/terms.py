@@ -657,7 +657,8 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
     sizes = library.values.abs().amax(1)
     found: list[Exchange] = []
     for divisor in ("", "/count", "/N", "/entries"):
-        scale = torch.tensor([_scale(letters[0], key, divisor) for key in library.keys], dtype=torch.float64)
+        scales = {words: _scale(letters[0], words, divisor) for words in {key[2] for key in library.keys}}
+        scale = torch.tensor([scales[key[2]] for key in library.keys], dtype=torch.float64)
         values = library.values * scale[:, None]
         marks = values @ direction
         order = torch.argsort(marks)
@@ -696,12 +697,13 @@ def _left(letters: Sequence[Letters], pair: Exchange) -> float:
     return (left / whole) ** 0.5 if whole else 1.0
 
 
-def _scale(letters: Letters, key: Key, divisor: str) -> float:
+def _scale(letters: Letters, words: str, divisor: str) -> float:
+    """What a term is divided by; `words` name the axes over which it is summed."""
     if divisor != "/count":
         return _scalars(letters.piece)[divisor]
     dim = len(letters.shape)
-    axes = REDUCTIONS[key[2]](dim) if key[2] else ()
-    return 1.0 / max(int(torch.tensor([letters.shape[axis] for axis in axes]).prod()), 1)
+    axes = REDUCTIONS[words](dim) if words else ()
+    return 1.0 / max(math.prod(letters.shape[axis] for axis in axes), 1)
 
 
 def _neighbours(one: Key, other: Key) -> bool:
