@@ -22,7 +22,6 @@ from autograd_check.run.callable import (
     in_double,
     in_float64,
     input_names,
-    is_single,
     wrap,
 )
 from autograd_check.run.in_process import Trusted
@@ -38,6 +37,7 @@ from autograd_check.verify.reference import nudged
 from autograd_check.verify.tensors import (
     compare,
     is_differentiable,
+    is_single,
     largest,
     leaves,
     map_leaves,
@@ -293,8 +293,9 @@ def check_outputs_apart(candidate: PairCandidate, names: PairNames, point: Point
 
     def only(wanted: set[int]) -> Any:
         places = iter(range(len(outs)))
-        keep = lambda leaf: drawn[k] if is_differentiable(leaf) and (k := next(places)) in wanted else None  # noqa: E731
-        return map_leaves(keep, out)
+        return map_leaves(
+            lambda leaf: drawn[place] if is_differentiable(leaf) and (place := next(places)) in wanted else None, out
+        )
 
     every = set(range(len(outs)))
     outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])

@@ -55,7 +55,7 @@ Place = tuple[ast.AST, str, int | None, ast.AST]
 
 
 def _places(scope: ast.FunctionDef) -> list[Place]:
-    """Every node of a function's body and where it hangs."""
+    """Every node of a function's body and where it hangs, but for conditions: edits of one often give the same numbers."""
     found: list[Place] = []
     waiting: list[Place] = [(scope, "body", index, line) for index, line in enumerate(scope.body)]
     while waiting:
@@ -65,7 +65,7 @@ def _places(scope: ast.FunctionDef) -> list[Place]:
         for name, value in ast.iter_fields(node):
             items = value if isinstance(value, list) else [value]
             for index, item in enumerate(items):
-                if isinstance(item, ast.AST):
+                if isinstance(item, ast.AST) and name != "test":
                     waiting.append((node, name, index if isinstance(value, list) else None, item))
     return found
 

@@ -27,8 +27,9 @@ from autograd_check.diagnose.counterfactuals import (
 )
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.factors import edited_factor
 from autograd_check.diagnose.gaps import rows_missing
-from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
+from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
@@ -425,26 +426,6 @@ def _constant(difference: Tensor, axis: int) -> bool:
     return bool(difference.any()) and close(difference, difference.mean(axis, keepdim=True).expand_as(difference))
 
 
-SIMPLE: tuple[Relation, ...] = (
-    not_finite,
-    consistent_with_wrong_forward,
-    zero,
-    rows_missing,
-    ignores_upstream,
-    sums_of_dout,
-    constant_factor,
-    missing_reduction,
-    silent_broadcast,
-    transposed,
-    another_gradient,
-    summed_over_everything,
-    flipped,
-    mask,
-    border,
-    missing_term,
-)
-"""Relations between the two arrays as they are: those that may hold on most probes only."""
-
 RELATIONS: tuple[Relation, ...] = (
     not_finite,
     consistent_with_wrong_forward,
@@ -481,3 +462,29 @@ RELATIONS: tuple[Relation, ...] = (
     missing_term,
     rearranged,
 )
+"""Every relation, the simplest first."""
+
+ASKING = (
+    another_operand,
+    another_setting,
+    another_axis,
+    an_argument,
+    own_entry_only,
+    factor_in_some,
+    product_rule,
+    left_out,
+    zero_where_wrong,
+    edited_factor,
+    wrong_operand,
+    overwritten,
+    another_cotangent,
+    flipped_operand,
+    ignored_primal,
+    edited_reduction,
+    edited_term,
+    rearranged,
+)
+"""Those that ask the definition another question, or need real numbers, an order or single entries."""
+
+SIMPLE = tuple(relation for relation in RELATIONS if relation not in ASKING)
+"""Relations between the two arrays as they are: those that may hold on most probes only."""

@@ -1,20 +1,17 @@
-"""Relations by algebra: the wrong array is the right one with one factor or one term edited.
+"""A term edited: the difference of the two arrays is a term f · Σ(dout · g) of letters, or such a term changed in one place.
 
-The arrays of a call (its inputs, its output, the cotangent, and what is usually made of them: 1 − out, exp(x), x̂ ...) are the
-letters. Either the two arrays differ by a quotient of letters (a factor forgotten, too many, or another one in its place), or
-their difference is a term f · Σ(dout · g) of letters, or such a term edited: the sum taken along another axis, averaged, of
-the wrong sign, with one factor forgotten or another in its place. An edit counts only if it holds on every probe.
+The sum may run along another axis, be averaged, or have the wrong sign; one factor may be forgotten, or another stand in its
+place. An edit counts only if it holds on every probe.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import combinations_with_replacement
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,330 +19,30 @@ from torch import Tensor
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE, close
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.letters import (
+    ENOUGH_ENTRIES,
+    MOST_TRIED,
+    ONE,
+    REDUCTIONS,
+    Axes,
+    Letters,
+    holds,
+    sample,
+    scalars,
+    usable,
+    views,
+)
 from autograd_check.verify.finding import Diagnosis
-from autograd_check.verify.tensors import leaves
 
-SAMPLED = 48
-"""So many entries of the first probe are compared with every term; what fits them is then compared with all entries."""
-
-ENOUGH_ENTRIES = 5
-"""So many entries (of all probes together) must be explained: a term that fits fewer is a coincidence."""
-
-USUAL_EPS = 1e-5
-"""What a normalisation adds to the variance where the call does not say."""
+MOSTLY = 0.5
+"""Cosine of a term and the right arrays above which they are taken to hold it already. Arrays of n entries that have nothing to
+do with each other have one of about 1/√n; a term that is one of two of the same size has 1/√2."""
 
 MOST_REDUCED = 10
 """Letters of which sums are made."""
 
 MOST_ALIKE = 10
 """Pairs of terms that explain the error alike, of which the likeliest is named."""
-
-MOST_TRIED = 60
-"""Candidates from the first probe that are held against the others."""
-
-ONE = "1"
-SIGN_OF = "the sign of "
-CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
-"""Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
-
-Axes = Callable[[int], tuple[int, ...]]
-REDUCTIONS: Mapping[str, Axes] = {
-    "the last axis": lambda dim: (dim - 1,) if dim else (),
-    "the first axis": lambda dim: (0,) if dim else (),
-    "all axes": lambda dim: tuple(range(dim)),
-    "all axes but the last": lambda dim: tuple(range(dim - 1)),
-    "all axes but the first": lambda dim: tuple(range(1, dim)),
-    "all axes but the channels'": lambda dim: (0, *range(2, dim)) if dim else (),
-    "the axes after the channels'": lambda dim: tuple(range(2, dim)),
-}
-
-
-@dataclass(frozen=True)
-class Letters:
-    """The letters of one call, broadcast to the shape of the subject, and the entries that are to be explained.
-
-    `base` are letters of which products are made, `more` those that stand alone; neither holds the cotangent.
-    """
-
-    piece: Evidence
-    only_wrong: bool
-
-    @cached_property
-    def shape(self) -> torch.Size:
-        """The shape of the subject."""
-        return self.piece.expected.shape
-
-    @cached_property
-    def places(self) -> Tensor:
-        """The entries looked at: all, or the wrong ones."""
-        error = (self.piece.got - self.piece.expected).abs()
-        scale = max(float(self.piece.expected.abs().max()), float(self.piece.got.abs().max()))
-        wrong = ~(error <= LOOSE * scale)
-        return (wrong if self.only_wrong else torch.ones_like(wrong)).reshape(-1).nonzero().reshape(-1)
-
-    @cached_property
-    def dout(self) -> Tensor | None:
-        """The cotangent where it fits the subject; ones for a value."""
-        if self.piece.subject == "out":
-            return torch.ones(self.shape, dtype=torch.float64)
-        return self._fitted(self.piece.dout)
-
-    @cached_property
-    def base(self) -> dict[str, Tensor]:
-        """Letters of which products are made."""
-        found: dict[str, Tensor] = {ONE: torch.ones(self.shape, dtype=torch.float64)}
-        named = [(name, x) for name, x in self.piece.primals.items() if isinstance(x, Tensor)]
-        if self.piece.subject != "out":
-            named.append(("out", self.piece.out))
-        for name, value in named:
-            fitted = self._fitted(value)
-            if fitted is not None:
-                found[name] = fitted
-        alike = [(name, x.to(torch.float64)) for name, x in named if isinstance(x, Tensor) and x.shape == self.shape]
-        for name, x in alike:
-            if name == "out":
-                found["exp(out)"] = torch.exp(x)
-            elif x.dim():
-                found |= self._statistics(name, x)
-            if name != "out" and "out" in found and self.piece.out.shape == self.shape:
-                found[f"out/{name}"] = self._per_input(x)
-        inputs = [(name, x) for name, x in alike if name != "out"]
-        for number, (one, a) in enumerate(inputs):
-            for other, b in inputs[number + 1 :]:
-                found[f"({one} − {other})"] = a - b
-        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
-
-    @cached_property
-    def primals(self) -> list[str]:
-        """The letters that are primals or the output."""
-        return [name for name in self.base if name in self.piece.primals or name == "out"]
-
-    @cached_property
-    def more(self) -> dict[str, Tensor]:
-        """What is usually made of the letters, and the hyperparameters."""
-        found: dict[str, Tensor] = {}
-        for name, u in self.base.items():
-            if name.startswith("out/"):
-                found |= {f"(1 − {name})": 1 - u, f"{name}²": u**2, f"{name}(1 − {name})": u * (1 - u)}
-            if name not in self.primals and "−" not in name:
-                continue
-            cubed = {f"{name}³": u**3} if name in self.primals else {}
-            found |= cubed | {
-                f"(1 − {name})": 1 - u,
-                f"(1 + {name})": 1 + u,
-                f"{name}²": u**2,
-                f"(1 − {name}²)": 1 - u**2,
-                f"{name}(1 − {name})": u * (1 - u),
-                f"exp({name})": torch.exp(u),
-                f"exp(−{name})": torch.exp(-u),
-                f"{SIGN_OF}{name}": torch.sign(u),
-                f"|{name}|": u.abs(),
-                f"sigmoid({name})": torch.sigmoid(u),
-                f"tanh({name})": torch.tanh(u),
-                f"cos({name})": torch.cos(u),
-                f"sin({name})": torch.sin(u),
-                f"log({name})": torch.log(u),
-                f"({name} > 0)": (u > 0).to(torch.float64),
-            }
-        for name, value in self.piece.hyper.items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
-                found[name] = torch.full(self.shape, float(value), dtype=torch.float64)
-        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
-
-    @cached_property
-    def made_of(self) -> dict[str, str]:
-        """The letter of which another one is made."""
-        return {
-            name: root for name in self.more for root in self.primals if name.strip("|()²³1 −+").removeprefix(SIGN_OF) == root
-        }
-
-    @cached_property
-    def alone(self) -> dict[str, Tensor]:
-        """Every letter, products left out."""
-        return {**self.base, **self.more}
-
-    def _fitted(self, value: Any) -> Tensor | None:
-        """A tensor broadcast to the subject's shape; labels as one-hot rows; None where it does not fit."""
-        if not isinstance(value, Tensor) or value.is_complex():
-            return None
-        if not value.is_floating_point() and value.dim() == len(self.shape) - 1 and value.shape == self.shape[:-1]:
-            inside = value.dtype is not torch.bool and bool(((value >= 0) & (value < self.shape[-1])).all())
-            if inside:
-                return torch.nn.functional.one_hot(value.long(), self.shape[-1]).to(torch.float64)
-        value = value.detach().to(torch.float64)
-        if value.dim() == 1 and len(self.shape) > 2 and len(value) == self.shape[1]:  # one for each channel
-            value = value.reshape(-1, *[1] * (len(self.shape) - 2))
-        elif value.dim() == 1 and len(self.shape) == 2 and len(value) == self.shape[0] != self.shape[1]:
-            value = value[:, None]
-        try:
-            fitted: Tensor = value.expand(self.shape)
-        except RuntimeError:
-            return None
-        return fitted
-
-    def _per_input(self, x: Tensor) -> Tensor:
-        """out/x. Where both are 0 it is the slope there, as l'Hôpital says."""
-        dout = torch.ones(()) if self.dout is None else self.dout
-        return torch.where((x == 0) & (self.piece.out == 0), self.piece.expected / dout, self.piece.out / x)
-
-    def _statistics(self, name: str, x: Tensor) -> dict[str, Tensor]:
-        """1/σ and x̂ along each choice of axes, and softmax along the last and the first."""
-        found: dict[str, Tensor] = {}
-        given = self.piece.hyper.get("eps", USUAL_EPS)
-        eps = float(given) if isinstance(given, (int, float)) else USUAL_EPS
-        for words, axes_of in REDUCTIONS.items():
-            axes = axes_of(x.dim())
-            if not axes:
-                continue
-            if len(axes) == 1:
-                found[f"softmax({name}) along {words}"] = torch.softmax(x, axes[0])
-            if x.dim() > 1:
-                centred = x - x.mean(axes, keepdim=True)
-                spread = torch.rsqrt(centred.square().mean(axes, keepdim=True) + eps)
-                found[f"({name} − mean) over {words}"] = centred
-                found[f"1/σ over {words}"] = spread.expand(self.shape)
-                found[f"x̂ over {words}"] = centred * spread
-        return found
-
-    def chosen(self, value: Tensor) -> Tensor:
-        """The entries looked at."""
-        return value.expand(self.shape).reshape(-1)[self.places]
-
-
-def _scalars(piece: Evidence) -> dict[str, float]:
-    """Usual divisors, which a term may carry."""
-    first = next((leaf for leaf in leaves(dict(piece.primals)) if isinstance(leaf, Tensor) and leaf.dim()), None)
-    rows = len(first) if first is not None else 1
-    return {"": 1.0, "/N": 1.0 / max(rows, 1), "/entries": 1.0 / max(piece.expected.numel(), 1)}
-
-
-def usable(evidence: Sequence[Evidence]) -> bool:
-    """Whether the arrays can be compared entry by entry."""
-    return all(
-        piece.got.shape == piece.expected.shape
-        and not piece.got.is_complex()
-        and not piece.expected.is_complex()
-        and bool(torch.isfinite(piece.got).all())
-        and bool(torch.isfinite(piece.expected).all())
-        for piece in evidence
-    )
-
-
-def _views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]:
-    """The letters of all probes, the probe that tells most first: for all entries, then for the wrong ones only."""
-    if not usable(evidence):
-        return
-    telling = sorted(evidence, key=lambda piece: (-piece.expected.dim(), abs(piece.expected.numel() - SAMPLED)))
-    whole = [Letters(piece, only_wrong=False) for piece in telling]
-    yield whole, False
-    part = [Letters(piece, only_wrong=True) for piece in telling]
-    wrong = [one for one in part if len(one.places)]
-    if wrong and any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
-        yield wrong, True
-
-
-def edited_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    """A factor that is missing, too many, or another one in its place; everywhere, or in all entries that are wrong."""
-    for letters, only_wrong in _views(evidence):
-        found = next((pair for pair in _quotients(letters[0]) if _holds(letters, partial(_quotient, *pair))), None)
-        if found is not None and _varies(letters, *found):
-            return _edited_factor(evidence[0].name, *found, only_wrong)
-    return None
-
-
-def _quotients(letters: Letters) -> list[tuple[str, str]]:
-    """The pairs (f, g) with got · g = expected · f in the sampled entries, the likeliest mistake first."""
-    names = list(letters.alone)
-    places = _sample(len(letters.places))
-    table = torch.stack([letters.chosen(letters.alone[name])[places] for name in names])
-    got, expected = (letters.chosen(array)[places] for array in (letters.piece.got, letters.piece.expected))
-    if not bool(got.any()):
-        return []  # zeros are any factor that is 0
-    mine, right = table * got, table * expected
-    scale = torch.maximum(mine.abs().amax(1)[None, :], right.abs().amax(1)[:, None])
-    fits = ((right[:, None] - mine[None, :]).abs().amax(2) <= LOOSE * scale) & (scale > 0)
-    fits.fill_diagonal_(False)
-    pairs = [(names[f], names[g]) for f, g in fits.nonzero().tolist()]
-    pairs = [pair for pair in pairs if ONE not in pair or not any(name.startswith(CURVES) for name in pair)]
-    base = set(letters.base)
-
-    def rank(pair: tuple[str, str]) -> tuple[int, int]:
-        f, g = pair
-        both = f in base and g in base
-        made = letters.made_of
-        if ONE in pair and (f.startswith(SIGN_OF) or g.startswith(SIGN_OF)):
-            return 0, 0
-        if f == ONE:
-            return (1 if both else 5 if g.startswith("(1 + ") else 3), len(g)
-        if g == ONE:
-            return (3 if both else 6), len(f)
-        alike = made.get(f, f) == made.get(g, g)  # (1 − out) for (1 − out²)
-        return (2 if both else 4 if alike else 7), len(f) + len(g)
-
-    return sorted(pairs, key=rank)[:MOST_TRIED]
-
-
-def _quotient(f: str, g: str, letters: Letters) -> tuple[Tensor, Tensor] | None:
-    """Two vectors that are equal if got is expected · f / g."""
-    if f not in letters.alone or g not in letters.alone:
-        return None
-    got, expected = letters.chosen(letters.piece.got), letters.chosen(letters.piece.expected)
-    return got * letters.chosen(letters.alone[g]), expected * letters.chosen(letters.alone[f])
-
-
-def _varies(letters: Sequence[Letters], f: str, g: str) -> bool:
-    """Whether f / g is more than a number: a number is a constant factor, which is no news here, unless it has a name."""
-    if f in letters[0].piece.hyper or g in letters[0].piece.hyper:
-        return True
-    for one in letters:
-        ratio = one.chosen(one.alone[f]) / one.chosen(one.alone[g])
-        ratio = ratio[torch.isfinite(ratio)]
-        if len(ratio) > 1 and float(ratio.max() - ratio.min()) > LOOSE * float(ratio.abs().max()):
-            return True
-    return False
-
-
-def _edited_factor(subject: str, f: str, g: str, only_wrong: bool) -> Diagnosis:
-    where = " in every entry that is wrong" if only_wrong else ""
-    evidence = {"factor": f, "for": g}
-    if f == ONE and g.startswith(SIGN_OF):
-        return Diagnosis(
-            Cause.SIGN, f"{subject} has the wrong sign wherever {g.removeprefix(SIGN_OF)} is negative{where}.", evidence
-        )
-    if f == ONE:
-        says = f"The factor {g} is missing from {subject}{where}."
-        return Diagnosis(Cause.MISSING_TERM, says, evidence)
-    if g == ONE and f.startswith(SIGN_OF):
-        return Diagnosis(
-            Cause.SIGN, f"{subject} has the wrong sign wherever {f.removeprefix(SIGN_OF)} is negative{where}.", evidence
-        )
-    if g == ONE:
-        return Diagnosis(Cause.EXTRA_TERM, f"{subject} has the factor {f} too many{where}.", evidence)
-    cause = Cause.WRONG_AXIS if f.split(" along ")[0] == g.split(" along ")[0] else Cause.WRONG_OPERAND
-    return Diagnosis(cause, f"In {subject} {f} stands where {g} belongs{where}.", evidence)
-
-
-def _holds(letters: Sequence[Letters], sides: Callable[[Letters], tuple[Tensor, Tensor] | None]) -> bool:
-    """Whether two sides are equal on every probe, with enough entries that say something."""
-    telling = 0
-    for one in letters:
-        pair = sides(one)
-        if pair is None:
-            return False
-        left, right = pair
-        if not left.numel():
-            continue
-        scale = float(torch.maximum(left.abs(), right.abs()).max())
-        if not float((left - right).abs().max()) <= LOOSE * scale:
-            return False
-        telling += int((right.abs() > LOOSE * scale).sum())
-    return telling >= ENOUGH_ENTRIES
-
-
-def _sample(count: int) -> Tensor:
-    """So many of the entries, spread evenly."""
-    return torch.linspace(0, count - 1, min(count, SAMPLED)).round().long()
-
 
 Key = tuple[tuple[str, ...], tuple[str, ...], str]
 """A term: outer letters, inner letters, and along which axes the product of the inner ones with dout is summed ("" for none)."""
@@ -359,7 +56,7 @@ class Library:
         self.letters = letters
         self.keys: list[Key] = []
         self._rows: list[Tensor] = []
-        self.places = _sample(len(letters.places))
+        self.places = sample(len(letters.places))
         if letters.dout is not None and len(letters.places):
             self._plain(letters.dout)
             self._reduced(letters.dout)
@@ -436,7 +133,7 @@ def term(letters: Letters, key: Key) -> tuple[Tensor, int] | None:
 
 def edited_term(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """One term of a sum is missing, of the wrong sign, averaged, summed along another axis, or has another factor."""
-    for letters, _ in _views(evidence):
+    for letters, _ in views(evidence):
         library = Library(letters[0])
         if not library.keys:
             return None
@@ -512,7 +209,7 @@ class Share:
 
     def of(self, piece: Evidence, count: int) -> float:
         """The number for one call, where the term sums over `count` entries."""
-        scale = _scalars(piece)[self.divisor] if self.divisor != "/count" else 1.0 / count
+        scale = scalars(piece)[self.divisor] if self.divisor != "/count" else 1.0 / count
         return self.times * (scale if self.what != "averaged" else scale * (1 - 1 / count))
 
 
@@ -538,7 +235,7 @@ def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
                 continue
             if share.what == "sign" and not key[2] and letters[0].piece.subject == "out":
                 continue  # twice a product of letters may be any coefficient
-            if _holds(letters, partial(_as_share, key, share)):
+            if holds(letters, partial(_as_share, key, share)):
                 return _multiple_says(letters, key, share)
     return None
 
@@ -554,11 +251,11 @@ def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
             continue
         c = sum(float((mine * right).sum()) for _, mine, right in rests) / norms
         subject, known = letters[0].piece.name, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
-        if abs(c + 1) < LOOSE and _holds(letters, partial(_negated, name)):
+        if abs(c + 1) < LOOSE and holds(letters, partial(_negated, name)):
             says = f"{subject} has the term {known} right, and all the rest with the wrong sign."
             return Diagnosis(Cause.SIGN, says, {"right": known})
         for factor in letters[0].primals:
-            if _holds(letters, partial(_rest_without, name, factor)):
+            if holds(letters, partial(_rest_without, name, factor)):
                 says = f"{subject} has the term {known} right; in the rest the factor {factor} is missing."
                 return Diagnosis(Cause.MISSING_TERM, says, {"right": known, "factor": factor})
     return None
@@ -614,7 +311,7 @@ def _grows(letters: Sequence[Letters], key: Key) -> bool:
             together += float((expected * found[0]).sum())
             mine += float(found[0].square().sum())
             others += float(expected.square().sum())
-    return together > 0.5 * math.sqrt(mine * others)
+    return together > MOSTLY * math.sqrt(mine * others)
 
 
 def _divided(share: Share) -> str:
@@ -644,7 +341,7 @@ class Exchange:
         wrong, right = term(letters, self.wrong), term(letters, self.right)
         if wrong is None or right is None:
             return None
-        scales = [_scalars(letters.piece).get(self.divisor, 1.0 / count) for count in (wrong[1], right[1])]
+        scales = [scalars(letters.piece).get(self.divisor, 1.0 / count) for count in (wrong[1], right[1])]
         # the error plus the term that belongs: neither side is a small difference of large numbers
         return _error(letters) + self.sign * scales[1] * right[0], self.sign * scales[0] * wrong[0]
 
@@ -675,7 +372,7 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
                 if _neighbours(library.keys[order[place]], library.keys[right])
             ]
             pairs.sort(key=lambda pair: (_weight(pair.right), _weight(pair.wrong)))
-            found += [pair for pair in pairs[:MOST_TRIED] if _holds(letters, pair.sides)][:MOST_ALIKE]
+            found += [pair for pair in pairs[:MOST_TRIED] if holds(letters, pair.sides)][:MOST_ALIKE]
         if found:
             break
     # which of the two is in the right array: the one without which less is left of it
@@ -690,7 +387,7 @@ def _left(letters: Sequence[Letters], pair: Exchange) -> float:
         found = term(one, pair.right)
         if found is None:
             continue
-        scale = _scalars(one.piece).get(pair.divisor, 1.0 / found[1])
+        scale = scalars(one.piece).get(pair.divisor, 1.0 / found[1])
         expected = one.chosen(one.piece.expected)
         left += float((expected - pair.sign * scale * found[0]).square().sum())
         whole += float(expected.square().sum())
@@ -700,7 +397,7 @@ def _left(letters: Sequence[Letters], pair: Exchange) -> float:
 def _scale(letters: Letters, words: str, divisor: str) -> float:
     """What a term is divided by; `words` name the axes over which it is summed."""
     if divisor != "/count":
-        return _scalars(letters.piece)[divisor]
+        return scalars(letters.piece)[divisor]
     dim = len(letters.shape)
     axes = REDUCTIONS[words](dim) if words else ()
     return 1.0 / max(math.prod(letters.shape[axis] for axis in axes), 1)

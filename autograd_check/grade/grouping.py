@@ -12,6 +12,7 @@ from autograd_check.diagnose.fingerprints import mistake_of
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject
 
 BAD = (Status.ERROR, Status.FAILED, Status.TODO, Status.INCONCLUSIVE)
+"""What a reader is to be told about: all that neither passed nor was skipped."""
 FOLLOWS_THE_FORWARD = (Cause.CONSISTENT_WITH_WRONG_FORWARD, Cause.UNKNOWN)
 """Causes of a wrong gradient that mean nothing else where the forward is wrong."""
 

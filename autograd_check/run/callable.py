@@ -21,7 +21,7 @@ from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import Watching, is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tensors import Watching, is_differentiable, is_single, is_tensor, leaves, map_leaves, map_tensors
 from autograd_check.verify.trial import Trial, draw_cotangent
 
 
@@ -191,14 +191,6 @@ def in_double(leaf: Any) -> Any:
         return leaf
     dtype = torch.complex128 if leaf.is_complex() else torch.float64
     return leaf.detach().to(dtype).requires_grad_(leaf.requires_grad)
-
-
-LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
-
-
-def is_single(leaf: Any) -> bool:
-    """Whether a leaf is a floating-point tensor below float64."""
-    return isinstance(leaf, Tensor) and leaf.dtype in LOW
 
 
 class Narrowing(Watching):

@@ -15,10 +15,10 @@ from numpy import ndarray
 from torch import Tensor
 from torch._C._functorch import TransformType
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograd_check.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
+from autograd_check.verify.tensors import Watching, is_single
 from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"
@@ -32,8 +32,6 @@ NUMERIC = "numeric_differentiation"
 
 FEW = 12
 """So many evaluations of one function are in order, however small the point."""
-
-_LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
 class _Functions(TorchFunctionMode):
@@ -58,16 +56,11 @@ def _differentiating() -> bool:
     return any(level.key() in (TransformType.Grad, TransformType.Jvp) for level in stack or ())
 
 
-class _Aten(TorchDispatchMode):
+class _Aten(Watching):
     def __init__(self, seen: dict[str, None], steps: Steps) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        super().__init__()
         self._seen = seen
         self._steps = steps
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise torch imports its compiler for this mode: a second for every fresh process.
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -76,15 +69,17 @@ class _Aten(TorchDispatchMode):
         self._seen[name] = None
         if torch.is_grad_enabled():
             self._seen[AUTOGRAD] = None
-        for tensor in _tensors(args):
+        for tensor in _tensors(args):  # before the operation, which may write into one
             self._steps.see(tensor)
         factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
         if factor and name.rstrip("_") in ("div", "mul"):
             self._steps.divide(factor if name.startswith("div") else 1 / factor)
-        result = func(*args, **(kwargs or {}))
-        if any(tensor.dtype in _LOW for tensor in _tensors((*args, result))):
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
+        """Note whether numbers of low precision took part."""
+        if any(map(is_single, _tensors((*args, out)))):
             self._seen[SINGLE] = None
-        return result
 
 
 def _tensors(args: Sequence[Any]) -> Iterator[Tensor]:

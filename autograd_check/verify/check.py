@@ -6,7 +6,7 @@ own forward. A failed check skips what needs it. Every gradient has its own find
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -64,9 +64,11 @@ class Pair:
     def rounding(self, trial: Trial) -> Rounding:
         """What rounding does to the gradients of a trial: to the definition's, and without one to the code's own."""
         names, dout = self.names, trial.douts[0] if trial.douts else None
-        gradients = own_gradients(self.candidate, names, dout)
-        if names.oracle is not None:
-            gradients = lambda point: oracle_vjp(names.oracle, point, names.wrt, dout)[1]  # noqa: E731
+
+        def definition(point: Point) -> Mapping[str, Any]:
+            return oracle_vjp(names.oracle, point, names.wrt, dout)[1]
+
+        gradients = definition if names.oracle is not None else own_gradients(self.candidate, names, dout)
         return self._roundings.setdefault(trial.case.name, Rounding(gradients, trial.case.point))
 
 

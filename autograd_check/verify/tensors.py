@@ -68,6 +68,14 @@ def is_differentiable(value: Any) -> bool:
     return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
 
 
+LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+
+
+def is_single(leaf: Any) -> bool:
+    """Whether a leaf is a floating-point tensor below float64."""
+    return isinstance(leaf, Tensor) and leaf.dtype in LOW
+
+
 def named_leaves(value: Any, name: str, part_names: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
     """Leaves of nested lists, tuples and dicts, each with its path.
 

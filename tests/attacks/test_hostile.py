@@ -154,6 +154,17 @@ def test_a_hostile_submission(worked: Zygote, name: str) -> None:
     attack(worked, name)
 
 
+@pytest.mark.parametrize(
+    "name", ["read_secrets", "read_specifications", "read_proc", "environment", "sockets", "privileges", "descriptors"]
+)
+def test_an_attack_that_leaves_no_trace_wins_where_nothing_confines_it(name: str, tmp_path: Path) -> None:
+    """Else an attack that does not work would prove nothing."""
+    code = f"{(HERE / f'{name}.py').read_text()}\n\nprint(len(attack()))"
+    places = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "AUTOGRAD_CHECK_SECRET": "1"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=places, cwd=tmp_path, check=True)
+    assert int(ran.stdout) > 0
+
+
 def test_the_table_names_every_file() -> None:
     assert sorted(HOSTILE) == sorted(path.stem for path in HERE.glob("*.py"))
 

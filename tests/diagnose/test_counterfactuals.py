@@ -184,3 +184,27 @@ def test_what_answers_no_question_is_left_alone(relation: Relation) -> None:
     other = evidence(soft, "dx", lambda d, x: soft_dx(d, x, -1) + 1e-3 * d.sin(), SQUARE)
     assert relate(relation, [near]) is None
     assert relate(relation, [other]) is None
+
+
+@pytest.mark.parametrize(("index", "words"), [(-1, "last"), (0, "first")])
+def test_an_index_that_a_loop_leaves_out_or_stays_at(index: int, words: str) -> None:
+    def less(dout: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        kept = dout.clone()
+        kept[:, :, index] = 0
+        return conv_dx(kept, w)
+
+    def stuck(dout: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        return conv_dx(dout[:, :, index].unsqueeze(2).expand_as(dout), w)
+
+    def half(dout: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        kept = dout.clone()
+        kept[:, :, index] *= 0.5
+        return conv_dx(kept, w)
+
+    left = counterfactuals.left_out([evidence(conv, "dx", less, CONV)])
+    assert left is not None
+    assert (left.cause, left.evidence) == ("rows_missing", {"axis": 2, "index": words})
+    stays = counterfactuals.left_out([evidence(conv, "dx", stuck, CONV)])
+    assert stays is not None
+    assert (stays.cause, stays.evidence) == ("wrong_operand", {"axis": 2, "index": words})
+    assert counterfactuals.left_out([evidence(conv, "dx", half, CONV)]) is None

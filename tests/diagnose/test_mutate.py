@@ -66,3 +66,11 @@ def test_a_long_operand_is_not_told() -> None:
     told = [mutant.says for mutant in mutants("def f(x, y):\n    return x - (x * y).mean(-1)", ["f"])]
     assert "one term is missing" in told
     assert not any("mean(-1)" in says for says in told)
+
+
+def test_a_condition_is_left_alone() -> None:
+    source = "def f(x, train, n):\n    if train:\n        return x * n\n    return x if n > 1 else -x\n"
+    says = {mutant.says for mutant in mutants(source, ["f"])}
+    assert "n stands for x" in says
+    assert not any("stands for train" in one for one in says)
+    assert not any("mask" in one for one in says)

@@ -14,7 +14,14 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
-from autograd_check.diagnose.relations import RELATIONS, relate
+from autograd_check.diagnose.relations import (
+    RELATIONS,
+    an_argument,
+    factor_in_some,
+    product_rule,
+    relate,
+    zero_where_wrong,
+)
 from autograd_check.verify.finding import Diagnosis
 
 N, D, M = 4, 3, 5
@@ -159,7 +166,10 @@ def test_a_border_is_seen() -> None:
     got[..., 0, :] = 0
     evidence = Evidence("dx", got, dout, {"x": dout}, {"padding": 1}, dout, dout, lambda d: {"dx": d}, {})
     assert cause_of(evidence) == "border"
-    assert cause_of(replace(evidence, hyper={})) != "border"
+    without = explain([replace(evidence, hyper={})])
+    assert without is not None
+    assert without.cause == "rows_missing"
+    assert "lacks what the first index of dout along axis 2 contributes" in without.says
 
 
 def test_a_column_against_a_row_is_seen() -> None:
@@ -358,3 +368,61 @@ def test_the_right_numbers_in_another_order_are_seen() -> None:
     assert found.cause == "transposed"
     assert "the right numbers in another order" in found.says
     assert cause_of(replace(evidence, got=right.roll(1, 1) + 1e-5 * right)) != "transposed"
+
+
+def elementwise(got: Tensor, slope: Tensor, x: Tensor, out: Tensor, dout: Tensor) -> Evidence:
+    """Evidence about a function of single entries whose slope is known."""
+    return Evidence("dx", got, dout * slope, {"x": x}, {}, out, dout, lambda d: {"dx": d * slope}, {"dx": got})
+
+
+A, G = tensor(4, 6, seed=20), tensor(4, 6, seed=21)
+
+
+def test_one_factor_in_the_wrong_entries_only() -> None:
+    right, negative = G * A.abs(), A < 0
+    found = factor_in_some([elementwise(torch.where(negative, -right, right), A.abs(), A, A, G)])
+    assert found is not None
+    assert (found.cause, found.says) == ("sign", "dx has the opposite sign in every entry that is wrong.")
+    tripled = factor_in_some([elementwise(torch.where(negative, 3 * right, right), A.abs(), A, A, G)])
+    assert tripled is not None
+    assert (tripled.cause, tripled.evidence) == ("constant_factor", {"factor": 3.0})
+    uneven = torch.where(negative, right * (2 + A), right)
+    assert factor_in_some([elementwise(uneven, A.abs(), A, A, G)]) is None
+    assert factor_in_some([elementwise(-right, A.abs(), A, A, G)]) is None  # every entry: another relation's
+
+
+def test_zeros_where_something_else_belongs() -> None:
+    right, masked = G * A, A > 0
+    found = zero_where_wrong([elementwise(torch.where(masked, 0, right), A, A, A**2 / 2, G)])
+    assert found is not None
+    assert (found.cause, found.evidence) == ("missing_term", {"entries": int(masked.sum())})
+    assert "0 in every entry that is wrong, and right elsewhere" in found.says
+    small = torch.where(masked, 1e-3, right)
+    assert zero_where_wrong([elementwise(small, A, A, A**2 / 2, G)]) is None
+    assert zero_where_wrong([elementwise(torch.zeros_like(right), A, A, A**2 / 2, G)]) is None  # everywhere: the zero gradient
+
+
+@pytest.mark.parametrize(
+    ("got", "cause", "words"),
+    [
+        (G, "missing_term", "dx is dout as it came in: the slope of the function is missing."),
+        (A, "wrong_operand", "dx is x itself, whatever dout is."),
+        (torch.exp(A), "wrong_operand", "dx is out itself, whatever dout is."),
+    ],
+)
+def test_an_argument_handed_through(got: Tensor, cause: str, words: str) -> None:
+    found = an_argument([elementwise(got, torch.exp(A), A, torch.exp(A), G)])
+    assert found is not None
+    assert (found.cause, found.says) == (cause, words)
+    assert an_argument([elementwise(got * 1.001, torch.exp(A), A, torch.exp(A), G)]) is None
+
+
+def test_one_of_the_two_terms_of_the_product_rule() -> None:
+    gate = torch.sigmoid(A)
+    slope = gate + A * gate * (1 - gate)
+    found = product_rule([elementwise(G * gate, slope, A, A * gate, G)])
+    assert found is not None
+    assert found.cause == "missing_term"
+    assert "dx is dout · out/x: of the product rule's two terms only one is there" in found.says
+    assert product_rule([elementwise(G * A * gate * (1 - gate), slope, A, A * gate, G)]) is None
+    assert product_rule([elementwise(G * gate * 1.001, slope, A, A * gate, G)]) is None

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.factors import edited_factor
 from autograd_check.diagnose.relations import relate
-from autograd_check.diagnose.terms import edited_factor, edited_reduction, edited_term
+from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.verify.finding import Diagnosis
 
 Backward = Callable[[Tensor, Tensor], Tensor]

@@ -1,63 +1,24 @@
-"""Reads what a user of this machine keeps."""
+"""Reads what a user of the machine keeps."""
 
 
 def attack():
     import os
 
     won = []
-    try:
-        open('/etc/passwd', 'rb').read(1)
-        won.append('/etc/passwd')
-    except Exception:
-        pass
-    try:
-        open('/etc/shadow', 'rb').read(1)
-        won.append('/etc/shadow')
-    except Exception:
-        pass
-    try:
-        open('/etc/hostname', 'rb').read(1)
-        won.append('/etc/hostname')
-    except Exception:
-        pass
-    try:
-        open('/root/.bashrc', 'rb').read(1)
-        won.append('/root/.bashrc')
-    except Exception:
-        pass
-    try:
-        open('/root/.ssh/id_rsa', 'rb').read(1)
-        won.append('/root/.ssh/id_rsa')
-    except Exception:
-        pass
-    try:
-        open('/var/log/syslog', 'rb').read(1)
-        won.append('/var/log/syslog')
-    except Exception:
-        pass
-    try:
-        open('/proc/version', 'rb').read(1)
-        won.append('/proc/version')
-    except Exception:
-        pass
-    try:
-        open('/sys/kernel/mm/transparent_hugepage/enabled', 'rb').read(1)
-        won.append('/sys/kernel/mm/transparent_hugepage/enabled')
-    except Exception:
-        pass
-    try:
-        os.listdir('/')
-        won.append('listing of /')
-    except Exception:
-        pass
-    try:
-        os.listdir('/tmp')
-        won.append('listing of /tmp')
-    except Exception:
-        pass
-    try:
-        os.listdir(os.path.expanduser('~'))
-        won.append('listing of home')
-    except Exception:
-        pass
+    home = os.path.expanduser("~")
+
+    def tried(name, act):
+        try:
+            act()
+            won.append(name)
+        except Exception:
+            pass
+
+    for path in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/var/log/syslog", "/proc/version"):
+        tried(path, lambda: open(path, "rb").read(1))
+    for name in (".bashrc", ".profile", ".netrc", ".ssh/id_rsa"):
+        tried(name, lambda: open(os.path.join(home, name), "rb").read(1))
+    tried("settings of the kernel", lambda: open("/sys/kernel/mm/transparent_hugepage/enabled", "rb").read(1))
+    for folder in ("/", "/tmp", home):
+        tried(f"listing of {folder}", lambda: os.listdir(folder))
     return won

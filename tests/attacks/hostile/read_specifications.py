@@ -6,7 +6,7 @@ def attack():
     import sys
 
     won = []
-    roots = {*sys.path, os.getcwd(), *(os.environ.values()), "/work", "/home", "/srv", "/root"}
+    roots = {*sys.path, os.getcwd(), *(os.environ.values()), "/home", "/srv", os.path.expanduser("~")}
     roots |= {os.path.dirname(p) for p in roots if p} | {os.path.dirname(os.path.dirname(p)) for p in roots if p}
     for root in roots:
         for name in ("solutions", "lessons", "tests", ".git", ".ssh"):

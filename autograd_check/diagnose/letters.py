@@ -1,0 +1,249 @@
+"""Letters: the arrays of a call and what is usually made of them (1 − out, exp(x), x̂ ...), of which relations are spelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.evidence import Evidence
+from autograd_check.verify.tensors import leaves
+
+SAMPLED = 48
+"""So many entries of the first probe are compared with every term; what fits them is then compared with all entries."""
+
+MOST_TRIED = 60
+"""Candidates from the first probe that are held against the others."""
+
+ENOUGH_ENTRIES = 5
+"""So many entries (of all probes together) must be explained: a term that fits fewer is a coincidence."""
+
+USUAL_EPS = 1e-5
+"""What a normalisation adds to the variance where the call does not say."""
+
+ONE = "1"
+SIGN_OF = "the sign of "
+CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
+"""Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
+
+Axes = Callable[[int], tuple[int, ...]]
+REDUCTIONS: Mapping[str, Axes] = {
+    "the last axis": lambda dim: (dim - 1,) if dim else (),
+    "the first axis": lambda dim: (0,) if dim else (),
+    "all axes": lambda dim: tuple(range(dim)),
+    "all axes but the last": lambda dim: tuple(range(dim - 1)),
+    "all axes but the first": lambda dim: tuple(range(1, dim)),
+    "all axes but the channels'": lambda dim: (0, *range(2, dim)) if dim else (),
+    "the axes after the channels'": lambda dim: tuple(range(2, dim)),
+}
+
+
+@dataclass(frozen=True)
+class Letters:
+    """The letters of one call, broadcast to the shape of the subject, and the entries that are to be explained.
+
+    `base` are letters of which products are made, `more` those that stand alone; neither holds the cotangent.
+    """
+
+    piece: Evidence
+    only_wrong: bool
+
+    @cached_property
+    def shape(self) -> torch.Size:
+        """The shape of the subject."""
+        return self.piece.expected.shape
+
+    @cached_property
+    def places(self) -> Tensor:
+        """The entries looked at: all, or the wrong ones."""
+        error = (self.piece.got - self.piece.expected).abs()
+        scale = max(float(self.piece.expected.abs().max()), float(self.piece.got.abs().max()))
+        wrong = ~(error <= LOOSE * scale)
+        return (wrong if self.only_wrong else torch.ones_like(wrong)).reshape(-1).nonzero().reshape(-1)
+
+    @cached_property
+    def dout(self) -> Tensor | None:
+        """The cotangent where it fits the subject; ones for a value."""
+        if self.piece.subject == "out":
+            return torch.ones(self.shape, dtype=torch.float64)
+        return self._fitted(self.piece.dout)
+
+    @cached_property
+    def base(self) -> dict[str, Tensor]:
+        """Letters of which products are made."""
+        found: dict[str, Tensor] = {ONE: torch.ones(self.shape, dtype=torch.float64)}
+        named = [(name, x) for name, x in self.piece.primals.items() if isinstance(x, Tensor)]
+        if self.piece.subject != "out":
+            named.append(("out", self.piece.out))
+        for name, value in named:
+            fitted = self._fitted(value)
+            if fitted is not None:
+                found[name] = fitted
+        alike = [(name, x.to(torch.float64)) for name, x in named if isinstance(x, Tensor) and x.shape == self.shape]
+        for name, x in alike:
+            if name == "out":
+                found["exp(out)"] = torch.exp(x)
+            elif x.dim():
+                found |= self._statistics(name, x)
+            if name != "out" and "out" in found and self.piece.out.shape == self.shape:
+                found[f"out/{name}"] = self._per_input(x)
+        inputs = [(name, x) for name, x in alike if name != "out"]
+        for number, (one, a) in enumerate(inputs):
+            for other, b in inputs[number + 1 :]:
+                found[f"({one} − {other})"] = a - b
+        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
+
+    @cached_property
+    def primals(self) -> list[str]:
+        """The letters that are primals or the output."""
+        return [name for name in self.base if name in self.piece.primals or name == "out"]
+
+    @cached_property
+    def more(self) -> dict[str, Tensor]:
+        """What is usually made of the letters, and the hyperparameters."""
+        found: dict[str, Tensor] = {}
+        for name, u in self.base.items():
+            if name.startswith("out/"):
+                found |= {f"(1 − {name})": 1 - u, f"{name}²": u**2, f"{name}(1 − {name})": u * (1 - u)}
+            if name not in self.primals and "−" not in name:
+                continue
+            cubed = {f"{name}³": u**3} if name in self.primals else {}
+            found |= cubed | {
+                f"(1 − {name})": 1 - u,
+                f"(1 + {name})": 1 + u,
+                f"{name}²": u**2,
+                f"(1 − {name}²)": 1 - u**2,
+                f"{name}(1 − {name})": u * (1 - u),
+                f"exp({name})": torch.exp(u),
+                f"exp(−{name})": torch.exp(-u),
+                f"{SIGN_OF}{name}": torch.sign(u),
+                f"|{name}|": u.abs(),
+                f"sigmoid({name})": torch.sigmoid(u),
+                f"tanh({name})": torch.tanh(u),
+                f"cos({name})": torch.cos(u),
+                f"sin({name})": torch.sin(u),
+                f"log({name})": torch.log(u),
+                f"({name} > 0)": (u > 0).to(torch.float64),
+            }
+        for name, value in self.piece.hyper.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
+                found[name] = torch.full(self.shape, float(value), dtype=torch.float64)
+        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
+
+    @cached_property
+    def made_of(self) -> dict[str, str]:
+        """The letter of which another one is made."""
+        return {
+            name: root for name in self.more for root in self.primals if name.strip("|()²³1 −+").removeprefix(SIGN_OF) == root
+        }
+
+    @cached_property
+    def alone(self) -> dict[str, Tensor]:
+        """Every letter, products left out."""
+        return {**self.base, **self.more}
+
+    def _fitted(self, value: Any) -> Tensor | None:
+        """A tensor broadcast to the subject's shape; labels as one-hot rows; None where it does not fit."""
+        if not isinstance(value, Tensor) or value.is_complex():
+            return None
+        if not value.is_floating_point() and value.dim() == len(self.shape) - 1 and value.shape == self.shape[:-1]:
+            inside = value.dtype is not torch.bool and bool(((value >= 0) & (value < self.shape[-1])).all())
+            if inside:
+                return torch.nn.functional.one_hot(value.long(), self.shape[-1]).to(torch.float64)
+        value = value.detach().to(torch.float64)
+        if value.dim() == 1 and len(self.shape) > 2 and len(value) == self.shape[1]:  # one for each channel
+            value = value.reshape(-1, *[1] * (len(self.shape) - 2))
+        elif value.dim() == 1 and len(self.shape) == 2 and len(value) == self.shape[0] != self.shape[1]:
+            value = value[:, None]
+        try:
+            fitted: Tensor = value.expand(self.shape)
+        except RuntimeError:
+            return None
+        return fitted
+
+    def _per_input(self, x: Tensor) -> Tensor:
+        """out/x. Where both are 0 it is the slope there, as l'Hôpital says."""
+        dout = torch.ones(()) if self.dout is None else self.dout
+        return torch.where((x == 0) & (self.piece.out == 0), self.piece.expected / dout, self.piece.out / x)
+
+    def _statistics(self, name: str, x: Tensor) -> dict[str, Tensor]:
+        """1/σ and x̂ along each choice of axes, and softmax along the last and the first."""
+        found: dict[str, Tensor] = {}
+        given = self.piece.hyper.get("eps", USUAL_EPS)
+        eps = float(given) if isinstance(given, (int, float)) else USUAL_EPS
+        for words, axes_of in REDUCTIONS.items():
+            axes = axes_of(x.dim())
+            if not axes:
+                continue
+            if len(axes) == 1:
+                found[f"softmax({name}) along {words}"] = torch.softmax(x, axes[0])
+            if x.dim() > 1:
+                centred = x - x.mean(axes, keepdim=True)
+                spread = torch.rsqrt(centred.square().mean(axes, keepdim=True) + eps)
+                found[f"({name} − mean) over {words}"] = centred
+                found[f"1/σ over {words}"] = spread.expand(self.shape)
+                found[f"x̂ over {words}"] = centred * spread
+        return found
+
+    def chosen(self, value: Tensor) -> Tensor:
+        """The entries looked at."""
+        return value.expand(self.shape).reshape(-1)[self.places]
+
+
+def scalars(piece: Evidence) -> dict[str, float]:
+    """Usual divisors, which a term may carry."""
+    first = next((leaf for leaf in leaves(dict(piece.primals)) if isinstance(leaf, Tensor) and leaf.dim()), None)
+    rows = len(first) if first is not None else 1
+    return {"": 1.0, "/N": 1.0 / max(rows, 1), "/entries": 1.0 / max(piece.expected.numel(), 1)}
+
+
+def usable(evidence: Sequence[Evidence]) -> bool:
+    """Whether the arrays can be compared entry by entry."""
+    return all(
+        piece.got.shape == piece.expected.shape
+        and not piece.got.is_complex()
+        and not piece.expected.is_complex()
+        and bool(torch.isfinite(piece.got).all())
+        and bool(torch.isfinite(piece.expected).all())
+        for piece in evidence
+    )
+
+
+def views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]:
+    """The letters of all probes, the probe that tells most first: for all entries, then for the wrong ones only."""
+    if not usable(evidence):
+        return
+    telling = sorted(evidence, key=lambda piece: (-piece.expected.dim(), abs(piece.expected.numel() - SAMPLED)))
+    whole = [Letters(piece, only_wrong=False) for piece in telling]
+    yield whole, False
+    part = [Letters(piece, only_wrong=True) for piece in telling]
+    wrong = [one for one in part if len(one.places)]
+    if wrong and any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
+        yield wrong, True
+
+
+def holds(letters: Sequence[Letters], sides: Callable[[Letters], tuple[Tensor, Tensor] | None]) -> bool:
+    """Whether two sides are equal on every probe, with enough entries that say something."""
+    telling = 0
+    for one in letters:
+        pair = sides(one)
+        if pair is None:
+            return False
+        left, right = pair
+        if not left.numel():
+            continue
+        scale = float(torch.maximum(left.abs(), right.abs()).max())
+        if not float((left - right).abs().max()) <= LOOSE * scale:
+            return False
+        telling += int((right.abs() > LOOSE * scale).sum())
+    return telling >= ENOUGH_ENTRIES
+
+
+def sample(count: int) -> Tensor:
+    """So many of the entries, spread evenly."""
+    return torch.linspace(0, count - 1, min(count, SAMPLED)).round().long()
