@@ -1,6 +1,7 @@
 """Every number that a verdict rests on, once, with its derivation, its source or its measurement.
 
-What sets the size of a test (how many draws, how many entries at a time) stands with the code that it is about.
+What sets the size of a test (how many draws, how many entries at a time) stands with the code that it is about. "132 verdicts"
+are those of tests/vary_tolerances.py: hard right functions, single wrong entries, errors that depend on the cotangent.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ is room for formulas that are right and numerically poor.
 ABSOLUTE = 1e-13
 """The same relative to the largest entry. Derivation: sums of n = 10⁵ terms of that size round to √n·eps = 7e-14."""
 SPREAD = 4.0
-"""Movement of the reference that is granted, over the largest seen. Derivation: of two draws, each uniform, the larger exceeds
-a quarter of the most that is possible in 15 of 16 entries."""
+"""Movement of the reference that is granted, over the largest seen. Derivation: of two draws the larger is below a quarter of the most
+that is possible in one entry of 16, and what is possible is not what happens: the entry would have to be at its worst as well."""
 SPREAD_DRAWS = 2
 """How often its inputs are moved. Derivation: see `SPREAD`."""
 NUDGE = 8
@@ -56,8 +57,8 @@ OFTEN = 0.3
 """Share of the entries that float32 must have moved. Derivation: rounding to 24 bits leaves a 53-bit number alone once in 2²⁹;
 a third allows for gradients of which two thirds are zeros that a mask made."""
 UNEVEN = 0.05
-"""Least spread of relative errors, over their mean, that tells rounding from a factor. Derivation: uniform errors have 0.58, one
-factor 0; numbers rounded together (a shared temporary) lie between."""
+"""Least spread of relative errors, over their mean, that tells rounding from a factor. Derivation: uniform errors have 1/√3 = 0.58, one
+factor for all entries 0; a tenth of the former leaves room for temporaries that many entries share."""
 OWN_PRECISION = 16.0
 """Error of a gradient in its own precision over what moves the exact one, and over roundings of the largest entry.
 Derivation: √n for the 256 terms of a dot product (Higham and Mary, 2019, theorem 2.4)."""
@@ -111,8 +112,8 @@ ASYMPTOTIC = 8.0, 32.0
 SIGNIFICANT = 3.0
 """Differences below this many times their noise are noise. Derivation: three standard deviations."""
 ROUNDOFF = 1.5
-"""Round-off of a difference quotient, over noise / h. Derivation: two values of which each is off by the noise, over 2h, and
-half as much for Richardson's columns, whose weights sum to 1.13 in root mean square."""
+"""Round-off of a difference quotient, over noise / h. Source: verification.md, Probes. Measured: 0.75 to 6 give the same 132 verdicts;
+at 0.375 a right function and its inverse become inconclusive."""
 VETO = 4.0
 """A finer level overrules a coarser one from which it differs by more combined errors. Derivation: four standard deviations."""
 FADING = 0.5
@@ -129,7 +130,8 @@ BEND = 8.0
 """A bend below this many times its noise says nothing. Derivation: it is a second difference, of three values with weights 1, 2
 and 1: its noise is √6 of theirs, times three standard deviations."""
 HUM = 32.0
-"""An output below this many times its own noise may be nothing but noise. Derivation: `BEND` for each of its four orders."""
+"""An output below this many times its own noise may be nothing but noise. Derivation: the noise is measured on seven points, and a
+sum of cancelling terms is larger than it by their number's root: 32 = √1000. Measured: 8 to 128 give the same 132 verdicts."""
 QUIET = 1e-10
 """A slope below the rounding error, where that is below this share of the output, is zero to floating point. Derivation:
 `RELATIVE`: beside such an output an entry would not be told from a right one."""
@@ -138,13 +140,16 @@ ROUGH = 1e-4
 Derivation: its slope would be 2³⁰·1e-4 = 10⁵ times its size."""
 KINK = 0.5, 1.1
 """One-sided slopes that stay apart: what a level keeps of the bend before, and how far within it a subgradient lies.
-Derivation: a smooth bend falls to a quarter; a tenth for its noise."""
+Derivation: a smooth bend falls to a quarter, a kink keeps all; half is between (at a quarter wrong entries pass for kinks). A
+tenth for its noise."""
 STEADY = 0.1
-"""Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold."""
+"""Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold.
+Measured: 0.025 to 0.4 give the same 132 verdicts."""
 
 # --- Verdicts from slopes --------------------------------------------------------------------------------------------
 SAFETY = 8.0
-"""Error bound over error estimate. Source: verification.md, Probes. Measured: no false alarm in 48 hard families × 20 seeds."""
+"""Error bound over error estimate. Source: verification.md, Probes. Measured: at 2 none of 48 hard right functions fails; at 16 one
+entry of 4,000 that is off by 1e-7 passes."""
 PRECISION = 3e-10
 """How far, relative to its size, a gradient may be off that is right. Measured: torch's own formula of digamma."""
 INCONCLUSIVE_SHARE = 0.05
@@ -179,7 +184,8 @@ AGREES = 1e-8
 TAPED = 1e-10
 """What differs from a gradient that autograd took of the same forward, relative to the largest entry. Derivation: `RELATIVE`."""
 LOOSE = 1e-6
-"""The same where every entry comes from differences. Derivation: √(`PRECISE` · worst entry of 512 at a thousandth in size)."""
+"""The same where every entry comes from differences. Derivation: an entry of a thousandth of the largest is known to `PRECISE`
+times a thousand, which is this."""
 
 
 def gradient_tolerance(reference: Tensor, spread: Tensor | None = None) -> Tensor:
