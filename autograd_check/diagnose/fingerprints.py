@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +12,7 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import close
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
+from autograd_check.verify.memo import Memo
 
 MISTAKE = "mistake"
 """The entry of a diagnosis's evidence that holds the name of the mistake which was recognised."""
@@ -24,6 +25,12 @@ class Fingerprint:
     name: str
     cause: Cause
     gradients: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]]
+    _answers: Memo = field(default_factory=Memo, repr=False, compare=False)
+
+    def answer(self, piece: Evidence) -> Mapping[str, Any]:
+        """What the mistake yields in the call of some evidence; run once for each call, whichever array is asked about."""
+        call = [piece.primals, piece.hyper, piece.dout]
+        return self._answers.once("gradients", call, lambda: self.gradients(*call))
 
 
 def mistake_of(diagnosis: Diagnosis) -> str:
@@ -64,17 +71,17 @@ def match_mutant(evidence: Sequence[Evidence], mutants: Iterable[Fingerprint]) -
 
 def equals(piece: Evidence, fingerprint: Fingerprint) -> bool:
     """Whether a fingerprint yields the wrong array on one probe."""
-    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
+    theirs = fingerprint.answer(piece).get(piece.subject)
     return isinstance(theirs, Tensor) and close(piece.got, theirs)
 
 
 def _harmless(piece: Evidence, fingerprint: Fingerprint) -> bool:
-    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout).get(piece.subject)
+    theirs = fingerprint.answer(piece).get(piece.subject)
     return isinstance(theirs, Tensor) and close(theirs, piece.expected)
 
 
 def _spoils_more(piece: Evidence, fingerprint: Fingerprint) -> bool:
-    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout)
+    theirs = fingerprint.answer(piece)
     right = {**piece.vjp(piece.dout), "out": piece.out}
     for subject, mine in piece.got_all.items():
         expected, other = right.get(subject), theirs.get(subject)
@@ -86,7 +93,7 @@ def _spoils_more(piece: Evidence, fingerprint: Fingerprint) -> bool:
 
 
 def _equals_all(piece: Evidence, fingerprint: Fingerprint) -> bool:
-    theirs = fingerprint.gradients(piece.primals, piece.hyper, piece.dout)
+    theirs = fingerprint.answer(piece)
     return all(
         isinstance(mine, Tensor) and isinstance(theirs.get(subject), Tensor) and close(mine, theirs[subject])
         for subject, mine in piece.got_all.items()

@@ -96,7 +96,7 @@ class Letters:
         for number, (one, a) in enumerate(inputs):
             for other, b in inputs[number + 1 :]:
                 found[f"({one} − {other})"] = a - b
-        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
+        return _finite(found)
 
     @cached_property
     def primals(self) -> list[str]:
@@ -133,7 +133,7 @@ class Letters:
         for name, value in self.piece.hyper.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
                 found[name] = torch.full(self.shape, float(value), dtype=torch.float64)
-        return {name: value for name, value in found.items() if bool(torch.isfinite(value).all())}
+        return _finite(found)
 
     @cached_property
     def made_of(self) -> dict[str, str]:
@@ -190,9 +190,40 @@ class Letters:
                 found[f"x̂ over {words}"] = centred * spread
         return found
 
+    def only(self) -> Letters:
+        """The same letters, looked at where the subject is wrong."""
+        other = Letters(self.piece, only_wrong=True)
+        other.__dict__.update(base=self.base, more=self.more, alone=self.alone)  # cached properties: made once
+        return other
+
     def chosen(self, value: Tensor) -> Tensor:
         """The entries looked at."""
-        return value.expand(self.shape).reshape(-1)[self.places]
+        flat = value.expand(self.shape).reshape(-1)
+        return flat[self.places] if self.only_wrong else flat
+
+    @cached_property
+    def error(self) -> Tensor:
+        """The difference of the two arrays at the entries looked at."""
+        return self.chosen(self.piece.got - self.piece.expected)
+
+    def letter(self, name: str) -> Tensor:
+        """One letter at the entries looked at."""
+        if name not in self._picked:
+            self._picked[name] = self.chosen(self.alone[name])
+        return self._picked[name]
+
+    @cached_property
+    def _picked(self) -> dict[str, Tensor]:
+        return {}
+
+
+def _finite(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The letters of one shape that have no infinite entry and no nan."""
+    if not found:
+        return found
+    together = torch.stack(list(found.values()))
+    finite = torch.isfinite(together).reshape(len(found), together[0].numel()).all(1).tolist()
+    return {name: value for (name, value), keep in zip(found.items(), finite, strict=True) if keep}
 
 
 def scalars(piece: Evidence) -> dict[str, float]:
@@ -221,7 +252,7 @@ def views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]:
     telling = sorted(evidence, key=lambda piece: (-piece.expected.dim(), abs(piece.expected.numel() - SAMPLED)))
     whole = [Letters(piece, only_wrong=False) for piece in telling]
     yield whole, False
-    part = [Letters(piece, only_wrong=True) for piece in telling]
+    part = [one.only() for one in whole]
     wrong = [one for one in part if len(one.places)]
     if wrong and any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
         yield wrong, True

@@ -39,10 +39,10 @@ def mutants(source: str, functions: Sequence[str]) -> Iterator[Mutant]:
     for kind in KINDS:
         for scope, (parent, name, index, site) in places:
             for says, cause, node in kind(site, scope):
+                ast.fix_missing_locations(node)  # all else has its place in the file
                 _put(parent, name, index, node)
-                module = ast.fix_missing_locations(ast.Module([scope], []))
                 try:
-                    code = compile(module, f"<mutant of {scope.name}>", "exec")
+                    code = compile(ast.Module([scope], []), f"<mutant of {scope.name}>", "exec")
                 except (SyntaxError, ValueError):
                     continue
                 finally:

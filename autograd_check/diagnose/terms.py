@@ -38,6 +38,9 @@ MOSTLY = 0.5
 """Cosine of a term and the right arrays above which they are taken to hold it already. Arrays of n entries that have nothing to
 do with each other have one of about 1/√n; a term that is one of two of the same size has 1/√2."""
 
+ALIKE = 1e-3
+"""Relative difference of two factors that cannot be told from the entries sampled; all entries are compared afterwards."""
+
 MOST_REDUCED = 10
 """Letters of which sums are made."""
 
@@ -67,13 +70,11 @@ class Library:
         twice = [words for words, axes_of in REDUCTIONS.items() if axes_of(dim) in self._before(words, dim)]
         names = [name for name in self.letters.base if not name.endswith(tuple(twice) or "-")]
         pairs = list(combinations_with_replacement(names, 2))
-        alone = self.letters.alone
-        cotangent = self._at(dout)
-        for first, second in pairs:
-            self._add((), (first, second), "", cotangent * self._at(alone[first]) * self._at(alone[second]))
-        for name in self.letters.more:
-            for other in (ONE, *self.letters.primals):
-                self._add((), (name, other), "", cotangent * self._at(alone[name]) * self._at(alone[other]))
+        pairs += [(name, other) for name in self.letters.more for other in (ONE, *self.letters.primals)]
+        letters = {name: self.letters.letter(name)[self.places] for name in dict.fromkeys(name for pair in pairs for name in pair)}
+        sides = [torch.stack([letters[pair[side]] for pair in pairs]) for side in (0, 1)]
+        self._rows.append(self._at(dout) * sides[0] * sides[1])
+        self.keys += [((), _product(pair), "") for pair in pairs]
 
     def _reduced(self, dout: Tensor) -> None:
         base = self.letters.base
@@ -89,9 +90,10 @@ class Library:
             inner = torch.stack([base[a] * base[b] * dout for a, b in pairs])
             sums = inner.sum([axis + 1 for axis in axes], keepdim=True).expand(inner.shape)
             inside = torch.stack([self._at(one) for one in sums])
-            outside = torch.stack([self._at(base[a] * base[b]) for a, b in pairs])
+            outside = torch.stack([self.letters.letter(a)[self.places] * self.letters.letter(b)[self.places] for a, b in pairs])
             self._rows.append((outside[:, None] * inside[None]).reshape(-1, outside.shape[1]))
-            self.keys += [(_product(outer), _product(inner), words) for outer in pairs for inner in pairs]
+            products = [_product(pair) for pair in pairs]
+            self.keys += [(outer, inner, words) for outer in products for inner in products]
 
     @staticmethod
     def _before(words: str, dim: int) -> list[tuple[int, ...]]:
@@ -100,10 +102,6 @@ class Library:
 
     def _at(self, value: Tensor) -> Tensor:
         return self.letters.chosen(value)[self.places]
-
-    def _add(self, outer: tuple[str, ...], inner: tuple[str, ...], words: str, row: Tensor) -> None:
-        self.keys.append((_product(outer), _product(inner), words))
-        self._rows.append(row[None])
 
 
 def _product(names: Sequence[str]) -> tuple[str, ...]:
@@ -189,10 +187,6 @@ def _sums_to(
     return bool(telling >= ENOUGH_ENTRIES)
 
 
-def _error(letters: Letters) -> Tensor:
-    return letters.chosen(letters.piece.got - letters.piece.expected)
-
-
 def _weight(key: Key) -> tuple[int, int]:
     """The simpler a term is, the likelier."""
     outer, inner, words = key
@@ -223,15 +217,18 @@ SHARES = tuple(
 
 def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
     """The error is a term: as it is (missing), twice (the sign), or all but its mean (a mean for a sum)."""
-    error = _error(letters[0])[library.places]
+    error = letters[0].error[library.places]
     norms = (library.values * library.values).sum(1)
     ratios = torch.where(norms > 0, library.values @ error / norms, torch.zeros(()))
     left = (error - ratios[:, None] * library.values).abs().amax(1)
     fits = (left <= LOOSE * error.abs().max()) & (ratios != 0)
-    keys = sorted((library.keys[place] for place in fits.nonzero().reshape(-1).tolist()), key=_weight)
-    for key in keys[:MOST_TRIED]:
+    found = [(library.keys[place], float(ratios[place])) for place in fits.nonzero().reshape(-1).tolist()]
+    for key, ratio in sorted(found, key=lambda fit: _weight(fit[0]))[:MOST_TRIED]:
+        count = _count(letters[0], key[2])
         for share in SHARES:
             if (share.what == "averaged" or share.divisor == "/count") and not key[2]:
+                continue
+            if not math.isclose(share.of(letters[0].piece, count), ratio, rel_tol=ALIKE):
                 continue
             if share.what == "sign" and not key[2] and letters[0].piece.subject == "out":
                 continue  # twice a product of letters may be any coefficient
@@ -263,7 +260,7 @@ def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
 
 def _rest(letters: Letters, name: str) -> tuple[Tensor, Tensor]:
     """What is left of the wrong and of the right array without one term."""
-    known = letters.chosen(letters.alone[name]) * letters.chosen(letters.dout if letters.dout is not None else torch.ones(()))
+    known = letters.letter(name) * letters.chosen(letters.dout if letters.dout is not None else torch.ones(()))
     return letters.chosen(letters.piece.got) - known, letters.chosen(letters.piece.expected) - known
 
 
@@ -276,12 +273,12 @@ def _rest_without(name: str, factor: str, letters: Letters) -> tuple[Tensor, Ten
     if factor not in letters.alone or name not in letters.alone:
         return None
     mine, right = _rest(letters, name)
-    return mine * letters.chosen(letters.alone[factor]), right
+    return mine * letters.letter(factor), right
 
 
 def _as_share(key: Key, share: Share, letters: Letters) -> tuple[Tensor, Tensor] | None:
     found = term(letters, key)
-    return None if found is None else (_error(letters), found[0] * share.of(letters.piece, found[1]))
+    return None if found is None else (letters.error, found[0] * share.of(letters.piece, found[1]))
 
 
 def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagnosis:
@@ -343,12 +340,12 @@ class Exchange:
             return None
         scales = [scalars(letters.piece).get(self.divisor, 1.0 / count) for count in (wrong[1], right[1])]
         # the error plus the term that belongs: neither side is a small difference of large numbers
-        return _error(letters) + self.sign * scales[1] * right[0], self.sign * scales[0] * wrong[0]
+        return letters.error + self.sign * scales[1] * right[0], self.sign * scales[0] * wrong[0]
 
 
 def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
     """The error is the difference of two terms that differ in one place: axes, or one factor."""
-    error = _error(letters[0])[library.places]
+    error = letters[0].error[library.places]
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(len(error), generator=generator, dtype=torch.float64)
     sizes = library.values.abs().amax(1)
@@ -396,11 +393,13 @@ def _left(letters: Sequence[Letters], pair: Exchange) -> float:
 
 def _scale(letters: Letters, words: str, divisor: str) -> float:
     """What a term is divided by; `words` name the axes over which it is summed."""
-    if divisor != "/count":
-        return scalars(letters.piece)[divisor]
-    dim = len(letters.shape)
-    axes = REDUCTIONS[words](dim) if words else ()
-    return 1.0 / max(math.prod(letters.shape[axis] for axis in axes), 1)
+    return 1.0 / _count(letters, words) if divisor == "/count" else scalars(letters.piece)[divisor]
+
+
+def _count(letters: Letters, words: str) -> int:
+    """Over how many entries a sum along these axes runs."""
+    axes = REDUCTIONS[words](len(letters.shape)) if words else ()
+    return max(math.prod(letters.shape[axis] for axis in axes), 1)
 
 
 def _neighbours(one: Key, other: Key) -> bool:

@@ -24,7 +24,7 @@ class Context:
 
     `forbids` are the names of operations that are the lesson's own answer, `shared` is what other files graded as this lesson
     with this seed have computed already. `left_out` are known mistakes that are not to be recognised by their numbers,
-    `mutants` the edits of the definition.
+    `mutants` the edits of the definition. Without `explains` no cause is looked for, which takes longer than the verdict.
     """
 
     candidate: Candidate
@@ -34,10 +34,11 @@ class Context:
     memo: Memo = field(default_factory=Memo)
     left_out: Collection[str] = ()
     mutants: Mutants = no_mutants
+    explains: bool = True
 
     def explain(self, evidence: Sequence[Evidence], points: Mapping[str, Point] | None = None) -> Diagnosis | None:
         """The cause of one wrong gradient; `points` are those of all probes: what sets the failing ones apart is said as well."""
-        found = explain(evidence, self.known(self.fingerprints), self.mutants)
+        found = explain(evidence, self.known(self.fingerprints), self.mutants) if self.explains else None
         if found is None or not points:
             return found
         failing = {piece.probe for piece in evidence}

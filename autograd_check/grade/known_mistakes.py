@@ -18,7 +18,6 @@ from autograd_check.diagnose.mutate import Mutant, mutants
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.state import Trajectory, bind_state
-from autograd_check.verify.memo import Memo
 from autograd_check.verify.tensors import map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
 
@@ -117,15 +116,14 @@ def rebound(base: Mapping[str, Any], mutant: Mutant) -> dict[str, Any]:
 def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
     functions = _functions(lesson, known)
     if isinstance(task, UpdateRule):
-        once = Memo()  # a mistake may remember its last run, as the code under test does: each run is made once, in order
 
         def steps(primals: Mapping[str, Any], hyper: Mapping[str, Any], _: Any) -> Mapping[str, Any]:
             if "starts" not in primals:
                 return {}
-            # a first look at a few steps has functions of its own: the whole runs find nothing that it left behind
+            # a mistake may remember its last run, as the code under test does: whole runs are made once, in order, and a first
+            # look at a few steps has functions of its own, so that they find nothing that it left behind
             few = len(primals["gradients"]) < task.steps
-            own = _functions(lesson, known) if few else functions
-            return once.once("run", [primals], lambda: _steps(task, own, primals, hyper))
+            return _steps(task, _functions(lesson, known) if few else functions, primals, hyper)
 
         return Fingerprint(known.name, known.cause, steps)
     forward, backward = functions.get(task.forward), functions.get(task.backward)

@@ -112,8 +112,9 @@ def single_calls(oracle: Callable[..., Any]) -> Callable[..., Any]:
 
 def _under_a_rival(task: Stateful, cases: list[Case], context: Context) -> list[Finding]:
     """What is found under the first rival with which nothing but conventions is wrong; empty where there is none."""
+    unexplained = replace(context, explains=False)  # where more than conventions is wrong the rival is forgotten
     for rival in task.rivals:
-        findings = _judged(task, rival.oracle, cases, context)
+        findings = _judged(task, rival.oracle, cases, unexplained)
         if all(finding.status is not Status.FAILED or finding.kind is Kind.CONVENTION for finding in findings):
             return [*findings, _rival_finding(task.forward, rival)]
     return []

@@ -185,11 +185,16 @@ def _edit(runs: Sequence[Run], context: Context) -> Diagnosis | None:
     """An edit of the definition's step that yields these numbers; those that differ within the first steps are put aside there."""
     pieces = [_evidence(one, flat(one.own), flat(one.twin), one.primals) for one in runs]
     one = runs[0]
-    primals = {"starts": one.starts[:1], "gradients": [grads[:1] for grads in one.gradients[:FIRST_STEPS]]}
+    primals = context.memo.once("first steps", [one.primals], partial(_first_steps, one))
     got, expected = (flat([params[:1] for params in steps[:FIRST_STEPS]]) for steps in (one.own, one.twin))
     first = _evidence(one, got, expected, primals)
     alike = [mutant for mutant in context.mutants(True) if equals(first, mutant)]
     return match_mutant(pieces, alike)
+
+
+def _first_steps(one: Run) -> dict[str, Any]:
+    """A few steps of the first parameter."""
+    return {"starts": one.starts[:1], "gradients": [grads[:1] for grads in one.gradients[:FIRST_STEPS]]}
 
 
 def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
