@@ -7,7 +7,6 @@ import os
 import re
 import runpy
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -30,6 +29,7 @@ from autograd_check.notebook import check
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Kind, Status, root_subject, worst
+from tests import warm
 
 SOLUTIONS = Path(__file__).parent.parent / "solutions"
 
@@ -226,9 +226,8 @@ def by_command(courses: Path, zygote: Zygote) -> Mapping[str, Sequence[Mapping[s
 def by_pytest(courses: Path) -> Mapping[str, Statuses]:
     """The outcomes of `pytest lessons`, by the folder of a case."""
     folders = [f"{case.folder}/lessons" for case in CASES]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", *folders]
     wide = {**os.environ, "COLUMNS": "200"}  # room for the reason of what is skipped
-    output = subprocess.run(command, cwd=courses, env=wide, capture_output=True, text=True, check=False).stdout
+    output = warm.pytest_in(courses, "-v", *folders, environment=wide).stdout
     found: dict[str, dict[str, str]] = {case.folder: {} for case in CASES}
     words = {"PASSED": P, "FAILED": F, "SKIPPED (todo": T}
     for folder, subject, outcome in re.findall(r"^(\w+)/lessons/\S+::(\w+) (PASSED|FAILED|SKIPPED \(\w+)", output, re.MULTILINE):

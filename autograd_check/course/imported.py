@@ -1,4 +1,4 @@
-"""What a file imports from its course, read from its text alone."""
+"""Somebody else's file read from its text alone: its syntax tree, and what it imports from its course."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import warnings
 COURSE_PACKAGES = ("solutions", "lessons")
 
 
-def imported_names(source: str) -> set[str]:
-    """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
+def syntax_tree(source: str) -> ast.Module | None:
+    """The tree of a file; None where it is not python, or nested too deep to be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # python's own, about escapes in somebody else's text
-            tree = ast.parse(source)
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
-        return set()
+        return None
+
+
+def imported_names(source: str) -> set[str]:
+    """Names that a file may import lessons by: from a course folder, from beside itself, or as a plain module."""
+    tree = syntax_tree(source)
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Import):
             modules = [alias.name.split(".") for alias in node.names]
             names |= {parts[-1] for parts in modules if len(parts) == 1 or parts[0] in COURSE_PACKAGES}

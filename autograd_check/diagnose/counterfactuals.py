@@ -376,9 +376,13 @@ def _taken(piece: Evidence, axes: tuple[int, ...]) -> list[int] | None:
     if not bool(piece.got.any()):  # it may well be that the last part contributes nothing; nothing is learnt here
         last = _vjp(piece, list(_parts(piece.dout, axes, sizes))[-1])
         return [] if last is not None and not bool(last.any()) else None
-    for number, part in enumerate(_parts(piece.dout, axes, sizes)):
-        share = _vjp(piece, part)
-        if share is None or share.shape != piece.got.shape:
+
+    def of_parts() -> list[Mapping[str, Any]]:
+        return [piece.vjp(part) for part in _parts(piece.dout, axes, sizes)]
+
+    for number, shares in enumerate(piece.memo.once(("parts", axes), [piece.primals, piece.dout], of_parts)):
+        share = shares.get(piece.subject)
+        if not isinstance(share, Tensor) or share.shape != piece.got.shape:
             return None
         if close(share, piece.got):
             return [-1 if number == count - 1 else number]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import Pair
 from autograd_check.verify.finding import Diagnosis, Finding, Source, Status, root_subject
 from autograd_check.verify.locate import Suspect
-from autograd_check.verify.reference import oracle_vjp
+from autograd_check.verify.memo import Memo
+from autograd_check.verify.reference import oracle_tape, oracle_vjp
 from autograd_check.verify.tensors import is_tensor, leaves
 from autograd_check.verify.tolerances import AGREES
 from autograd_check.verify.trial import PairNames, Trial, parts
@@ -29,7 +30,7 @@ class Evidence:
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
     the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
     (primals, hyper, dout); None where there is no definition to ask. `called` is what a sentence calls the array where that
-    is not its subject.
+    is not its subject. `memo` holds what the definition said about this call to others.
     """
 
     subject: str
@@ -46,6 +47,7 @@ class Evidence:
     probe: str = ""
     at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
     called: str = ""
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ class Explained:
         nonlinear = {f.subject: f.diagnosis for f in findings if f.check == "linear in dout" and f.status is Status.FAILED}
         causes: dict[str, Diagnosis | None] = {}
         for subject, found in wrong.items():
-            pieces = [evidence(subject, by_probe[f.probe], pair.names, tapes[f.probe], forward_right) for f in found]
+            pieces = [evidence(subject, by_probe[f.probe], pair.names, tapes[f.probe], forward_right, pair.memo) for f in found]
             cause = self.explain([piece for piece in pieces if piece is not None])
             certain = cause is not None and (cause.cause is Cause.IGNORES_UPSTREAM or cause.source is Source.FINGERPRINT)
             root = root_subject(subject)
@@ -123,15 +125,18 @@ def _tape(pair: Pair, trial: Trial) -> Mapping[str, Any]:
     return {subject: grad for subject, grad in zip(pair.names.gradients, outcome.value, strict=True) if grad is not None}
 
 
-def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right: bool) -> Evidence | None:
+def evidence(
+    path: str, trial: Trial, names: PairNames, own: Any, forward_right: bool, memo: Memo | None = None
+) -> Evidence | None:
     """The material for a diagnosis of one wrong gradient (`path` is its subject), or None where it is not a tensor."""
+    kept, point = memo or Memo(), trial.case.point
 
     def flat(grads: Any) -> dict[str, Any]:
         return {leaf_path: leaf for subject, value in grads.items() for leaf_path, leaf in parts(value, subject, names)}
 
     def vjp(dout: Any) -> dict[str, Any]:
-        _, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
-        return flat({f"d{name}": grad for name, grad in grads.items()})
+        _, pull = kept.once(("tape", names.wrt), [names.oracle, point], lambda: oracle_tape(names.oracle, point, names.wrt))
+        return flat({f"d{name}": grad for name, grad in pull(dout).items()})
 
     def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:
         out, grads = oracle_vjp(names.oracle, Point(primals, hyper), names.wrt, dout)
@@ -149,8 +154,8 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         subject=path,
         got=got[path],
         expected=expected[path],
-        primals=trial.case.point.primals,
-        hyper=trial.case.point.hyper,
+        primals=point.primals,
+        hyper=point.hyper,
         out=trial.reference.out,
         dout=trial.douts[0],
         vjp=vjp,
@@ -159,6 +164,7 @@ def evidence(path: str, trial: Trial, names: PairNames, own: Any, forward_right:
         forward_right=forward_right,
         probe=trial.case.name,
         at=at,
+        memo=kept,
     )
 
 

@@ -71,7 +71,9 @@ class Library:
         names = [name for name in self.letters.base if not name.endswith(tuple(twice) or "-")]
         pairs = list(combinations_with_replacement(names, 2))
         pairs += [(name, other) for name in self.letters.more for other in (ONE, *self.letters.primals)]
-        letters = {name: self.letters.letter(name)[self.places] for name in dict.fromkeys(name for pair in pairs for name in pair)}
+        letters = {
+            name: self.letters.letter(name)[self.places] for name in dict.fromkeys(name for pair in pairs for name in pair)
+        }
         sides = [torch.stack([letters[pair[side]] for pair in pairs]) for side in (0, 1)]
         self._rows.append(self._at(dout) * sides[0] * sides[1])
         self.keys += [((), _product(pair), "") for pair in pairs]
@@ -242,13 +244,8 @@ def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
     for name in letters[0].base:
         if name in letters[0].piece.hyper or any(name not in one.alone or one.dout is None for one in letters):
             continue
-        rests = [(one, *_rest(one, name)) for one in letters]
-        norms = sum(float((right * right).sum()) for _, _, right in rests)
-        if not norms:
-            continue
-        c = sum(float((mine * right).sum()) for _, mine, right in rests) / norms
         subject, known = letters[0].piece.name, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
-        if abs(c + 1) < LOOSE and holds(letters, partial(_negated, name)):
+        if holds(letters, partial(_negated, name)):
             says = f"{subject} has the term {known} right, and all the rest with the wrong sign."
             return Diagnosis(Cause.SIGN, says, {"right": known})
         for factor in letters[0].primals:

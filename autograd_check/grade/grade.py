@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from autograd_check.causes import Cause
+from autograd_check.course.imported import syntax_tree
 from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Pair, Stateful, Task, UpdateRule
 from autograd_check.diagnose.explain import Mutants, no_mutants
@@ -102,14 +103,17 @@ def grade_candidate(
     seed: int = 0,
     memo: Memo | None = None,
     left_out: Collection[str] = (),
+    explains: bool = True,
 ) -> list[Finding]:
-    """All findings of a lesson's tasks about code that is already loaded; `left_out` are mistakes without a fingerprint."""
+    """All findings of a lesson's tasks about code that is already loaded.
+
+    `left_out` are mistakes without a fingerprint; without `explains` no cause is looked for.
+    """
     findings: list[Finding] = []
     kept = memo or Memo()
     for task in lesson.spec.tasks:
-        context = Context(
-            candidate, seed, _fingerprints(lesson, task, kept), lesson.spec.forbids, kept, left_out, _mutants(lesson, task, kept)
-        )
+        known, edits = _fingerprints(lesson, task, kept), _mutants(lesson, task, kept)
+        context = Context(candidate, seed, known, lesson.spec.forbids, kept, left_out, edits, explains)
         found = check_task(task, context)
         findings += [_of_task(finding, task, lesson) for finding in found]
     return findings
@@ -152,9 +156,10 @@ def _of_task(finding: Finding, task: Task, lesson: CourseLesson) -> Finding:
 
 def _same_code(one: str, other: str) -> bool:
     """Whether two files hold the same code, comments and layout aside."""
+    trees = syntax_tree(one), syntax_tree(other)
     try:
-        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
-    except (SyntaxError, ValueError):
+        return all(trees) and len({ast.dump(tree) for tree in trees if tree is not None}) == 1
+    except RecursionError:
         return False
 
 

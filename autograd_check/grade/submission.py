@@ -12,13 +12,13 @@ import io
 import json
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autograd_check.causes import Cause
+from autograd_check.course.imported import syntax_tree
 from autograd_check.errors import SubmissionError
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
 
@@ -166,12 +166,8 @@ def _text(cell: dict[str, Any]) -> str:
 
 
 def _tree(text: str) -> list[ast.stmt]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # python's own about the student's escapes
-            return ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+    tree = syntax_tree(text)
+    return [] if tree is None else tree.body
 
 
 def _pieces(cell: str, functions: Sequence[str]) -> Iterator[Piece]:

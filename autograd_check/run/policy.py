@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from autograd_check.course.imported import syntax_tree
 from autograd_check.run import rules
 from autograd_check.run.numeric_differentiation import difference_quotients
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
@@ -49,13 +50,11 @@ def violations(
     the course-wide list, `lessons` are names of earlier lessons that may be imported. A file that does not parse has
     none: loading it says what is wrong.
     """
-    try:
-        tree = ast.parse(source)
-        scope = FileScope.of(tree)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = syntax_tree(source)
+    if tree is None:
         return ()
-    judge = _Judge(scope, frozenset(forbids), frozenset(allows), frozenset(lessons))
     try:
+        judge = _Judge(FileScope.of(tree), frozenset(forbids), frozenset(allows), frozenset(lessons))
         return _judged(judge, tree, functions)
     except RecursionError:
         return (Violation("", "expressions nested this deep", 1, "they cannot be checked; write them in several lines"),)

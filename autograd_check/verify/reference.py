@@ -18,20 +18,31 @@ def oracle_vjp(oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[st
 
     A primal that `out` does not depend on gets zeros. Raises `ValueError` without an oracle.
     """
+    out, pull = oracle_tape(oracle, point, wrt)
+    return out, pull(dout)
+
+
+def oracle_tape(
+    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str]
+) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    """As `oracle_vjp`: `out`, and a function from any cotangent to the gradients, for which the forward is not run again."""
     if oracle is None:
-        raise ValueError("oracle_vjp needs an oracle, got None")
+        raise ValueError("a tape needs an oracle, got None")
     primals = {name: map_tensors(_leaf if name in wrt else _plain, value) for name, value in point.primals.items()}
     with torch.enable_grad():
         out = oracle(*primals.values(), **point.hyper)
     inputs = [leaf for name in wrt for leaf in leaves(primals[name])]
-    grads = differentiate(out, dout, inputs)
-    filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
-    nested = {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
-    return map_tensors(lambda tensor: tensor.detach(), out), nested
+
+    def pull(dout: Any) -> dict[str, Any]:
+        grads = differentiate(out, dout, inputs, keep=True)
+        filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
+        return {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
+
+    return map_tensors(lambda tensor: tensor.detach(), out), pull
 
 
-def differentiate(out: Any, dout: Any, roots: Sequence[Any]) -> list[Any]:
-    """The gradients of every root by autograd, None where the tape does not reach it.
+def differentiate(out: Any, dout: Any, roots: Sequence[Any], *, keep: bool = False) -> list[Any]:
+    """The gradients of every root by autograd, None where the tape does not reach it; `keep` the tape for another time.
 
     Raises `ValueError` where a tensor of `out` has another shape than its cotangent.
     """
@@ -46,7 +57,7 @@ def differentiate(out: Any, dout: Any, roots: Sequence[Any]) -> list[Any]:
     # One number whose gradient is the cotangent: `grad_outputs` would make torch import sympy, more than half a second.
     with torch.enable_grad():
         numbers = [_inner_product(leaf, cotangent) for leaf, cotangent in pairs]
-    grads = iter(torch.autograd.grad(numbers, wanted, allow_unused=True))
+    grads = iter(torch.autograd.grad(numbers, wanted, allow_unused=True, retain_graph=keep))
     return [next(grads) if is_differentiable(root) else None for root in roots]
 
 

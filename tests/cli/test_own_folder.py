@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograd_check.course.folder import start
+from tests import warm
 from tests.cli.running import Program
 from tests.toy import RIGHT, WRONG, make_course
 
@@ -109,10 +109,9 @@ def test_update_says_what_is_new_and_stubs_are_not_made_here(program: Program, m
 
 def test_pytest_grades_the_lessons_here(mine: Path) -> None:
     (mine / UNIT / "double.py").write_text(RIGHT)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "lessons"]
-    ran = subprocess.run(command, cwd=mine, capture_output=True, text=True, env=os.environ, check=False)
+    ran = warm.pytest_in(mine, "-q", "lessons")
     assert "3 passed, 3 skipped" in ran.stdout, ran.stdout
     (mine / "course.toml").write_text("course = 'nowhere'\nversion = ''\n")
-    ran = subprocess.run(command, cwd=mine, capture_output=True, text=True, env=os.environ, check=False)
+    ran = warm.pytest_in(mine, "-q", "lessons")
     assert ran.returncode == pytest.ExitCode.INTERRUPTED
     assert "Correct its line `course =`" in ran.stdout

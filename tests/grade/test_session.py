@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import pytest
 
 from autograd_check.course.load import Course
 from autograd_check.grade.session import Session
-from tests import support
+from tests import support, warm
 from tests.support import ROOT
 
 BY_A_LATER_LESSON = """
@@ -153,9 +150,6 @@ def test_a_wrong_gradient_is_explained_wherever_the_grader_runs(tmp_path: Path) 
     broken = tail.replace("### BEGIN SOLUTION", "### BEGIN SOLUTION\n    dout = dout * 0.5", 1)
     assert broken != tail
     (tmp_path / "residual_block.py").write_text(head + signature + broken)
-    program = Path(sys.executable).with_name("autograd-check")
-    command = [str(program), "check", "residual_block", "--course", str(ROOT), "--lessons", "."]
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    ran = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False)
+    ran = warm.program_in(tmp_path, "check", "residual_block", "--course", str(ROOT), "--lessons", ".")
     assert "residual_block · failed" in ran.stdout, ran.stdout + ran.stderr
     assert "Every entry of dx is exactly 1/2 of the right value" in " ".join(ran.stdout.split())

@@ -9,6 +9,7 @@ import pytest
 from autograd_check.course.handout import plan, write
 from autograd_check.course.load import Course
 from autograd_check.pytest_plugin import course_of
+from tests import warm
 from tests.toy import DOUBLE, RIGHT, WRONG, make_course
 
 UNIT = "lessons/u01_toys"
@@ -38,8 +39,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_in(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+    return warm.pytest_in(folder, *arguments).stdout
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,8 @@ def test_a_project_without_a_course_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "lessons" / "u01_things"
     folder.mkdir(parents=True)
     (folder / "test_mine.py").write_text("import sys\n\n\ndef test_mine():\n    assert 'torch' not in sys.modules\n")
-    assert "1 passed" in pytest_in(tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]  # a new process: what it imports is the question
+    assert "1 passed" in subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
 
 
 def test_a_lesson_is_known_by_its_place(course: Path) -> None:

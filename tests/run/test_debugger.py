@@ -28,6 +28,7 @@ def test_a_debugger_is_taken_out_and_every_line_stays_where_it_was(source: str, 
         "# breakpoint()\n",
         "'breakpoint()'\n",
         "b = breakpoint\n",
+        "breakpoint()\nx = " + "-" * 9_000 + "1\n",  # nested too deep for python itself
         "breakpoint(open('a'))\n",
         "import pdb as math\n",
         "import pdb, os\n",

@@ -29,7 +29,7 @@ def failures(lesson: str, specimen: Specimen, memo: Memo) -> list[str]:
     about, names = ABOUT[lesson]
     functions = {theirs: evaluate(Code(mine, specimen.source)) for mine, theirs in names.items()}
     with InProcess.of(functions) as candidate:
-        findings = grade_candidate(support.lesson(about), candidate, memo=memo)
+        findings = grade_candidate(support.lesson(about), candidate, memo=memo, explains=False)
     # of a specimen only the mathematics and the arguments are promised: refusals and dtypes are the lesson's own manners
     return [f.message for f in findings if f.status is Status.FAILED and f.check not in ("refuses", "keeps float32")]
 
