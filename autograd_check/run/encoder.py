@@ -37,6 +37,8 @@ DTYPES = {
 }
 """What may be sent, by name."""
 
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
 
 class Encoder:
     """Collects the blobs of a message while its values turn into JSON. A tensor that occurs often is sent once."""
@@ -85,19 +87,20 @@ class Encoder:
 
     def _tensor(self, tensor: Tensor) -> int:
         if id(tensor) not in self._places:
-            if str(tensor.dtype).removeprefix("torch.") not in DTYPES:
+            name = NAMES.get(tensor.dtype)
+            if name is None:
                 raise WireError(f"expected a tensor of one of {', '.join(DTYPES)}; got {tensor.dtype}")
             source = tensor.detach().resolve_conj().resolve_neg()
-            strided = extent(source) <= 4 * source.numel() + 64
-            source = source if strided else source.contiguous()
-            span = source.as_strided((extent(source),), (1,), source.storage_offset()).contiguous()
-            entry: dict[str, Any] = {
-                "dtype": str(tensor.dtype).removeprefix("torch."),
-                "shape": list(source.shape),
-            }
-            if not source.is_contiguous():
+            reach = extent(source)
+            if reach > 4 * source.numel() + 64:
+                source = source.contiguous()
+            entry: dict[str, Any] = {"dtype": name, "shape": list(source.shape)}
+            if source.is_contiguous():
+                span = source.view(-1)
+            else:
+                span = source.as_strided((reach,), (1,)).contiguous()
                 entry["strides"] = list(source.stride())
-            data = memoryview(span.view(torch.uint8).numpy().data) if span.numel() else b""
+            data = memoryview(span.view(torch.uint8).numpy()) if span.numel() else b""
             self._places[id(tensor)] = self._blob(data, entry)
             # Both stay alive until the message is sent: the id must not be reused, the memory not freed.
             self._alive += [tensor, span]
