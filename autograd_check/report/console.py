@@ -6,7 +6,8 @@ import codecs
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TypeVar
@@ -87,11 +88,18 @@ class Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:.1f}/s")
 
 
-def tracked(items: Iterable[T], what: str, total: int, done: int = 0) -> Iterator[T]:
-    """The items, with a bar that counts them and says how fast it goes and how long the rest will take."""
+LINE_AFTER = 30.0
+"""Seconds between two lines about long work where there is no terminal for a bar: in a pipe, a log, a night's job."""
+
+
+def tracked(items: Iterable[T], what: str, total: int, done: int = 0, clock: Callable[[], float] = time.monotonic) -> Iterator[T]:
+    """The items, with a bar that counts them and says how fast it goes and how long the rest will take.
+
+    Without a terminal a line says so on standard error, now and then (`LINE_AFTER`).
+    """
     console = make_console(stderr=True)
     if not console.is_terminal:
-        yield from items
+        yield from _told(items, what, total, done, clock)
         return
     if total < 2:
         with announced(what):
@@ -107,3 +115,14 @@ def tracked(items: Iterable[T], what: str, total: int, done: int = 0) -> Iterato
             yield item
             progress.advance(task)
             progress.refresh()
+
+
+def _told(items: Iterable[T], what: str, total: int, done: int, clock: Callable[[], float]) -> Iterator[T]:
+    began = said = clock()
+    for count, item in enumerate(items, 1):
+        yield item
+        now = clock()
+        if now - said >= LINE_AFTER:
+            said, rate = now, count / (now - began)
+            left = max(total - done - count, 0) / rate
+            print(f"{what}: {done + count} of {total}, {rate:.1f}/s, {left:.0f} s left", file=sys.stderr, flush=True)

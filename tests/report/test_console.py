@@ -1,0 +1,22 @@
+"""Long work says how far it is, on a terminal or not."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from autograd_check.report.console import tracked
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = itertools.count(0.0, 10.0)  # every item takes ten seconds
+    assert list(tracked(range(7), "submissions", 20, 8, clock=lambda: next(clock))) == list(range(7))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "submissions: 11 of 20, 0.1/s, 90 s left\nsubmissions: 14 of 20, 0.1/s, 60 s left\n"
+
+
+def test_quick_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(tracked(range(3), "lessons", 3)) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
