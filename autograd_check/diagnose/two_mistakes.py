@@ -39,16 +39,17 @@ def two_mistakes(evidence: Sequence[Evidence], edits: Iterable[Fingerprint], sou
 
 
 def _second(evidence: Sequence[Evidence], edit: Fingerprint) -> Diagnosis | None:
-    """What is wrong beside an edit that is not harmless."""
+    """What is wrong beside an edit that makes a difference, and does not explain everything."""
     pieces = []
     for piece in evidence:
         theirs = edit.answer(piece).get(piece.subject)
         if not isinstance(theirs, Tensor) or piece.got.is_complex() or theirs.is_complex():
             return None
         pieces.append(replace(piece, expected=theirs, right=ALONE))
-    if all(close(one.expected, piece.expected) for one, piece in zip(pieces, evidence, strict=True)):
+    harmless = all(close(one.expected, piece.expected) for one, piece in zip(pieces, evidence, strict=True))
+    if harmless or all(close(one.got, one.expected) for one in pieces):
         return None
-    if all(one.got.dim() == 2 and close(one.got, one.expected.T) for one in pieces):
+    if all(one.got.dim() == 2 == one.expected.dim() and close(one.got, one.expected.T) for one in pieces):
         return Diagnosis(Cause.TRANSPOSED, f"{pieces[0].name} is {ALONE} with its axes swapped.")
     factors = [factor(one.got, one.expected) for one in pieces]
     found = [c for c in factors if c is not None]
