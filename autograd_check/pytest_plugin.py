@@ -136,6 +136,8 @@ def sorted_in(findings: Iterable[Finding], names: list[str]) -> dict[str, list[F
 
     groups: dict[str, list[Finding]] = {name: [] for name in names}
     for finding in findings:
+        if finding.kind is Kind.REACH:  # costs points, and makes nothing wrong
+            continue
         name = CONVENTIONS if finding.kind is Kind.CONVENTION else root_subject(finding.subject)
         groups[name if name in groups else names[0]].append(finding)
     return groups

@@ -21,6 +21,7 @@ from autograd_check.course.imported import COURSE_PACKAGES
 from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
+from autograd_check.course.variants import check_edits, listed, variants_file, with_variants
 from autograd_check.errors import CourseError
 
 
@@ -37,6 +38,11 @@ class CourseLesson:
     def source(self) -> Path:
         """The folder that holds the course's `solutions/`."""
         return self.solution.parents[2]
+
+    @property
+    def variants(self) -> Path:
+        """The file of other ways to write it, and of whole functions that go wrong; it need not be there."""
+        return variants_file(self.solution)
 
     def reference_source(self) -> str:
         """Text of the solution file."""
@@ -127,6 +133,14 @@ class Course:
         if not isinstance(spec, Lesson):
             where = entry.solution.relative_to(self.source)
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
+        others = variants_file(entry.solution)
+        module = self.run_file(others) if others.exists() else None
+        where = str(entry.solution.relative_to(self.source))
+        check_edits(spec, entry.solution.read_text(encoding="utf-8"), where)
+        try:
+            spec = with_variants(spec, listed(module, "VARIANTS"), listed(module, "WRONG"), str(others.relative_to(self.source)))
+        except CourseError as error:
+            raise CourseError(f"{where}: {error}") from None
         return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
 
 

@@ -1,7 +1,7 @@
 """Stubs from solutions: the same file, with the reference's code taken out.
 
 Everything outside the marked regions stays byte for byte: prose, imports, helper functions. A stub raises; it never returns a
-plausible value.
+plausible value. It ends with what to type next.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def make_stub(source: str, where: Path) -> str:
             while kept and not kept[-1].strip():
                 kept.pop()
     kept += lines[position:]
-    stub = "\n".join(kept).rstrip("\n") + "\n"
+    following = (
+        f"\n\n# When it is written: autograd-check check {where.stem}"
+        if any(r.kind == "SOLUTION" for r in layout.regions)
+        else ""
+    )
+    stub = "\n".join(kept).rstrip("\n") + f"{following}\n"
     try:
         ast.parse(stub)
     except SyntaxError as error:

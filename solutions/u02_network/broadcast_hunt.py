@@ -64,13 +64,16 @@ def fit(x, y, *, dims, lr, epochs, generator):
     history = []
     for _ in range(epochs):
         loss, dparams = loss_and_gradients(x, y, params)
-        params = [tuple(sgd_step(layer, dlayer, lr=lr)) for layer, dlayer in zip(params, dparams, strict=True)]
+        params = [
+            tuple(sgd_step(layer, dlayer, lr=lr)) for layer, dlayer in zip(params, dparams, strict=True)
+        ]
         history.append((float(loss), float(accuracy(x, y, params))))
     return params, history
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course import Cause, edit, wrong
+from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered
 from autograd_check.requests import Seed
 
 DIMS = (5, 6, 4, 1)
@@ -175,11 +178,17 @@ def _judge(what, got, right, planted):
         return Claim(f"the {what} is right")
     evidence = {"got": got.tolist(), "expected": right.tolist(), "with_broadcast": planted.tolist()}
     if _close(got, planted):
-        return Claim(f"The {what} is an average over N × N pairs: {PAIRS}.", "silent_broadcast", evidence=evidence)
+        return Claim(
+            f"The {what} is an average over N × N pairs: {PAIRS}.", "silent_broadcast", evidence=evidence
+        )
     if got.numel() > 1:
         for other, cause, meaning in (
             (right, "constant_factor", "the right one"),
-            (planted, "silent_broadcast", f"an average over N × N pairs, so somewhere it still is one: {PAIRS}"),
+            (
+                planted,
+                "silent_broadcast",
+                f"an average over N × N pairs, so somewhere it still is one: {PAIRS}",
+            ),
         ):
             factor = float((got * other).sum() / (other * other).sum())
             if _close(got, factor * other):
@@ -241,74 +250,16 @@ def learns(candidate, seed):
         last = history[-1] if isinstance(history, (list, tuple)) and len(history) == 300 else None
         told = _number(_two(last)[1]) if last is not None and _two(last)[0] is not None else None
         if told is None or abs(float(told) - shares[-1]) > 1e-6:
-            return Claim("fit's history must hold (loss, accuracy) for each epoch, the accuracy after its step.", "forward_wrong")
+            return Claim(
+                "fit's history must hold (loss, accuracy) for each epoch, the accuracy after its step.",
+                "forward_wrong",
+            )
     if max(shares) <= 0.9:
-        says = f"After 300 epochs {max(shares):.0%} of the rows are right, and the larger class alone is 62 %."
+        says = (
+            f"After 300 epochs {max(shares):.0%} of the rows are right, and the larger class alone is 62 %."
+        )
         return Claim(says, "silent_broadcast", evidence={"accuracy": max(shares)})
     return Claim("the fixed network learns")
-
-
-def planted_loss_and_gradients(x, y, params):
-    z, cache = mlp_forward(x, params)
-    each = z.clamp(min=0) + torch.log1p(torch.exp(-z.abs())) - y * z
-    dz = (torch.sigmoid(z) - y) / each.numel()
-    dz = dz.sum(1, keepdim=True)
-    _, dparams = mlp_backward(dz, cache)
-    return each.mean(), dparams
-
-
-def planted_accuracy(x, y, params):
-    z, _ = mlp_forward(x, params)
-    right = (z > 0) == (y > 0.5)
-    return right.to(x.dtype).mean()
-
-
-def _half_mended_loss(x, y, params):
-    z, cache = mlp_forward(x, params)
-    each = z[:, 0].clamp(min=0) + torch.log1p(torch.exp(-z[:, 0].abs())) - y * z[:, 0]
-    dz = (torch.sigmoid(z) - y) / len(y) ** 2
-    _, dparams = mlp_backward(dz.sum(1, keepdim=True), cache)
-    return each.mean(), dparams
-
-
-def _squeezed_loss(x, y, params):
-    z, cache = mlp_forward(x, params)
-    z = z[:, 0]
-    each = torch.logaddexp(z, torch.zeros_like(z)) - y * z
-    dz = (torch.sigmoid(z) - y) / len(y)
-    return each.mean(), mlp_backward(dz[:, None], cache)[1]
-
-
-def _loops_loss(x, y, params):
-    z, cache = mlp_forward(x, params)
-    total, dz = 0.0, torch.zeros_like(z)
-    for n in range(len(y)):
-        p = torch.sigmoid(z[n, 0])
-        total = total - torch.log(p if y[n] == 1 else 1 - p)
-        dz[n, 0] = (p - y[n]) / len(y)
-    return total / len(y), mlp_backward(dz, cache)[1]
-
-
-def _loops_accuracy(x, y, params):
-    logits = mlp_forward(x, params)[0].flatten().tolist()
-    hits = [logit > 0 if target == 1 else logit <= 0 for logit, target in zip(logits, y.tolist(), strict=True)]
-    return sum(hits) / len(hits)
-
-
-def _own_forward_loss(x, y, params):
-    y = y.reshape(-1, 1)
-    inputs = [x]
-    for w, b in params[:-1]:
-        inputs.append(torch.maximum(inputs[-1] @ w + b, torch.zeros((), dtype=x.dtype)))
-    z = inputs[-1] @ params[-1][0] + params[-1][1]
-    signs = 1 - 2 * y
-    dz = signs / (1 + torch.exp(-signs * z)) / len(y)
-    loss = torch.log1p(torch.exp(signs * z)).sum() / len(y)
-    dparams = []
-    for h, (w, _) in zip(inputs[::-1], params[::-1], strict=True):
-        dparams.insert(0, [h.T @ dz, dz.sum(0)])
-        dz = dz @ w.T * (h > 0)
-    return loss, dparams
 
 
 def _bench(hunt):
@@ -340,17 +291,12 @@ LESSON = Lesson(
     benchmarks=(Benchmark("forward+backward", "455 rows, 5-6-4-1", _bench),),
     target=None,
     mistakes=(
-        mistake("as handed out", "silent_broadcast", loss_and_gradients=planted_loss_and_gradients, accuracy=planted_accuracy),
-        mistake("accuracy still broadcasts", "silent_broadcast", accuracy=planted_accuracy),
-        mistake("loss still broadcasts", "silent_broadcast", loss_and_gradients=planted_loss_and_gradients),
-        mistake("gradient still broadcasts", "silent_broadcast", loss_and_gradients=_half_mended_loss),
-        mistake("the column put in front", "silent_broadcast", "y = y[:, None]", "y = y[None, :]"),
-        mistake("sum for mean", "forward_wrong", "each.mean()", "each.sum()"),
-    ),
-    variants=(
-        variant("logits squeezed instead", loss_and_gradients=_squeezed_loss),
-        variant("loops", loss_and_gradients=_loops_loss, accuracy=_loops_accuracy),
-        variant("self-contained", loss_and_gradients=_own_forward_loss),
+        wrong("as handed out", Cause.SILENT_BROADCAST),
+        wrong("accuracy still broadcasts", Cause.SILENT_BROADCAST),
+        wrong("loss still broadcasts", Cause.SILENT_BROADCAST),
+        wrong("gradient still broadcasts", Cause.SILENT_BROADCAST),
+        edit("y = y[:, None]", "y = y[None, :]", "the column put in front", Cause.SILENT_BROADCAST),
+        edit("each.mean()", "each.sum()", "sum for mean", Cause.FORWARD_WRONG),
     ),
     hints=(
         "Print the shapes of z, y and each for a batch of seven rows.",

@@ -59,7 +59,16 @@ def fit(x, y, *, classes, lr, epochs):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SIZES = ((7, 4, 3), (12, 3, 5), (1, 5, 4), (5, 3, 5), (9, 4, 2))
 KNOWN = (

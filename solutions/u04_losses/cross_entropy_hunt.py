@@ -60,7 +60,16 @@ def fit(x, y, *, classes, lr, epochs, micro):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SIZES = ((12, 4, 3, 4), (13, 4, 3, 4), (7, 2, 5, 3), (1, 3, 4, 2), (11, 3, 2, 64), (5, 5, 5, 1), (9, 3, 4, 8))
 """N, D, C and micro: pieces that all have one size, a last piece of one row, one piece only, single rows."""

@@ -61,7 +61,16 @@ def fit(x, y, params, *, lr, epochs, batch):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SHAPES = ((4, 10), (10,), (10, 1), (1,))
 SETTINGS = ({"lr": 0.02, "epochs": 3, "batch": 8}, {"lr": 0.1, "epochs": 4, "batch": 23})

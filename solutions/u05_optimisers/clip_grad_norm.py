@@ -31,7 +31,7 @@ from autograd_check.course.samples import literal, normal, sequence, transposed
 from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
 
 EXACT = Convention(
-    "constant_factor", "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.", reach=1e-4
+    "constant_factor", "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.", within=1e-4
 )
 LARGE = 1e8
 """Gradients so long that a 1e-6 added to their norm, as torch does, makes no difference that could be seen."""

@@ -88,7 +88,17 @@ def fit(x, y, *, hidden, lr, epochs, generator):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Claim, Lesson, Pair, Properties, Property, Unanswered, mistake, probe, variant
+from autograd_check.course.spec import (
+    Claim,
+    Lesson,
+    Pair,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    probe,
+    variant,
+)
 from autograd_check.requests import Seed
 
 

@@ -59,7 +59,17 @@ def batchnorm_running_backward(dout, cache):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Benchmark, Convention, Lesson, Rival, Run, Stateful, mistake, probe, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Convention,
+    Lesson,
+    Rival,
+    Run,
+    Stateful,
+    mistake,
+    probe,
+    variant,
+)
 
 BIASED = Convention(
     "biased_variance", "the running variance is to take the unbiased N/(N − 1) σ² of every batch; yours takes σ²."
