@@ -233,12 +233,12 @@ def handed_in(source: str) -> str:
 
 def variant_texts(lesson: CourseLesson) -> dict[str, str]:
     """The lesson's variants as files, those that can be written as one: other right ways to do it, by name."""
-    source = lesson.reference_source()
+    sources = [lesson.reference_source(), *_elsewhere(lesson)]
     texts: dict[str, str] = {}
     for variant in lesson.spec.variants:
         names = {function.__name__: given for given, function in variant.functions.items()}
         rest = [name for name in lesson.functions() if name not in variant.functions]
-        text = definitions([source], [*names, *rest])
+        text = definitions(sources, [*names, *rest])
         for own, given in names.items():
             text = re.sub(rf"^def {given}\b.*?(?=^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
             text = re.sub(rf"\b{re.escape(own)}\b", given, text)
@@ -246,6 +246,14 @@ def variant_texts(lesson: CourseLesson) -> dict[str, str]:
         if set(lesson.functions()) <= _functions(text) and "autograd_check" not in text:
             texts[variant.name] = text
     return texts
+
+
+def _elsewhere(lesson: CourseLesson) -> list[str]:
+    """The file of a lesson's variants, without what it imports from the lesson itself: that is in the same file now."""
+    if not lesson.variants.exists():
+        return []
+    own = rf"^from solutions\.{lesson.unit}\.{lesson.spec.name} import (\([^)]*\)|.*)\n"
+    return [re.sub(own, "", lesson.variants.read_text(encoding="utf-8"), flags=re.MULTILINE)]
 
 
 def _right(lesson: CourseLesson, chance: random.Random) -> tuple[str, str]:
