@@ -65,7 +65,12 @@ def _run(data: Data, seed: int, differentiate: Callable[..., Any], reported: Cal
     rows = []
     for _ in range(EPOCHS):
         loss, dparams = differentiate(data.x, data.y, params)
-        params = [tuple(sgd_step(layer, dlayer, lr=LEARNING_RATE)) for layer, dlayer in zip(params, dparams, strict=True)]
-        rows.append([float(loss), float(reported(data.x, data.y, params)), float(accuracy(data.x, data.y, params))])
+        params = [
+            tuple(sgd_step(layer, dlayer, lr=LEARNING_RATE))
+            for layer, dlayer in zip(params, dparams, strict=True)
+        ]
+        rows.append(
+            [float(loss), float(reported(data.x, data.y, params)), float(accuracy(data.x, data.y, params))]
+        )
     loss_curve, reported_curve, true_curve = zip(*rows, strict=True)
     return Curves(loss_curve, reported_curve, true_curve)

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autograd_check.causes import Cause
-    from autograd_check.course.claims import Claim, Properties, Property, Unanswered
+    from autograd_check.course.claims import (
+        Claim,
+        Planted,
+        Properties,
+        Property,
+        Unanswered,
+        agrees,
+        all_hold,
+        answer,
+        close,
+        flat,
+        number,
+        two,
+    )
     from autograd_check.course.draws import (
         away_from_zero,
         columns,
@@ -19,12 +32,12 @@ if TYPE_CHECKING:
         half_zeros,
         integers,
         labels,
-        network,
         normal,
         rows_of_probability,
         shaped,
         uniform,
     )
+    from autograd_check.course.networks import network, relu_network
     from autograd_check.course.regimes import CONVOLUTIONS, ELEMENTWISE, NORMALISATIONS, PAIRS, POOLS, WINDOWS
     from autograd_check.course.spec import (
         UNSEEN_INDEX,
@@ -55,19 +68,20 @@ __all__ = [
     "NORMALISATIONS",
     "PAIRS",
     "POOLS",
-    "WINDOWS",
     "UNSEEN_INDEX",
     "UNSEEN_STATE",
     "UNSEEN_TERM",
+    "WINDOWS",
     "Benchmark",
     "Cause",
     "Checker",
-    "He",
     "Claim",
+    "He",
     "Initialiser",
     "Layer",
     "Lesson",
     "Plain",
+    "Planted",
     "Properties",
     "Property",
     "Scalar",
@@ -78,14 +92,19 @@ __all__ = [
     "Unanswered",
     "UpdateRule",
     "WriteTheTest",
+    "agrees",
+    "all_hold",
+    "answer",
     "at",
     "away_from_zero",
+    "close",
     "columns",
     "convention",
     "distinct",
     "drop",
     "edge",
     "edit",
+    "flat",
     "half_zeros",
     "integers",
     "labels",
@@ -93,16 +112,19 @@ __all__ = [
     "mismatched",
     "network",
     "normal",
+    "number",
     "planted",
     "reach",
     "reaches",
     "refused",
+    "relu_network",
     "rival",
     "rows_of_probability",
     "run",
     "shaped",
     "stability",
     "standard",
+    "two",
     "two_classes",
     "uniform",
     "variant",
@@ -110,54 +132,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "autograd_check.causes": ("Cause",),
-    "autograd_check.course.claims": ("Claim", "Properties", "Property", "Unanswered"),
-    "autograd_check.course.draws": (
-        [
-            "away_from_zero",
-            "columns",
-            "distinct",
-            "half_zeros",
-            "integers",
-            "labels",
-            "network",
-            "normal",
-            "rows_of_probability",
-            "shaped",
-            "uniform",
-        ]
-    ),
-    "autograd_check.course.regimes": ("CONVOLUTIONS", "ELEMENTWISE", "NORMALISATIONS", "PAIRS", "POOLS", "WINDOWS"),
-    "autograd_check.course.spec": (
-        [
-            "UNSEEN_INDEX",
-            "UNSEEN_STATE",
-            "UNSEEN_TERM",
-            "Benchmark",
-            "Checker",
-            "Initialiser",
-            "Lesson",
-            "Plain",
-            "Scalar",
-            "Specimen",
-            "WriteTheTest",
-            "drop",
-            "edit",
-            "planted",
-            "standard",
-            "variant",
-            "wrong",
-        ]
-    ),
-    "autograd_check.course.tasks": ("Layer", "Stateful", "Stochastic", "UpdateRule", "rival"),
-    "autograd_check.course.trains": ("He", "Trains", "line", "reaches", "two_classes"),
-    "autograd_check.course.words": ("at", "convention", "edge", "mismatched", "reach", "refused", "run", "stability"),
+    "autograd_check.causes": "Cause",
+    "autograd_check.course.claims": "Claim Planted Properties Property Unanswered agrees all_hold answer close flat number two",
+    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped uniform",
+    "autograd_check.course.networks": "network relu_network",
+    "autograd_check.course.regimes": "CONVOLUTIONS ELEMENTWISE NORMALISATIONS PAIRS POOLS WINDOWS",
+    "autograd_check.course.spec": "UNSEEN_INDEX UNSEEN_STATE UNSEEN_TERM Benchmark Checker Initialiser Lesson Plain Scalar Specimen WriteTheTest drop edit planted standard variant wrong",
+    "autograd_check.course.tasks": "Layer Stateful Stochastic UpdateRule rival",
+    "autograd_check.course.trains": "He Trains line reaches two_classes",
+    "autograd_check.course.words": "at convention edge mismatched reach refused run stability",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a word when it is first asked for."""
     for home, names in _HOMES.items():
-        if name in names:
+        if name in names.split():
             return getattr(import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -118,17 +118,6 @@ def rows_of_probability() -> Draw:
     return Draw(make)
 
 
-def network(*sizes: str | int, scale: float = 0.5, shift: float = 0.5) -> Draw:
-    """Parameters [(w, b), ...] of layers of these sizes (names or numbers), with biases that keep most units on."""
-
-    def make(_: Shape, known: Sizes) -> Sample:
-        dims = [size if isinstance(size, int) else known[size] for size in sizes]
-        pairs = zip(dims[:-1], dims[1:], strict=True)
-        return samples.sequence(*((samples.normal(i, o), samples.normal(o, scale=scale, shift=shift)) for i, o in pairs))
-
-    return Draw(make, leaves=("w", "b"))
-
-
 def shaped(axes: str) -> Shaped:
     """As usual, but in the shape of these axes: names of sizes, or numbers. `y=shaped("N,1")`."""
     return Shaped(axes_of(axes, axes))

@@ -14,6 +14,9 @@ from pathlib import Path
 from autograd_check.course.markers import Layout, Region, read_layout
 from autograd_check.errors import CourseError, MarkerError
 
+WIDTH = 110
+"""Columns of a stub, which is read beside an editor's margin."""
+
 
 def make_stub(source: str, where: Path) -> str:
     """The stub of a solution file's text; `where` names the file in errors.
@@ -83,7 +86,10 @@ def _raising(region: Region, lines: list[str]) -> list[str]:
     if not region.function:
         return []
     message = f"{region.function}: {region.summary}" if region.summary else region.function
-    return [f"{_indent(lines[region.first - 1])}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"]
+    indent = _indent(lines[region.first - 1])
+    room = WIDTH - len(f'{indent}raise NotImplementedError("")')
+    message = message if len(message) <= room else f"{message[: room - 1].rstrip()}…"
+    return [f"{indent}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"]
 
 
 def _handed_out(region: Region, lines: list[str], where: Path) -> list[str]:

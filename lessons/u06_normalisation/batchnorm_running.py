@@ -26,9 +26,11 @@ import torch
 
 def batchnorm_running_forward(x, gamma, beta, state, *, momentum, train, eps):
     """x (N, D), gamma (D,), beta (D,), state None or what the call before returned → out (N, D), state, cache."""
-    raise NotImplementedError("batchnorm_running_forward: x (N, D), gamma (D,), beta (D,), state None or what the call before returned → out (N, D), state, cache.")
+    raise NotImplementedError("batchnorm_running_forward: x (N, D), gamma (D,), beta (D,), state None or wh…")
 
 
 def batchnorm_running_backward(dout, cache):
     """dout (N, D) → dx (N, D), dgamma (D,), dbeta (D,)."""
     raise NotImplementedError("batchnorm_running_backward: dout (N, D) → dx (N, D), dgamma (D,), dbeta (D,).")
+
+# When it is written: autograd-check check batchnorm_running

@@ -26,3 +26,5 @@ def dropout_forward(x, *, p, train, generator):
 def dropout_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("dropout_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check dropout

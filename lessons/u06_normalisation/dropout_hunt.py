@@ -62,3 +62,5 @@ def fit(x, y, *, hidden, p, lr, epochs, generator):
         z = hidden_forward(x, w, b, p=p, train=False, generator=generator)[0] @ v + c
         history.append((float(loss), float(((z > 0) == (y > 0.5)).to(x.dtype).mean())))
     return params, history
+
+# When it is written: autograd-check check dropout_hunt

@@ -1,19 +1,23 @@
 """Finite differences
 ==================
 
-How to check a derivative without believing anybody? Take a small step h to either side and watch the function itself:
+How to check a derivative without believing anybody? Take a small step h to either side and watch the function
+itself:
 
-    ∂f/∂xᵢ ≈ (f(x + h eᵢ) − f(x − h eᵢ)) / 2h      x of any shape, f(x) a 0-d tensor  →  one number for every entry of x
+    ∂f/∂xᵢ ≈ (f(x + h eᵢ) − f(x − h eᵢ)) / 2h      x of any shape, f(x) a 0-d tensor
 
-eᵢ is 1 in entry i and 0 elsewhere: one entry moves at a time, and all the others stay where they are. By Taylor's formula
+one number for every entry of x. eᵢ is 1 in entry i and 0 elsewhere: one entry moves at a time, and all the
+others stay where they are. By Taylor's formula
 
     f(x ± h eᵢ) = f ± h f′ + h²/2 f″ ± h³/6 f‴ + …
 
-the terms in f″ cancel, and the error is about h²/6 f‴. The one-sided (f(x + h eᵢ) − f(x)) / h keeps h/2 f″: a thousand times worse at
-h = 0.001. Yet h cannot be arbitrarily small: f is only known to about 16 digits, and h divides that round-off.
+the terms in f″ cancel, and the error is about h²/6 f‴. The one-sided (f(x + h eᵢ) − f(x)) / h keeps h/2 f″: a
+thousand times worse at h = 0.001. Yet h cannot be arbitrarily small: f is only known to about 16 digits, and
+h divides that round-off.
 
-You are writing a checker. It is graded as one: a claimed gradient passes if it agrees with your numbers in every entry. Right gradients must
-pass, wrong ones must be caught, also those that are wrong in a single entry.
+You are writing a checker. It is graded as one: a claimed gradient passes if it agrees with your numbers in
+every entry. Right gradients must pass, wrong ones must be caught, also those that are wrong in a single
+entry.
 
 Convention: x is not changed, not even for a moment in between: x + h − h is not always x again.
 """
@@ -22,7 +26,7 @@ import torch
 
 
 def numerical_gradient(f, x, *, h):
-    """f takes a tensor like x and returns a 0-d tensor; x any shape → central differences of f at x, like x."""
+    """f: a tensor like x → a 0-d tensor; x any shape → central differences of f at x, like x."""
     ### BEGIN SOLUTION
     gradient = torch.zeros(x.numel(), dtype=x.dtype)
     for i in range(x.numel()):
@@ -36,9 +40,8 @@ def numerical_gradient(f, x, *, h):
 
 ### BEGIN SPEC
 
-from autograd_check.course import Cause, edit, wrong
+from autograd_check.course import Benchmark, Cause, Checker, Lesson, Scalar, edit, wrong
 from autograd_check.course.samples import normal, transposed
-from autograd_check.course.spec import Benchmark, Checker, Lesson, Scalar
 from autograd_check.requests import Code
 
 
@@ -86,7 +89,7 @@ def _bench(lesson):
 LESSON = Lesson(
     name="finite_difference",
     title="A gradient checker",
-    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5; Nocedal and Wright, Numerical Optimization (2006), eq. 8.7",
+    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5; Nocedal, Wright (2006), eq. 8.7",
     requires=("sine_chain",),
     points=15,
     minutes=25,
@@ -138,7 +141,6 @@ LESSON = Lesson(
         ),
     ),
     benchmarks=(Benchmark("whole gradient, beside gradcheck", "40 entries", _bench),),
-    target=None,
     mistakes=(
         wrong("one-sided", Cause.FIRST_ORDER),
         edit("/ (2 * h)", "/ h", "h for 2h", Cause.CONSTANT_FACTOR),

@@ -9,8 +9,8 @@ It lies between max x and max x + log K. One out depends on all K entries of its
 logarithm is shared among them: write u = Σₖ e^(xₖ), out = log u, and multiply ∂out/∂u by ∂u/∂xₖ. The K slopes
 turn out to be positive and to sum to 1; larger entries get the larger share.
 
-Convention: finite for entries of ±1000, where e^1000 overflows and the logarithm of e^(−1000) = 0 is −∞. A shift
-m of the whole row comes back out unchanged, so choose m = max x, for every row its own:
+Convention: finite for entries of ±1000, where e^1000 overflows and the logarithm of e^(−1000) = 0 is −∞. A
+shift m of the whole row comes back out unchanged, so choose m = max x, for every row its own:
 
     log Σₖ e^(xₖ) = m + log Σₖ e^(xₖ − m)
 """

@@ -12,8 +12,8 @@ the sine at u, that of the square at x.
 
 (Some courses give the name to 2x · cos(x² + 1) itself; that forward with its own backward counts as well.)
 
-This is all that back-propagation ever does: start from dout and multiply by one slope after the other, from the
-last function to the first.
+This is all that back-propagation ever does: start from dout and multiply by one slope after the other, from
+the last function to the first.
 """
 
 import torch

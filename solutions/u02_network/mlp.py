@@ -7,9 +7,9 @@ Layers in a row, each fed by the one before, with a relu between them and none a
 
 params is the list [(w₁, b₁), …, (w_L, b_L)]; wₖ has as many rows as the layer before has outputs.
 
-The chain rule walks the same path backwards. Each layer takes the gradient with respect to its output, gives the
-gradients of its own w and b, and hands the gradient of its input to the layer before: relu and linear, the very
-functions you have written, in reverse order.
+The chain rule walks the same path backwards. Each layer takes the gradient with respect to its output, gives
+the gradients of its own w and b, and hands the gradient of its input to the layer before: relu and linear,
+the very functions you have written, in reverse order.
 
 Convention: dparams mirrors params, a list of (dw, db) from the first layer to the last.
 """
@@ -46,18 +46,7 @@ def mlp_backward(dz, cache):
 
 
 ### BEGIN SPEC
-import torch
-import torch.nn.functional as F
-
-from autograd_check.course import Cause, Layer, Lesson, at, edit, network, standard
-
-
-def oracle(x, params):
-    for w, b in params[:-1]:
-        x = torch.relu(F.linear(x, w.T, b))
-    w, b = params[-1]
-    return F.linear(x, w.T, b)
-
+from autograd_check.course import Cause, Layer, Lesson, at, edit, network, relu_network, standard
 
 LESSON = Lesson(
     name="mlp",
@@ -69,7 +58,7 @@ LESSON = Lesson(
     tasks=(
         Layer(
             "x[N,D] params -> z[N,M]",
-            oracle=oracle,
+            oracle=relu_network,
             sizes=dict(N=4, D=6, H=7, K=5, M=2),
             draw=dict(params=network("D", "H", "K", "M")),
             bench=dict(N=455, D=30, params=network("D", 4, 3, 2, 1)),

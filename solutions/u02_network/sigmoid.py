@@ -5,11 +5,11 @@ The logistic function turns any number into a probability, entry by entry:
 
     out = σ(x) = 1 / (1 + e^(−x))      x of any shape  →  out of the same shape
 
-Differentiate it with the quotient rule, and look at what comes out: the slope needs nothing but out. So out is all
-that the backward pass has to remember.
+Differentiate it with the quotient rule, and look at what comes out: the slope needs nothing but out. So out
+is all that the backward pass has to remember.
 
-Convention: exact at ±1000. There e^1000 is more than a float holds and becomes inf. 1 / (1 + inf) is 0, which is
-right, but the same function written e^x / (1 + e^x) becomes inf / inf, which is not a number.
+Convention: exact at ±1000. There e^1000 is more than a float holds and becomes inf. 1 / (1 + inf) is 0, which
+is right, but the same function written e^x / (1 + e^x) becomes inf / inf, which is not a number.
 """
 
 import torch

@@ -1,8 +1,8 @@
 """Training
 ========
 
-Everything so far, in one loop. The parameters start at He's random weights and biases of 0; then, epoch after epoch,
-on the whole batch:
+Everything so far, in one loop. The parameters start at He's random weights and biases of 0; then, epoch after
+epoch, on the whole batch:
 
     z = mlp(x)                        forward
     L = bce_with_logits(z, y)         how wrong?
@@ -13,8 +13,8 @@ x (N, D), y (N, 1); dims = (D, …, 1) lists the sizes, so that layer k has w (d
 b (dims[k + 1],).
 
 Conventions: params is a list of (w, b). history holds the loss of every epoch, measured before its step; with
-epochs = 0 the parameters come back as they were initialised. The generator is used for the weights only, so the same
-seed gives the same run.
+epochs = 0 the parameters come back as they were initialised. The generator is used for the weights only, so
+the same seed gives the same run.
 """
 
 import torch
@@ -51,16 +51,20 @@ import math
 
 import torch.nn.functional as F
 
-from autograd_check.course import Benchmark, Cause, He, Lesson, Trains, at, edit, reaches, two_classes
+from autograd_check.course import (
+    Benchmark,
+    Cause,
+    He,
+    Lesson,
+    Trains,
+    at,
+    edit,
+    reaches,
+    relu_network,
+    two_classes,
+)
 
 NETWORK = (30, 4, 3, 2, 1)
-
-
-def loss_of(params, x, y):
-    for w, b in params[:-1]:
-        x = torch.relu(x @ w + b)
-    w, b = params[-1]
-    return F.binary_cross_entropy_with_logits(x @ w + b, y)
 
 
 def _training_steps(functions):
@@ -107,7 +111,7 @@ LESSON = Lesson(
         Trains(
             "train",
             "x[N,D] y[N,1] -> params",
-            loss=loss_of,
+            loss=lambda params, x, y: F.binary_cross_entropy_with_logits(relu_network(x, params), y),
             data=two_classes(),
             sizes=dict(N=9, D=5),
             hyper=dict(dims=(5, 6, 4, 1)),

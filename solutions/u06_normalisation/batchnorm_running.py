@@ -72,21 +72,29 @@ from autograd_check.course.spec import (
 )
 
 BIASED = Convention(
-    "biased_variance", "the running variance is to take the unbiased N/(N − 1) σ² of every batch; yours takes σ²."
+    "biased_variance",
+    "the running variance is to take the unbiased N/(N − 1) σ² of every batch; yours takes σ².",
 )
 REVERSED = Convention(
-    "momentum_reversed", "momentum is to be the weight of the new batch, as in torch; yours is the weight of the old estimate."
+    "momentum_reversed",
+    "momentum is to be the weight of the new batch, as in torch; yours is the weight of the old estimate.",
 )
 BOTH = Convention("momentum_reversed", f"{REVERSED.says} And {BIASED.says}")
-ONE_ROW = Convention("not_refused", "one row is its own mean and has no variance, so training on it must raise ValueError.")
-UNTRAINED = Convention("stale_state", "before the first batch the running mean is 0 and the running variance 1.")
+ONE_ROW = Convention(
+    "not_refused", "one row is its own mean and has no variance, so training on it must raise ValueError."
+)
+UNTRAINED = Convention(
+    "stale_state", "before the first batch the running mean is 0 and the running variance 1."
+)
 
 
 def oracle(x, gamma, beta, state, *, momentum, train, eps):
     size = x.shape[1]
     mean, var = state or (torch.zeros(size, dtype=x.dtype), torch.ones(size, dtype=x.dtype))
     mean, var = mean.clone(), var.clone()
-    out = torch.nn.functional.batch_norm(x, mean, var, gamma, beta, training=train, momentum=momentum, eps=eps)
+    out = torch.nn.functional.batch_norm(
+        x, mean, var, gamma, beta, training=train, momentum=momentum, eps=eps
+    )
     return out, (mean, var)
 
 
@@ -135,7 +143,9 @@ def _trained(layer):
     state = (torch.zeros(64, dtype=x.dtype), torch.ones(64, dtype=x.dtype))
 
     def ours():
-        return layer["batchnorm_running_backward"](dout, layer["batchnorm_running_forward"](x, gamma, beta, state, **hyper)[2])
+        return layer["batchnorm_running_backward"](
+            dout, layer["batchnorm_running_forward"](x, gamma, beta, state, **hyper)[2]
+        )
 
     def torchs():
         out = torch.nn.functional.batch_norm(leaves[0], *state, leaves[1], leaves[2], training=True)
@@ -219,7 +229,9 @@ def _object_forward(x, gamma, beta, state, *, momentum, train, eps):
 
         def updated(self, batch):
             keep = 1 - momentum
-            return Running(keep * self.mean + momentum * batch.mean(0), keep * self.var + momentum * batch.var(0))
+            return Running(
+                keep * self.mean + momentum * batch.mean(0), keep * self.var + momentum * batch.var(0)
+            )
 
     running = state if state is not None else Running(torch.zeros_like(gamma), torch.ones_like(gamma))
     if train:
@@ -276,7 +288,14 @@ LESSON = Lesson(
     title="Batch normalisation, trained and used",
     source="Ioffe and Szegedy, Batch Normalization (2015), algorithm 2; torch.nn.BatchNorm1d for the weights of the estimates",
     requires=("batchnorm",),
-    forbids=("batch_norm", "native_batch_norm", "layer_norm", "native_layer_norm", "instance_norm", "group_norm"),
+    forbids=(
+        "batch_norm",
+        "native_batch_norm",
+        "layer_norm",
+        "native_layer_norm",
+        "instance_norm",
+        "group_norm",
+    ),
     points=15,
     minutes=30,
     tasks=(
@@ -297,7 +316,13 @@ LESSON = Lesson(
                             name,
                             train,
                             x=literal(
-                                [[1e-3, 2.0, 0.5], [-2e-3, 2.0, -1.5], [5e-4, 2.0, 3.0], [0.0, 2.0, 0.25], [1e-3, 2.0, -2.0]]
+                                [
+                                    [1e-3, 2.0, 0.5],
+                                    [-2e-3, 2.0, -1.5],
+                                    [5e-4, 2.0, 3.0],
+                                    [0.0, 2.0, 0.25],
+                                    [1e-3, 2.0, -2.0],
+                                ]
                             ),
                             gamma=literal([0.5, 0.0, -2.0]),
                             beta=literal([1.0, -0.5, 0.25]),
@@ -308,7 +333,13 @@ LESSON = Lesson(
                 Run(
                     "non-contiguous",
                     tuple(
-                        one(name, train, x=transposed(normal(4, 7)), gamma=transposed(normal(4)), beta=normal(4))
+                        one(
+                            name,
+                            train,
+                            x=transposed(normal(4, 7)),
+                            gamma=transposed(normal(4)),
+                            beta=normal(4),
+                        )
                         for name, train in (("training", True), ("evaluation", False))
                     ),
                 ),
@@ -326,7 +357,11 @@ LESSON = Lesson(
                     ),
                 ),
             ),
-            rivals=(Rival(BIASED, biased), Rival(REVERSED, reversed_momentum), Rival(BOTH, reversed_and_biased)),
+            rivals=(
+                Rival(BIASED, biased),
+                Rival(REVERSED, reversed_momentum),
+                Rival(BOTH, reversed_and_biased),
+            ),
             refuses=(
                 probe(
                     "training on one row",
@@ -342,13 +377,28 @@ LESSON = Lesson(
     ),
     benchmarks=(Benchmark("forward+backward, training", "128 rows, 64 features", _trained),),
     mistakes=(
-        mistake("running variance biased", "biased_variance", "momentum * N / (N - 1) * sigma2", "momentum * sigma2"),
-        mistake("batch normalised by the unbiased variance", "forward_wrong", "centred.square().mean(0)", "x.var(0)"),
         mistake(
-            "momentum on the wrong side", "momentum_reversed", "N, D = x.shape", "N, D = x.shape\n    momentum = 1 - momentum"
+            "running variance biased",
+            "biased_variance",
+            "momentum * N / (N - 1) * sigma2",
+            "momentum * sigma2",
         ),
         mistake(
-            "momentum on the wrong side and variance biased", "momentum_reversed", batchnorm_running_forward=_other_house_forward
+            "batch normalised by the unbiased variance",
+            "forward_wrong",
+            "centred.square().mean(0)",
+            "x.var(0)",
+        ),
+        mistake(
+            "momentum on the wrong side",
+            "momentum_reversed",
+            "N, D = x.shape",
+            "N, D = x.shape\n    momentum = 1 - momentum",
+        ),
+        mistake(
+            "momentum on the wrong side and variance biased",
+            "momentum_reversed",
+            batchnorm_running_forward=_other_house_forward,
         ),
         mistake(
             "the state is never updated",
@@ -371,7 +421,11 @@ LESSON = Lesson(
             "    if not train:\n        mean = (1 - momentum) * mean + momentum * x.mean(0)\n    rstd =",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("the batch's statistics in evaluation", "forward_wrong", batchnorm_running_forward=_batch_in_evaluation_forward),
+        mistake(
+            "the batch's statistics in evaluation",
+            "forward_wrong",
+            batchnorm_running_forward=_batch_in_evaluation_forward,
+        ),
         mistake(
             "the running estimates in training",
             "forward_wrong",
@@ -386,7 +440,10 @@ LESSON = Lesson(
             by_fingerprint="the edit is in a condition, and other edits of that condition give the same numbers",
         ),
         mistake(
-            "the backward of evaluation in training", "missing_term", "    if train:\n        dx", "    if False:\n        dx"
+            "the backward of evaluation in training",
+            "missing_term",
+            "    if train:\n        dx",
+            "    if False:\n        dx",
         ),
         mistake(
             "the variance starts at 0",
@@ -401,12 +458,21 @@ LESSON = Lesson(
             batchnorm_running_forward=_first_batch_forward,
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("eps in the running variance", "forward_wrong", "centred.square().mean(0)", "centred.square().mean(0) + eps"),
+        mistake(
+            "eps in the running variance",
+            "forward_wrong",
+            "centred.square().mean(0)",
+            "centred.square().mean(0) + eps",
+        ),
         mistake("one row divides by zero", "wrong_error", "if train and N == 1:", "if N == 0:"),
         mistake("one row refused in evaluation too", "crashed", "if train and N == 1:", "if N == 1:"),
     ),
     variants=(
-        variant("a dict as state", batchnorm_running_forward=_dict_forward, batchnorm_running_backward=_dict_backward),
+        variant(
+            "a dict as state",
+            batchnorm_running_forward=_dict_forward,
+            batchnorm_running_backward=_dict_backward,
+        ),
         variant(
             "an object as state, ((out, state), cache)",
             batchnorm_running_forward=_object_forward,

@@ -53,7 +53,11 @@ def half_zeros(*shape):
 
 def _trained(layer):
     x = torch.randn(128, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    dout, leaf, generator = x.flip(0).contiguous(), x.clone().requires_grad_(), torch.Generator().manual_seed(0)
+    dout, leaf, generator = (
+        x.flip(0).contiguous(),
+        x.clone().requires_grad_(),
+        torch.Generator().manual_seed(0),
+    )
 
     def ours():
         _, cache = layer["dropout_forward"](x, p=0.3, train=True, generator=generator)
@@ -195,25 +199,57 @@ LESSON = Lesson(
             dropout_forward=_redrawn_forward,
             dropout_backward=_redrawn_backward,
         ),
-        mistake("mask forgotten in the backward", "mask_missing", "dout if scale is None else dout * scale", "dout.clone()"),
-        mistake("rescaled, but not masked in the backward", "mask_missing", "dout * scale", "dout * scale.max()"),
+        mistake(
+            "mask forgotten in the backward",
+            "mask_missing",
+            "dout if scale is None else dout * scale",
+            "dout.clone()",
+        ),
+        mistake(
+            "rescaled, but not masked in the backward", "mask_missing", "dout * scale", "dout * scale.max()"
+        ),
         mistake("the backward not rescaled", "constant_factor", dropout_forward=_plain_mask_forward),
         mistake("mask taken from where the output is not 0", "wrong_operand", dropout_forward=_seen_forward),
         mistake("drops in evaluation too", "forward_wrong", "if not train:", "if p is None:"),
-        mistake("scaled in evaluation, as before it was inverted", "constant_factor", dropout_forward=_classic_forward),
         mistake(
-            "one mask for all rows", "wrong_distribution", "torch.rand(x.shape, generator", "torch.rand(x.shape[-1:], generator"
+            "scaled in evaluation, as before it was inverted",
+            "constant_factor",
+            dropout_forward=_classic_forward,
         ),
-        mistake("generator ignored", "nondeterministic", "torch.rand(x.shape, generator=generator)", "torch.rand(x.shape)"),
-        mistake("a seed of its own", "wrong_distribution", "generator=generator)", "generator=torch.Generator().manual_seed(0))"),
+        mistake(
+            "one mask for all rows",
+            "wrong_distribution",
+            "torch.rand(x.shape, generator",
+            "torch.rand(x.shape[-1:], generator",
+        ),
+        mistake(
+            "generator ignored",
+            "nondeterministic",
+            "torch.rand(x.shape, generator=generator)",
+            "torch.rand(x.shape)",
+        ),
+        mistake(
+            "a seed of its own",
+            "wrong_distribution",
+            "generator=generator)",
+            "generator=torch.Generator().manual_seed(0))",
+        ),
         mistake("upstream ignored", "ignores_upstream", "else dout * scale", "else scale.clone()"),
-        mistake("x overwritten", "mutates_input", "return x * scale, scale", "return x.mul_(scale).clone(), scale"),
+        mistake(
+            "x overwritten", "mutates_input", "return x * scale, scale", "return x.mul_(scale).clone(), scale"
+        ),
     ),
     variants=(
-        variant("torch.bernoulli, a dict", dropout_forward=_bernoulli_forward, dropout_backward=_bernoulli_backward),
+        variant(
+            "torch.bernoulli, a dict",
+            dropout_forward=_bernoulli_forward,
+            dropout_backward=_bernoulli_backward,
+        ),
         variant("python numbers", dropout_forward=_loops_forward, dropout_backward=_loops_backward),
         variant("where, and a closure", dropout_forward=_where_forward, dropout_backward=_where_backward),
-        variant("an exact number of entries", dropout_forward=_counted_forward, dropout_backward=_counted_backward),
+        variant(
+            "an exact number of entries", dropout_forward=_counted_forward, dropout_backward=_counted_backward
+        ),
     ),
     hints=(
         "torch.rand draws uniformly from [0, 1). With which comparison is an entry kept with probability 1 − p?",
