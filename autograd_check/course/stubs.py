@@ -42,11 +42,8 @@ def make_stub(source: str, where: Path) -> str:
             while kept and not kept[-1].strip():
                 kept.pop()
     kept += lines[position:]
-    following = (
-        f"\n\n# When it is written: autograd-check check {where.stem}"
-        if any(r.kind == "SOLUTION" for r in layout.regions)
-        else ""
-    )
+    written = any(region.function for region in layout.regions if region.kind == "SOLUTION")
+    following = f"\n\n# When it is written: autograd-check check {where.stem}" if written else ""
     stub = "\n".join(kept).rstrip("\n") + f"{following}\n"
     try:
         ast.parse(stub)
