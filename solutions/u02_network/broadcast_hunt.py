@@ -193,14 +193,12 @@ def learns(candidate, seed):
         hyper = dict(dims=DIMS, lr=0.5, epochs=300, generator=Seed(s))
         params, history = two(answer(candidate, "fit", x, y, **hyper))
         if len(flat(params)) != 2 * (len(DIMS) - 1):
-            return Claim(
-                "fit must return (params, history), with params a list of (w, b).", Cause.WRONG_SHAPE
-            )
+            return Claim("fit must return (params, history), params a list of (w, b).", Cause.WRONG_SHAPE)
         shares.append(float(_accuracy(x, y, params, MEETINGS[0])))
         told = number(two(history[-1])[1]) if len(history) == 300 else None
         if told is None or abs(float(told) - shares[-1]) > 1e-6:
             return Claim(
-                "history must hold (loss, accuracy after its step) for each epoch.", Cause.FORWARD_WRONG
+                "history must hold (loss, accuracy after the step), one an epoch.", Cause.FORWARD_WRONG
             )
     says = f"After 300 epochs {max(shares):.0%} of the rows are right; the larger class alone is 62 %."
     return Claim(says, "" if max(shares) > 0.9 else Cause.SILENT_BROADCAST, evidence={"accuracy": shares})
