@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from autograd_check.course.imported import COURSE_PACKAGES
+from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
-from autograd_check.course.variants import check_edits, listed, variants_file, with_variants
+from autograd_check.course.variants import Others, completed, listed, variants_file
 from autograd_check.errors import CourseError
 
 
@@ -106,6 +106,11 @@ class Course:
             self._loaded[entry.name] = self._load(entry)
         return self._loaded[entry.name]
 
+    def given(self) -> dict[str, str]:
+        """What units hand out beside their lessons, as sources by `u07_convolution.given`: files may import it."""
+        paths = sorted(self.source.glob(f"solutions/u[0-9]*_*/{GIVEN}.py"))
+        return {f"{path.parent.name}.{GIVEN}": path.read_text(encoding="utf-8") for path in paths}
+
     def run_file(self, path: Path) -> ModuleType:
         """Run a python file of this course and return its module. Raises `CourseError` with what it raised."""
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
@@ -129,18 +134,13 @@ class Course:
         return module
 
     def _load(self, entry: LessonEntry) -> CourseLesson:
-        spec = getattr(self.run_file(entry.solution), "LESSON", None)
+        spec, where = getattr(self.run_file(entry.solution), "LESSON", None), str(entry.solution.relative_to(self.source))
         if not isinstance(spec, Lesson):
-            where = entry.solution.relative_to(self.source)
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
-        others = variants_file(entry.solution)
-        module = self.run_file(others) if others.exists() else None
-        where = str(entry.solution.relative_to(self.source))
-        check_edits(spec, entry.solution.read_text(encoding="utf-8"), where)
-        try:
-            spec = with_variants(spec, listed(module, "VARIANTS"), listed(module, "WRONG"), str(others.relative_to(self.source)))
-        except CourseError as error:
-            raise CourseError(f"{where}: {error}") from None
+        path = variants_file(entry.solution)
+        module = self.run_file(path) if path.exists() else None
+        others = Others(str(path.relative_to(self.source)), listed(module, "VARIANTS"), listed(module, "WRONG"))
+        spec = completed(spec, others, entry.solution.read_text(encoding="utf-8"), where)
         return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
 
 

@@ -22,7 +22,7 @@ from autograd_check.course.shapes import Signature, parse
 from autograd_check.course.words import At, label
 from autograd_check.errors import CourseError
 from autograd_check.requests import Candidate, Seed
-from autograd_check.verify.tensors import leaves, map_tensors
+from autograd_check.verify.tensors import leaves
 
 Data = Callable[..., tuple[Tensor, ...]]
 """`data(seed, **sizes)`: what a training is fitted to."""
@@ -287,10 +287,10 @@ def _starts_at_he(task: _Training, he: He, fit: _Fit, candidate: Candidate, seed
     if not any(bool(w.any()) for w in weights):
         return Claim("All weights are 0: then every unit of a layer stays equal to its neighbour.", "zero_gradient")
     for number, w in enumerate(weights):
-        got, expected = float(w.square().mean().sqrt()), math.sqrt(2 / w.shape[0])
-        if abs(got / expected - 1) > MANY / math.sqrt(2 * w.numel()):
-            text = f"He's weights of layer {number + 1} have standard deviation {expected:.4g}; yours have {got:.4g}."
-            return Claim(text, "constant_factor", evidence={"layer": number, "expected": expected, "got": got})
+        spread, asked = float(w.square().mean().sqrt()), math.sqrt(2 / w.shape[0])
+        if abs(spread / asked - 1) > MANY / math.sqrt(2 * w.numel()):
+            text = f"He's weights of layer {number + 1} have standard deviation {asked:.4g}; yours have {spread:.4g}."
+            return Claim(text, "constant_factor", evidence={"layer": number, "expected": asked, "got": spread})
     return Claim("starts at He's weights and biases of 0")
 
 
@@ -475,7 +475,7 @@ def _keeps_dtype(task: _Training, candidate: Candidate, seed: int) -> Claim:
     point = task.usual(epochs=2, lr=0.1)
     data = task.drawn(point, seed)
     for dtype in (torch.float64, torch.float32):
-        narrow = tuple(map_tensors(lambda t, dtype=dtype: t.to(dtype), each) for each in data)
+        narrow = [each.to(dtype) for each in data]
         raw = task.fitted(candidate, narrow, point, seed, point.epochs).raw
         for leaf in leaves(raw[0] if task.history else raw):
             if not isinstance(leaf, Tensor):

@@ -11,8 +11,7 @@ where every name in `WRONG` is that of a `wrong(name, cause)` among the lesson's
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,37 +26,45 @@ def variants_file(solution: Path) -> Path:
     return solution.parents[1] / FOLDER / solution.parent.name / solution.name
 
 
-def with_variants(spec: Lesson, variants: Sequence[Variant], wrong: Sequence[Variant], where: str) -> Lesson:
-    """The lesson with its variants and the functions of its `wrong(...)` mistakes.
+@dataclass(frozen=True)
+class Others:
+    """What a file of variants holds, and where it stands in the course."""
 
-    Raises `CourseError` where a mistake has no functions, or functions are no mistake.
+    where: str
+    variants: tuple[Variant, ...]
+    wrong: tuple[Variant, ...]
+
+
+def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
+    """The lesson with its variants and the functions of its `wrong(...)` mistakes; `source` is its text, in the file `where`.
+
+    Raises `CourseError`, with the line, where a mistake has no functions or edits what is not there, or where functions are
+    no mistake.
     """
-    functions = {each.name: each.functions for each in wrong}
-    wanted = [known.name for known in spec.mistakes if known.elsewhere]
-    for name in wanted:
-        if name not in functions:
-            raise CourseError(f"wrong({name!r}) has no functions: add variant({name!r}, ...) to WRONG in {where}.")
-    for name in functions:
-        if name not in wanted:
-            raise CourseError(f"{where}: WRONG has {name!r}, and the lesson's mistakes do not: add wrong({name!r}, Cause....).")
-    for each in (*variants, *wrong):
+    for known in spec.mistakes:
+        if known.elsewhere and known.name not in {each.name for each in others.wrong}:
+            raise CourseError(
+                f"{where}:{_line(source, known)}: wrong({known.name!r}) has no functions: add variant({known.name!r}, ...) to WRONG in {others.where}."
+            )
+        if known.edit is not None and known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
+            raise CourseError(
+                f"{where}:{_line(source, known)}: mistake {known.name!r} edits {known.edit[0]!r}, which does not occur in the reference: write the text "
+                "as it stands there."
+            )
+    wanted = {known.name for known in spec.mistakes if known.elsewhere}
+    for each in others.wrong:
+        if each.name not in wanted:
+            raise CourseError(
+                f"{others.where}: {each.name!r} in WRONG is no mistake of {where}: add wrong({each.name!r}, Cause....)."
+            )
+    for each in (*others.variants, *others.wrong):
         for name in each.functions:
             if name not in spec.functions:
-                raise CourseError(f"{where}: {each.name!r} defines {name}, and the lesson asks for {', '.join(spec.functions)}.")
+                asked = ", ".join(spec.functions)
+                raise CourseError(f"{others.where}: {each.name!r} defines {name}, and the lesson asks for {asked}.")
+    functions = {each.name: each.functions for each in others.wrong}
     mistakes = tuple(replace(known, functions=functions[known.name]) if known.elsewhere else known for known in spec.mistakes)
-    return replace(spec, variants=(*spec.variants, *variants), mistakes=mistakes)
-
-
-def check_edits(spec: Lesson, source: str, where: str) -> None:
-    """Refuse a mistake whose edit is not in the reference. Raises `CourseError` with its line."""
-    head = source.partition("### BEGIN SPEC")[0]
-    for known in spec.mistakes:
-        if known.edit is not None and known.edit[0] not in head:
-            line = _line(source, known)
-            raise CourseError(
-                f"{where}:{line}: mistake {known.name!r} edits {known.edit[0]!r}, which does not occur in the reference: "
-                "write the text as it stands there."
-            )
+    return replace(spec, variants=(*spec.variants, *others.variants), mistakes=mistakes)
 
 
 def _line(source: str, known: Mistake) -> int:

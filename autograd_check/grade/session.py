@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.files import digest, read_text
-from autograd_check.course.imported import imported_names
+from autograd_check.course.imported import imported_given, imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
@@ -91,12 +91,13 @@ class Session:
     def _dependencies(self, lesson: CourseLesson, source: str, beside: Beside) -> tuple[dict[str, str], list[str]]:
         """Sources of the earlier lessons that a file imports, and that those import, the earliest first.
 
-        Then the names of those that are the reference's.
+        What units hand out comes before them. Then the names of those that are the reference's.
         """
         order = [entry.name for entry in self.course.outline.lessons]
         allowed = order[: order.index(lesson.spec.name)]
         found: dict[str, str] = {}
         borrowed: set[str] = set()
+        units = imported_given(source, lesson.unit)
         waiting = [source]
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
@@ -104,8 +105,11 @@ class Session:
                 found[earlier] = self.course.lesson(earlier).reference_source() if own is None else own
                 if own is None:
                     borrowed.add(earlier)
+                units |= imported_given(found[earlier], self.course.outline.lesson(earlier).unit)
                 waiting.append(found[earlier])
-        return {name: found[name] for name in sorted(found, key=order.index)}, sorted(borrowed, key=order.index)
+        handed = {name: text for name, text in self.course.given().items() if name.split(".")[0] in units} if units else {}
+        lessons = {name: found[name] for name in sorted(found, key=order.index)}
+        return {**handed, **lessons}, sorted(borrowed, key=order.index)
 
     def _beside(self, path: Path) -> Beside:
         """What lies in the folder of a file, or in the folders of other units beside it."""
