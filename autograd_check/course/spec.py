@@ -187,6 +187,9 @@ class Lesson:
 
     def __post_init__(self) -> None:
         """Name the tasks that name themselves after the lesson, and make the standard mistakes. Raises `CourseError`."""
+        for part in ("tasks", "mistakes", "variants", "hints", "requires", "forbids", "allows"):
+            if not isinstance(getattr(self, part), (tuple, list)):
+                raise CourseError(f"{self.name}: {part} must be a tuple: add a comma behind a single one, {part}=(...,).")
         tasks = tuple(task if task.name else replace(task, name=self.name) for task in self.tasks)
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "mistakes", tuple(self._made(known) for known in self.mistakes))
