@@ -39,8 +39,51 @@ POOLS = (
 )
 """Pools, whose kernel is a hyperparameter."""
 
-NORMALISATIONS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "native_batch_norm", "native_layer_norm")
+NORMALISATIONS = (
+    "batch_norm",
+    "native_batch_norm",
+    "layer_norm",
+    "native_layer_norm",
+    "group_norm",
+    "native_group_norm",
+    "instance_norm",
+    "rms_norm",
+)
 """Built-ins that are the answer of the lessons on normalisation."""
 
-CONVOLUTIONS = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "unfold")
-"""Built-ins that are the answer of the lessons on convolution."""
+DROPOUTS = ("dropout", "native_dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+"""Built-ins that are the answer of the lesson on dropout."""
+
+CONVOLUTIONS = (
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "convolution",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "fold",
+    "col2im",
+)
+"""Built-ins that are the answer of the lessons on convolution; `Tensor.unfold` is none of them."""
+
+POOLINGS = (
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_pool2d_with_indices",
+    "max_pool3d_with_indices",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "fractional_max_pool2d",
+    "max_unpool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+)
+"""Built-ins that are the answer of the lessons on pooling."""
