@@ -15,14 +15,10 @@ import torch
 
 from solutions.data import Data
 from solutions.network import DIMS
-from solutions.u02_network.broadcast_hunt import (
-    accuracy,
-    loss_and_gradients,
-    planted_accuracy,
-    planted_loss_and_gradients,
-)
+from solutions.u02_network.broadcast_hunt import accuracy, loss_and_gradients
 from solutions.u02_network.initialisation import he_normal
 from solutions.u02_network.sgd import sgd_step
+from solutions.variants.u02_network.broadcast_hunt import planted_accuracy, planted_loss_and_gradients
 
 LEARNING_RATE = 0.5
 EPOCHS = 500

@@ -61,7 +61,8 @@ class Frame:
         if lacking:
             raise CourseError(f"sizes= does not say how large {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'}.")
         for primal in self.signature.primals:
-            sizes = [size for axis in primal.axes or () if axis.name for size in axis.sizes(self.sizes)]
+            axes = dict.fromkeys(axis for axis in primal.axes or () if axis.name)  # one written twice is meant to be the same
+            sizes = [size for axis in axes for size in axis.sizes(self.sizes)]
             if len(set(sizes)) < len(sizes):
                 raise CourseError(f"{primal} has two axes of one size ({sizes}): with those a mistake of axes is not seen.")
         first = self._atoms()[:1]

@@ -59,10 +59,10 @@ def accuracy(x, y, params):
 
 def fit(x, y, *, dims, lr, epochs, generator):
     """x (N, D), y (N,) → params [(w, b), …], history [(loss, accuracy), …], one an epoch."""
-    params = []
-    for fan_in, fan_out in zip(dims[:-1], dims[1:], strict=True):
-        w = he_normal(fan_in, fan_out, generator=generator).to(x.dtype)
-        params.append((w, torch.zeros(fan_out, dtype=x.dtype)))
+    weights = [
+        he_normal(i, o, generator=generator).to(x.dtype) for i, o in zip(dims[:-1], dims[1:], strict=True)
+    ]
+    params = [(w, w.new_zeros(w.shape[1])) for w in weights]
     history = []
     for _ in range(epochs):
         loss, dparams = loss_and_gradients(x, y, params)

@@ -75,7 +75,11 @@ def missed(grader: Grader, known: Mistake) -> list[str]:
         found = found_by(findings, known) or found_by(grader.without(known, grader.same_error(known)), known)
     if found is not None:
         return []
-    why = "" if known.by_fingerprint else "; say in by_fingerprint why only its own fingerprint names it, or give it the cause found"
+    why = (
+        ""
+        if known.by_fingerprint
+        else "; say in by_fingerprint why only its own fingerprint names it, or give it the cause found"
+    )
     return [f"{known.name}, seed {grader.seed}: not {known.cause}{why}", *(not_passed(findings) or ["it passes"])]
 
 
