@@ -25,7 +25,9 @@ def test_every_word_can_be_imported() -> None:
 
 
 def test_a_course_at_a_glance_needs_no_torch() -> None:
-    program = "import sys; import autograd_check.course; from autograd_check.course import outline; sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys; import autograd_check.course; from autograd_check.course import outline; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
