@@ -73,16 +73,10 @@ def away_from_zero(margin: float = 0.1, *, scale: float = 1.0) -> Draw:
 
 
 def half_zeros() -> Draw:
-    """Normal entries, every other one of which is exactly 0."""
+    """Normal entries of which about half are exactly 0, as a relu leaves them."""
 
     def make(shape: Shape, _: Sizes) -> Sample:
-        whole = samples.normal(*shape)
-
-        def draw(generator: Generator) -> Tensor:
-            x: Tensor = whole(generator)
-            return x * (torch.arange(x.numel()) % 2).reshape(shape)
-
-        return draw
+        return lambda generator: torch.randn(shape, generator=generator, dtype=torch.float64).clamp(min=0)
 
     return Draw(make)
 
@@ -90,8 +84,8 @@ def half_zeros() -> Draw:
 def columns(*, spread: Sequence[float], shift: float = 0.0) -> Draw:
     """Columns of the last axis with exactly these standard deviations around `shift`; a spread of 0 is an exact constant.
 
-    The rows hold 1, −1, 1, −1, ... in a random order, times the spread (the last row 0 where their number is odd), so that
-    what a normalisation divides by is known to the last digit.
+    The rows hold 1, −1, 1, −1, ... in a random order, times the spread, so that what a normalisation divides by is known to
+    the last digit. Where their number is odd one row is 0, and the deviations are a little less.
     """
 
     def make(shape: Shape, _: Sizes) -> Sample:

@@ -85,7 +85,6 @@ def Stochastic(
     name: str = "",
     wrt: tuple[str, ...] | None = None,
     draw: Mapping[str, Draw] = NOTHING,
-    bench: Given | None = None,
     rates: tuple[float, ...] = (0.0, 0.1, 0.5, 0.9),
     false_alarm: float = 1e-9,
     probes: Sequence[At] = (),
@@ -97,8 +96,6 @@ def Stochastic(
     """
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, NOTHING, draw, ("p", "train", "generator"))
-    if bench is not None:
-        frame.resolved(At("bench", bench))
     first, *others = [frame.made(label(given), frame.resolved(At("bulk", given))) for given in bulk]
     return layers.Stochastic(
         name,
@@ -123,7 +120,6 @@ def Stateful(
     wrt: tuple[str, ...] | None = None,
     hyper: Given = NOTHING,
     draw: Mapping[str, Draw] = NOTHING,
-    bench: Given | None = None,
     probes: Sequence[RunOf | Refused | At] = (),
     rivals: Sequence[Rival] = (),
 ) -> layers.Stateful:
@@ -135,8 +131,6 @@ def Stateful(
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, hyper, draw)
     letters = tuple(calls)
-    if bench is not None:
-        frame.resolved(At("bench", bench))
     runs = []
     refusals = []
     for word in probes:

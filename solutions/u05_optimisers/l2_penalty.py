@@ -128,18 +128,8 @@ LESSON = Lesson(
             "dout * weight_decay * w",
             "dout * 0.5 * weight_decay * w",
         ),
-        mistake(
-            "mean for sum",
-            "constant_factor",
-            "(w**2).sum()",
-            "(w**2).mean()",
-        ),
-        mistake(
-            "strength forgotten",
-            "missing_term",
-            "dout * weight_decay * w",
-            "dout * w",
-        ),
+        mistake("mean for sum", "constant_factor", "(w**2).sum()", "(w**2).mean()"),
+        mistake("strength forgotten", "missing_term", "dout * weight_decay * w", "dout * w"),
         mistake("upstream ignored", "ignores_upstream", "dout * weight_decay * w", "weight_decay * w"),
         mistake(
             "the sign only, as for an l1 penalty",

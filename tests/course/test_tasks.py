@@ -272,7 +272,6 @@ def test_dropout_in_words() -> None:
         "x[...] -> out[...]",
         oracle=lambda x: x * 1.0,
         sizes={"rest": (6, 7)},
-        bench={"rest": (128, 64), "p": 0.3, "train": True},
         bulk=({"rest": (40, 50)}, {"rest": (6, 5, 10, 10)}),
         rates=(0.0, 0.5),
         probes=ELEMENTWISE,
