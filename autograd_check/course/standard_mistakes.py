@@ -64,29 +64,25 @@ def wrapped(made: Standard, name: str, task: Pair | Stateful | Stochastic) -> st
     keep, divisor = _divisor(made, name, signature, task)
     place = f"[{task.wrt.index(gradient[1:])}]" if len(task.wrt) > 1 else ""
     spoilt = "take(ones(dout))" if made.what == "upstream ignored" else f"g / {divisor}" if made.size else STANDARD[made.what][1]
-    helpers = {
-        "ones(": _ONES,
-        "row(": _ROW,
-        "take(": [f"    take = lambda dout: _right_backward(dout, cache){place}"],
-    }
+    helpers = {"ones(": _ONES, "row(": _ROW, "take(": f"    take = lambda dout: right(dout, cache){place}"}
     if made.what == "upstream ignored" and not made.gradient:
-        body = [*_ONES, "    return _right_backward(ones(dout), cache)"]
+        body = [_ONES, "    return right(ones(dout), cache)"]
     else:
         several = f"return (*grads[:{place[1:-1]}], g, *grads[{place[1:-1]} + 1 :])" if place else "return g"
         body = [
-            *(line for word, lines in helpers.items() if word in spoilt for line in lines),
-            "    grads = _right_backward(dout, cache)",
+            *(line for word, line in helpers.items() if word in spoilt),
+            "    grads = right(dout, cache)",
             f"    g = grads{place}",
             f"    g = {spoilt}",
             f"    {several}",
         ]
     unpacked = ["    size, cache = cache"] if keep else []
-    begin = [f"_right_backward = {task.backward}", "", "", f"def {task.backward}(dout, cache):"]
-    return "\n".join(["import torch", "", *keep, *begin, *unpacked, *body, ""])
+    begin = f"def {task.backward}(dout, cache, right={task.backward}):"
+    return "\n".join(["import torch", "", "", *keep, begin, *unpacked, *body, ""])
 
 
-_ONES = ["    ones = lambda dout: tuple(map(ones, dout)) if isinstance(dout, tuple) else torch.ones_like(dout)"]
-_ROW = ["    row = lambda dout, n: dout * (torch.arange(len(dout)) == n).reshape(-1, *[1] * (dout.dim() - 1))"]
+_ONES = "    ones = lambda dout: tuple(map(ones, dout)) if isinstance(dout, tuple) else torch.ones_like(dout)"
+_ROW = "    row = lambda dout, n: dout * (torch.arange(len(dout)) == n).reshape(-1, *[1] * (dout.dim() - 1))"
 
 
 def _divisor(made: Standard, name: str, signature: Signature, task: Pair | Stateful | Stochastic) -> tuple[list[str], str]:
@@ -97,11 +93,8 @@ def _divisor(made: Standard, name: str, signature: Signature, task: Pair | State
         for axis, each in enumerate(primal.axes or ()):
             if each.name == made.size and each.count == 1 and all(a.name != REST for a in (primal.axes or ())[:axis]):
                 lines = [
-                    f"_right_forward = {task.forward}",
-                    "",
-                    "",
-                    f"def {task.forward}(*primals, **hyper):",
-                    "    *values, cache = _right_forward(*primals, **hyper)",
+                    f"def {task.forward}(*primals, right={task.forward}, **hyper):",
+                    "    *values, cache = right(*primals, **hyper)",
                     f"    return (*values, (primals[{position}].shape[{axis}], cache))",
                     "",
                     "",

@@ -288,7 +288,7 @@ def _notebook(text: str) -> str:
 
 def _mistaken(lesson: CourseLesson, wanted: int, chance: random.Random) -> tuple[list[str], str]:
     """The reference with so many of the lesson's own mistakes, as far as they go together; and their names."""
-    edits = [known for known in lesson.spec.mistakes if known.edit is not None]
+    edits = [known for known in lesson.spec.mistakes if known.edit is not None or known.added]
     chance.shuffle(edits)
     source = lesson.reference_source()
     made: list[str] = []
@@ -301,7 +301,7 @@ def _mistaken(lesson: CourseLesson, wanted: int, chance: random.Random) -> tuple
 
 def _fits(source: str, known: Mistake) -> bool:
     """Whether a mistake can still be made in a text, and the text is python afterwards."""
-    if known.edit is None or known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
+    if known.edit is not None and known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
         return False
     return bool(_functions(edited_source(source, known, known.name)))
 

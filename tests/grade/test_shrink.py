@@ -122,7 +122,7 @@ def smallest(name: str, mistake: str) -> Smallest:
 @pytest.mark.parametrize(
     ("name", "mistake", "shapes"),
     [
-        ("linear", "mean over the batch", {"x": (2, 1), "w": (1, 1), "b": (1,)}),
+        ("linear", "db averaged", {"x": (2, 1), "w": (1, 1), "b": (1,)}),
         ("linear", "dw transposed where it is square", {"x": (1, 2), "w": (2, 2), "b": (1,)}),
         ("relu", "mask forgotten", {"x": (1, 1)}),
         ("layernorm", "unbiased variance", {"x": (1, 2), "gamma": (2,), "beta": (2,)}),
