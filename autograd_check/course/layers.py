@@ -54,7 +54,7 @@ class Pair(Passes):
     `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
     definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` pair
     is timed at the size of `bench` by the check as well. `reaches` are judged apart. `signature` are its shapes, where they
-    were written.
+    were written; `automatic` are the probes that follow from them, by name with the reason why one was not made.
     """
 
     wrt: tuple[str, ...]
@@ -67,6 +67,7 @@ class Pair(Passes):
     swift: bool = False
     reaches: tuple[Reach, ...] = ()
     signature: Signature | None = None
+    automatic: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

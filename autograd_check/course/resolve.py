@@ -101,19 +101,20 @@ class Frame:
         name = word.name or " against ".join(f"{primal} {shapes[primal]}" for primal in mentions) or label(word.given)
         return self.made(name, found, word.meaning, mentions)
 
-    def automatic(self, refusals: tuple[Refused, ...]) -> Iterator[Probe]:
+    def automatic(self, refusals: tuple[Refused, ...]) -> Iterator[tuple[Probe, str]]:
         """The probes that every layer needs: at the base sizes, one row, everything else 1, all sizes alike.
 
-        One that the oracle refuses, or that a `refused` of the lesson covers, is not made; where it refuses the first, the
-        lesson cannot be right. (Other memory, float32 and the second use of a cache are checked on these probes anyway.)
+        Each with the reason why it is not to be made: the oracle refuses it, or a `refused` of the lesson covers it. Where it
+        refuses the first, the lesson cannot be right. (Other memory, float32 and the second use of a cache are checked on these
+        probes anyway.)
         """
         for name, sizes in self.variations():
             probe = self.made(name, Resolved(sizes, {}, {}))
             trouble = self.trouble(probe)
             if trouble and not sizes:
                 raise CourseError(f"The oracle cannot be run at the base sizes ({name}): {trouble}.")
-            if not trouble and not any(self._covers(word, sizes) for word in refusals):
-                yield probe
+            covering = next((str(word) for word in refusals if self._covers(word, sizes)), "")
+            yield probe, trouble or (covering and f"the lesson refuses it: {covering}")
 
     def trouble(self, probe: Probe) -> str:
         """Why the oracle gives nothing there: what it raises, or that its value is not finite. Empty where all is well."""

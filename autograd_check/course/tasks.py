@@ -5,7 +5,7 @@ Each of these gives the task that `autograd_check.grade.kinds` checks. Its name 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -61,11 +61,12 @@ def Layer(
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, hyper, draw)
     refusals = tuple(word for word in probes if isinstance(word, Refused))
+    automatic = list(frame.automatic(refusals))
     return Pair(
         name,
         wrt=_wrt(signature, wrt),
         oracle=oracle,
-        probes=(*frame.automatic(refusals), *(frame.probe(word) for word in probes if isinstance(word, At))),
+        probes=(*_made(automatic), *(frame.probe(word) for word in probes if isinstance(word, At))),
         refuses=tuple(frame.refusal(word) for word in refusals),
         leaves={primal: made.leaves for primal, made in draw.items() if made.leaves},
         bench=None if bench is None else frame.made("bench", frame.resolved(At("bench", bench))),
@@ -73,6 +74,7 @@ def Layer(
         swift=swift,
         reaches=tuple(_reach(frame, word) for word in probes if isinstance(word, ReachOf)),
         signature=signature,
+        automatic={probe.name: why for probe, why in automatic},
     )
 
 
@@ -101,7 +103,7 @@ def Stochastic(
         name,
         _wrt(signature, wrt),
         oracle,
-        (*frame.automatic(()), *map(frame.probe, probes)),
+        (*_made(frame.automatic(())), *map(frame.probe, probes)),
         first,
         tuple(others),
         rates,
@@ -173,6 +175,11 @@ def UpdateRule(
 def rival(oracle: Callable[..., Any], cause: Cause, says: str) -> Rival:
     """Another definition in use: code that follows it everywhere is right, but for this convention."""
     return Rival(Convention(cause, says), oracle)
+
+
+def _made(automatic: Iterable[tuple[Probe, str]]) -> Iterator[Probe]:
+    """The automatic probes that there is no reason not to make."""
+    return (probe for probe, why in automatic if not why)
 
 
 def _wrt(signature: Signature, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
