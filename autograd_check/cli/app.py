@@ -18,6 +18,7 @@ from autograd_check.cli import (
     grade,
     hint,
     listing,
+    new,
     override,
     plot,
     regrade,
@@ -61,6 +62,8 @@ app.command()(regrade.regrade)
 app.command()(override.override)
 app.command()(sample.sample)
 app.command()(stubs.stubs)
+app.command("new-course")(new.new_course)
+app.command("new-lesson")(new.new_lesson)
 app.command("test-lesson")(rehearse.rehearse_lesson)
 app.command()(doctor.doctor)
 

@@ -74,9 +74,14 @@ class LessonRecord:
         }
 
 
-def failed_checker(name: str, shown: str, points: float, what: str) -> LessonRecord:
-    """The record of a file on which the checker itself failed."""
+def failed_checker(name: str, shown: str, points: float, what: str, place: str = "") -> LessonRecord:
+    """The record of a file on which the checker itself failed, or the specification of the lesson, at a `place` in it."""
     text = f"the checker itself failed on this file ({what}); please report it"
+    if place:
+        text = (
+            f"the lesson itself is at fault, not this file: {place} raised {what}. Whoever writes it finds out more with: "
+            f"autograd-check test-lesson {name}"
+        )
     finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
     return LessonRecord(name, shown, (finding,), points)
 

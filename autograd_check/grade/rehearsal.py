@@ -17,6 +17,7 @@ from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.course.outline import Outline
 from autograd_check.course.spec import Mistake, Pair
+from autograd_check.course.variants import variants_file
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
@@ -124,7 +125,11 @@ def rehearse(course: Course, name: str) -> Rehearsal:
     """Try a lesson out. What keeps it from being loaded is a fault like any other. Raises `CourseError` for an unknown name."""
     entry = course.outline.lesson(name)
     where = entry.solution.relative_to(course.source)
-    unwritten = placeholders(entry.solution.read_text(encoding="utf-8"), where)
+    others = variants_file(entry.solution)
+    files = [path for path in (entry.solution, others) if path.exists()]
+    unwritten = [
+        line for path in files for line in placeholders(path.read_text(encoding="utf-8"), path.relative_to(course.source))
+    ]
     if unwritten:
         return Rehearsal(entry.name, tuple(unwritten))
     try:

@@ -6,6 +6,7 @@ record names those that were borrowed, so one wrong layer never fails everything
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,7 +59,8 @@ class Session:
         try:
             return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
-            return failed_checker(lesson.spec.name, shown, lesson.spec.points, f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, _place(error, lesson))
 
     def with_smallest(self, record: LessonRecord, path: Path) -> LessonRecord:
         """The record of a file that failed with the smallest input that shows it, where one does."""
@@ -142,3 +144,10 @@ class Session:
         if version not in self._known:
             self._known[version] = self.grade_file(name, path)
         return self._known[version].status is Status.PASSED
+
+
+def _place(error: Exception, lesson: CourseLesson) -> str:
+    """Where in its own files a lesson raised: then its author is to be told and not the checker's; empty where it did not."""
+    files = {str(path): path.relative_to(lesson.source) for path in (lesson.solution, lesson.variants)}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{files[frames[-1].filename]}:{frames[-1].lineno}" if frames else ""
