@@ -13,7 +13,7 @@ from typing import Any
 
 from autograd_check.course.demands import placeholders
 from autograd_check.course.imported import imported_names
-from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.load import Course, CourseLesson, importable
 from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.course.outline import Outline
 from autograd_check.course.spec import Mistake, Pair
@@ -21,6 +21,7 @@ from autograd_check.course.variants import variants_file
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.session import place_in
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Source, Status
 from autograd_check.verify.memo import Memo
@@ -137,12 +138,10 @@ def rehearse(course: Course, name: str) -> Rehearsal:
         stub = lesson.stub_source()
     except AutogradCheckError as error:
         return Rehearsal(entry.name, tuple(str(error).splitlines()))
-    faults = [
-        *_order(course.outline, lesson),
-        *_stub(course, lesson, stub),
-        *_solution(course, lesson),
-    ]
-    if not faults:  # what goes wrong in a reference that is wrong says nothing
+    faults = [*_order(course.outline, lesson), *_solution(course, lesson)]
+    if not faults:  # where the solution is wrong the rest says nothing
+        faults = [*_stub(course, lesson, stub), *_unmakable(lesson)]
+    if not faults:
         grader = Grader(lesson)
         faults = [*_mistakes(grader), *_variants(grader)]
     return Rehearsal(entry.name, tuple(f"{where}: {fault}" for fault in faults), tuple(_tried(lesson)))
@@ -181,7 +180,8 @@ def _solution(course: Course, lesson: CourseLesson) -> Iterator[str]:
         try:
             record = _graded(course, lesson, lesson.reference_source(), seed)
         except Exception as error:  # a specification may raise anything; the author is told what
-            yield f"the specification raised while the solution was graded (seed {seed}): {type(error).__name__}: {error}"
+            place = place_in(lesson, error) or "somewhere"
+            yield f"the specification raised while the solution was graded: {place}: {type(error).__name__}: {error}"
             return
         if record.status is not Status.PASSED or record.score != record.max_score:
             yield f"the solution does not pass (seed {seed}): {'; '.join(_wrong(record.findings))}. {_advice(record.findings)}"
@@ -198,13 +198,19 @@ def _advice(findings: Sequence[Finding]) -> str:
     return "Look at the reference, at wrt=(...), and at the probe that is named."
 
 
+def _unmakable(lesson: CourseLesson) -> Iterator[str]:
+    """An edit may leave anything, text that is no python as well."""
+    for known in lesson.spec.mistakes:
+        try:
+            with importable(lesson.source):
+                mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+        except Exception as error:
+            yield f"the mistake {known.name!r} cannot be made: {type(error).__name__}: {error}. Write an edit that leaves python."
+
+
 def _mistakes(grader: Grader) -> Iterator[str]:
     for known in grader.lesson.spec.mistakes:
-        try:
-            findings, named = grader.judged(known)
-        except Exception as error:  # an edit may give anything, text that is no python as well
-            yield f"the mistake {known.name!r} cannot be made: {type(error).__name__}: {error}. Write an edit that leaves python."
-            continue
+        findings, named = grader.judged(known)
         if named:
             continue
         wrong = _wrong(findings)

@@ -60,7 +60,7 @@ class Session:
             return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
             said = f"{type(error).__name__}: {error}"
-            return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, _place(error, lesson))
+            return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, place_in(lesson, error))
 
     def with_smallest(self, record: LessonRecord, path: Path) -> LessonRecord:
         """The record of a file that failed with the smallest input that shows it, where one does."""
@@ -146,7 +146,7 @@ class Session:
         return self._known[version].status is Status.PASSED
 
 
-def _place(error: Exception, lesson: CourseLesson) -> str:
+def place_in(lesson: CourseLesson, error: Exception) -> str:
     """Where in its own files a lesson raised: then its author is to be told and not the checker's; empty where it did not."""
     files = {str(path): path.relative_to(lesson.source) for path in (lesson.solution, lesson.variants)}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
