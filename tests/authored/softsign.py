@@ -12,7 +12,6 @@ Convention: at 0 the two slopes agree, so there is nothing to choose.
 """
 
 
-
 def softsign_forward(x):
     """out = x / (1 + |x|).  x any shape → out of the same shape, cache."""
     ### BEGIN SOLUTION

@@ -53,7 +53,7 @@ def test_what_was_not_made_is_listed() -> None:
 
 FUNCTIONS = '\n    """dout like x → dx like x."""\n    ### BEGIN SOLUTION\n    x = cache\n    return dout / (1 + x.abs()) ** 2\n    ### END SOLUTION\n'
 HINT = '        "Both are one divided by the square of the denominator.",\n'
-ABLATIONS = {
+ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     "the markers of a function": (FUNCTIONS, FUNCTIONS.replace("    ### BEGIN SOLUTION\n", "").replace("    ### END SOLUTION\n", ""),
         "softsign.py:«def softsign_backward»: softsign_backward has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it"),
     "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py, line «### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
@@ -161,12 +161,12 @@ def test_imports_are_required(tmp_path: Path) -> None:
     path.write_text(
         SOFTSIGN.replace("softsign_", "twice_")
         .replace('name="softsign"', 'name="twice"')
-        .replace("import torch\n", "import torch\n\nfrom solutions.u01_first.softsign import softsign_forward\n", 1)
+        .replace("def twice_forward", "from solutions.u01_first.softsign import softsign_forward\n\n\ndef twice_forward", 1)
     )
     others.write_text(VARIANTS.replace("softsign_", "twice_"))
-    found = rehearse(Course(read_outline(made.root)), "twice")
-    assert any(
-        "it imports softsign and does not require it: add 'softsign' to requires=(...)." in fault for fault in found.faults
+    faults = rehearse(Course(read_outline(made.root)), "twice").faults
+    assert faults == (
+        "solutions/u01_first/twice.py: it imports softsign and does not require it: add 'softsign' to requires=(...).",
     )
 
 
