@@ -59,14 +59,18 @@ def sgd_training_step(ops: Ops, x: Tensor, y: Tensor, params: Params, lr: float)
 
 
 @torch.inference_mode()
-def momentum_step(ops: Ops, x: Tensor, y: Tensor, params: Params, velocity: Params, settings: Settings) -> tuple[Params, Params]:
+def momentum_step(
+    ops: Ops, x: Tensor, y: Tensor, params: Params, velocity: Params, settings: Settings
+) -> tuple[Params, Params]:
     """One step with momentum and weight decay: the new parameters and the new velocity."""
     _, dparams = gradients(ops, x, y, params)
     velocity = [
         (settings.momentum * vw + dw + settings.weight_decay * w, settings.momentum * vb + db)
         for (vw, vb), (dw, db), (w, _) in zip(velocity, dparams, params, strict=True)
     ]
-    steps = [ops.sgd_step(list(layer), list(v), lr=settings.lr) for layer, v in zip(params, velocity, strict=True)]
+    steps = [
+        ops.sgd_step(list(layer), list(v), lr=settings.lr) for layer, v in zip(params, velocity, strict=True)
+    ]
     return [(w, b) for w, b in steps], velocity
 
 

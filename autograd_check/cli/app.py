@@ -18,9 +18,11 @@ from autograd_check.cli import (
     grade,
     hint,
     listing,
+    new,
     override,
     plot,
     regrade,
+    rehearse,
     reset,
     sample,
     start,
@@ -60,6 +62,9 @@ app.command()(regrade.regrade)
 app.command()(override.override)
 app.command()(sample.sample)
 app.command()(stubs.stubs)
+app.command("new-course")(new.new_course)
+app.command("new-lesson")(new.new_lesson)
+app.command("test-lesson")(rehearse.rehearse_lesson)
 app.command()(doctor.doctor)
 
 

@@ -72,7 +72,7 @@ def grade_lesson(
         lesson.spec.functions,
         forbids=lesson.spec.forbids,
         allows=lesson.spec.allows,
-        lessons=tuple(dependencies or ()),
+        lessons=tuple(name.rpartition(".")[2] for name in dependencies or ()),
     )
     if any(not violation.function for violation in banned):
         found = tuple(rejected(lesson.spec, banned))

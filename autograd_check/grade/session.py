@@ -6,12 +6,13 @@ record names those that were borrowed, so one wrong layer never fails everything
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.files import digest, read_text
-from autograd_check.course.imported import imported_names
+from autograd_check.course.imported import imported_given, imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
@@ -58,7 +59,8 @@ class Session:
         try:
             return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
-            return failed_checker(lesson.spec.name, shown, lesson.spec.points, f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, place_in(lesson, error))
 
     def with_smallest(self, record: LessonRecord, path: Path) -> LessonRecord:
         """The record of a file that failed with the smallest input that shows it, where one does."""
@@ -91,12 +93,13 @@ class Session:
     def _dependencies(self, lesson: CourseLesson, source: str, beside: Beside) -> tuple[dict[str, str], list[str]]:
         """Sources of the earlier lessons that a file imports, and that those import, the earliest first.
 
-        Then the names of those that are the reference's.
+        What units hand out comes before them. Then the names of those that are the reference's.
         """
         order = [entry.name for entry in self.course.outline.lessons]
         allowed = order[: order.index(lesson.spec.name)]
         found: dict[str, str] = {}
         borrowed: set[str] = set()
+        units = imported_given(source, lesson.unit)
         waiting = [source]
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
@@ -104,8 +107,11 @@ class Session:
                 found[earlier] = self.course.lesson(earlier).reference_source() if own is None else own
                 if own is None:
                     borrowed.add(earlier)
+                units |= imported_given(found[earlier], self.course.outline.lesson(earlier).unit)
                 waiting.append(found[earlier])
-        return {name: found[name] for name in sorted(found, key=order.index)}, sorted(borrowed, key=order.index)
+        handed = {name: text for name, text in self.course.given().items() if name.split(".")[0] in units} if units else {}
+        lessons = {name: found[name] for name in sorted(found, key=order.index)}
+        return {**handed, **lessons}, sorted(borrowed, key=order.index)
 
     def _beside(self, path: Path) -> Beside:
         """What lies in the folder of a file, or in the folders of other units beside it."""
@@ -138,3 +144,10 @@ class Session:
         if version not in self._known:
             self._known[version] = self.grade_file(name, path)
         return self._known[version].status is Status.PASSED
+
+
+def place_in(lesson: CourseLesson, error: Exception) -> str:
+    """Where in its own files a lesson raised: then its author is to be told and not the checker's; empty where it did not."""
+    files = {str(path): path.relative_to(lesson.source) for path in (lesson.solution, lesson.variants)}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{files[frames[-1].filename]}:{frames[-1].lineno}" if frames else ""

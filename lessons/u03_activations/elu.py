@@ -19,9 +19,11 @@ import torch
 
 def elu_forward(x, *, alpha=1.0):
     """out = x where x > 0, else alpha (e^x − 1).  x any shape → out of the same shape, cache."""
-    raise NotImplementedError("elu_forward: out = x where x > 0, else alpha (e^x − 1).  x any shape → out of the same shape, cache.")
+    raise NotImplementedError("elu_forward: out = x where x > 0, else alpha (e^x − 1).  x any shape → out o…")
 
 
 def elu_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("elu_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check elu

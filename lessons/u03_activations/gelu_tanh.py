@@ -20,9 +20,11 @@ import torch
 
 def gelu_tanh_forward(x):
     """out = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).  x any shape → out of the same shape, cache."""
-    raise NotImplementedError("gelu_tanh_forward: out = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).  x any shape → out of the same shape, cache.")
+    raise NotImplementedError("gelu_tanh_forward: out = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).  x any sh…")
 
 
 def gelu_tanh_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("gelu_tanh_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check gelu_tanh

@@ -17,9 +17,11 @@ import torch
 
 def leaky_relu_forward(x, *, slope=0.01):
     """out = x where x > 0, else slope · x.  x any shape → out of the same shape, cache."""
-    raise NotImplementedError("leaky_relu_forward: out = x where x > 0, else slope · x.  x any shape → out of the same shape, cache.")
+    raise NotImplementedError("leaky_relu_forward: out = x where x > 0, else slope · x.  x any shape → out…")
 
 
 def leaky_relu_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("leaky_relu_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check leaky_relu

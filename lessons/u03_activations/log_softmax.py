@@ -18,9 +18,11 @@ import torch
 
 def log_softmax_forward(x):
     """out = x − log Σ e^x over the last axis.  x (..., K) → out (..., K), cache."""
-    raise NotImplementedError("log_softmax_forward: out = x − log Σ e^x over the last axis.  x (..., K) → out (..., K), cache.")
+    raise NotImplementedError("log_softmax_forward: out = x − log Σ e^x over the last axis.  x (..., K) → o…")
 
 
 def log_softmax_backward(dout, cache):
     """dout (..., K) → dx (..., K)."""
     raise NotImplementedError("log_softmax_backward: dout (..., K) → dx (..., K).")
+
+# When it is written: autograd-check check log_softmax

@@ -19,9 +19,11 @@ import torch
 
 def softmax_forward(x):
     """p = e^x / Σ e^x over the last axis.  x (..., K) → p (..., K), cache."""
-    raise NotImplementedError("softmax_forward: p = e^x / Σ e^x over the last axis.  x (..., K) → p (..., K), cache.")
+    raise NotImplementedError("softmax_forward: p = e^x / Σ e^x over the last axis.  x (..., K) → p (..., K…")
 
 
 def softmax_backward(dout, cache):
     """dout (..., K) → dx (..., K)."""
     raise NotImplementedError("softmax_backward: dout (..., K) → dx (..., K).")
+
+# When it is written: autograd-check check softmax

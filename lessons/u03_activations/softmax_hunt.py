@@ -43,3 +43,5 @@ def fit(x, y, *, classes, lr, epochs):
         w, b = w - lr * dw, b - lr * db
         history.append(float(loss))
     return w, b, history
+
+# When it is written: autograd-check check softmax_hunt

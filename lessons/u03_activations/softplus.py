@@ -21,9 +21,11 @@ import torch
 
 def softplus_forward(x):
     """out = log(1 + e^x).  x any shape → out of the same shape, cache."""
-    raise NotImplementedError("softplus_forward: out = log(1 + e^x).  x any shape → out of the same shape, cache.")
+    raise NotImplementedError("softplus_forward: out = log(1 + e^x).  x any shape → out of the same shape,…")
 
 
 def softplus_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("softplus_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check softplus

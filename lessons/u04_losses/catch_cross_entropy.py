@@ -25,4 +25,6 @@ from lessons.u01_derivatives.finite_difference import numerical_gradient
 
 def check_cross_entropy(forward, backward, *, generator):
     """forward(scores, y) and backward(dout, cache) → whether they are a softmax cross-entropy and its gradient."""
-    raise NotImplementedError("check_cross_entropy: forward(scores, y) and backward(dout, cache) → whether they are a softmax cross-entropy and its gradient.")
+    raise NotImplementedError("check_cross_entropy: forward(scores, y) and backward(dout, cache) → whether…")
+
+# When it is written: autograd-check check catch_cross_entropy

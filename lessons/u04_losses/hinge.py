@@ -17,9 +17,11 @@ import torch
 
 def hinge_forward(scores, y):
     """Mean over rows of Σ max(0, s_c − s_y + 1).  scores (N, C), y (N,) class indices → loss (), cache."""
-    raise NotImplementedError("hinge_forward: Mean over rows of Σ max(0, s_c − s_y + 1).  scores (N, C), y (N,) class indices → loss (), cache.")
+    raise NotImplementedError("hinge_forward: Mean over rows of Σ max(0, s_c − s_y + 1).  scores (N, C), y…")
 
 
 def hinge_backward(dout, cache):
     """dout () → dscores (N, C)."""
     raise NotImplementedError("hinge_backward: dout () → dscores (N, C).")
+
+# When it is written: autograd-check check hinge

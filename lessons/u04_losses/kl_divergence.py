@@ -19,9 +19,11 @@ import torch
 
 def kl_divergence_forward(logp, q):
     """Σ q (log q − logp) / N.  logp, q (N, C) → loss (), cache."""
-    raise NotImplementedError("kl_divergence_forward: Σ q (log q − logp) / N.  logp, q (N, C) → loss (), cache.")
+    raise NotImplementedError("kl_divergence_forward: Σ q (log q − logp) / N.  logp, q (N, C) → loss (), ca…")
 
 
 def kl_divergence_backward(dout, cache):
     """dout () → dlogp (N, C)."""
     raise NotImplementedError("kl_divergence_backward: dout () → dlogp (N, C).")
+
+# When it is written: autograd-check check kl_divergence

@@ -21,3 +21,5 @@ import torch
 def adam_step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
     """param, grad of one shape → new param, state."""
     raise NotImplementedError("adam_step: param, grad of one shape → new param, state.")
+
+# When it is written: autograd-check check adam

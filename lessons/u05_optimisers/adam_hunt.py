@@ -46,3 +46,5 @@ def fit(x, y, params, *, lr, epochs, batch):
         params, states, loss = epoch(x, y, params, states, lr=lr, batch=batch)
         history.append(loss)
     return params, history
+
+# When it is written: autograd-check check adam_hunt

@@ -19,3 +19,5 @@ import torch
 def adamw_step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
     """param, grad of one shape → new param, state."""
     raise NotImplementedError("adamw_step: param, grad of one shape → new param, state.")
+
+# When it is written: autograd-check check adamw

@@ -22,3 +22,5 @@ from lessons.u05_optimisers.adam import adam_step
 def check_adam(step, *, generator):
     """step(param, grad, state, *, lr, betas, eps) → whether it is Adam."""
     raise NotImplementedError("check_adam: step(param, grad, state, *, lr, betas, eps) → whether it is Adam.")
+
+# When it is written: autograd-check check catch_adam

@@ -19,4 +19,6 @@ import torch
 
 def clip_grad_norm(grads, *, max_norm):
     """grads [tensor, …] → new grads [tensor, …] of norm max_norm at most."""
-    raise NotImplementedError("clip_grad_norm: grads [tensor, …] → new grads [tensor, …] of norm max_norm at most.")
+    raise NotImplementedError("clip_grad_norm: grads [tensor, …] → new grads [tensor, …] of norm max_norm a…")
+
+# When it is written: autograd-check check clip_grad_norm

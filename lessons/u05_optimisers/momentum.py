@@ -17,3 +17,5 @@ The state is None on the first call, and afterwards whatever your last call retu
 def momentum_step(param, grad, state, *, lr, momentum=0.9):
     """param, grad of one shape → new param, state."""
     raise NotImplementedError("momentum_step: param, grad of one shape → new param, state.")
+
+# When it is written: autograd-check check momentum

@@ -17,3 +17,5 @@ param and grad are never changed in place.
 def nesterov_step(param, grad, state, *, lr, momentum=0.9):
     """param, grad of one shape → new param, state."""
     raise NotImplementedError("nesterov_step: param, grad of one shape → new param, state.")
+
+# When it is written: autograd-check check nesterov

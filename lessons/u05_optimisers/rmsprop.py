@@ -19,3 +19,5 @@ import torch
 def rmsprop_step(param, grad, state, *, lr, alpha=0.99, eps=1e-8):
     """param, grad of one shape → new param, state."""
     raise NotImplementedError("rmsprop_step: param, grad of one shape → new param, state.")
+
+# When it is written: autograd-check check rmsprop

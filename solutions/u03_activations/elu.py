@@ -41,10 +41,12 @@ from autograd_check.course.samples import away_from_zero, literal, normal, trans
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 AT_ZERO = Convention(
-    "ties", "elu has two slopes at 0 where α is not 1; the course takes the left one, α, as torch does, so use x > 0."
+    "ties",
+    "elu has two slopes at 0 where α is not 1; the course takes the left one, α, as torch does, so use x > 0.",
 )
 LARGE = Convention(
-    "unstable", "at x = ±1000 elu is exactly 1000 and −α; choose the branch with where, since 0 · e^1000 is not a number."
+    "unstable",
+    "at x = ±1000 elu is exactly 1000 and −α; choose the branch with where, since 0 · e^1000 is not a number.",
 )
 
 
@@ -71,7 +73,9 @@ def _loops_backward(dout, cache):
 
 def _clamped_forward(x, *, alpha=1.0):
     left = x.clamp(max=0)
-    return x.clamp(min=0) + alpha * (left.exp() - 1), lambda dout: dout * torch.where(x > 0, 1.0, alpha * left.exp())
+    return x.clamp(min=0) + alpha * (
+        left.exp() - 1
+    ), lambda dout: dout * torch.where(x > 0, 1.0, alpha * left.exp())
 
 
 def _clamped_backward(dout, cache):
@@ -112,17 +116,33 @@ LESSON = Lesson(
                 probe("batch of one", x=away_from_zero(1, 7), hyper={"alpha": 1.5}),
                 probe("one axis", x=away_from_zero(6, scale=3)),
                 probe("non-contiguous", x=transposed(away_from_zero(5, 3)), hyper={"alpha": 0.25}),
-                probe("every unit on the left", x=literal([[-1.0, -2.0, -0.5], [-3.0, -0.25, -4.0]]), hyper={"alpha": 0.75}),
+                probe(
+                    "every unit on the left",
+                    x=literal([[-1.0, -2.0, -0.5], [-3.0, -0.25, -4.0]]),
+                    hyper={"alpha": 0.75},
+                ),
                 probe("inputs of 1e-8 and 20", x=literal([[1e-8, -1e-8, 20.0], [-20.0, 2.0, -2.0]])),
-                probe("exactly zero", x=literal([[0.0, -1.5, 2.0], [1.0, 0.0, -0.0]]), hyper={"alpha": 0.5}, convention=AT_ZERO),
-                probe("±1000", x=literal([[1000.0, -1000.0], [-1.0, 1.0]]), hyper={"alpha": 0.5}, convention=LARGE),
+                probe(
+                    "exactly zero",
+                    x=literal([[0.0, -1.5, 2.0], [1.0, 0.0, -0.0]]),
+                    hyper={"alpha": 0.5},
+                    convention=AT_ZERO,
+                ),
+                probe(
+                    "±1000",
+                    x=literal([[1000.0, -1000.0], [-1.0, 1.0]]),
+                    hyper={"alpha": 0.5},
+                    convention=LARGE,
+                ),
             ),
         ),
     ),
     mistakes=(
         mistake("the right branch at zero", "ties", "x.sign().clamp(min=0)", "(x >= 0).to(x.dtype)"),
         mistake("0 times infinity", "unstable", elu_forward=_multiplied_forward),
-        mistake("alpha taken for 1 in the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + 1"),
+        mistake(
+            "alpha taken for 1 in the slope", "missing_term", "below + alpha + (1 - alpha) * on", "below + 1"
+        ),
         mistake(
             "out for the slope",
             "missing_term",
@@ -131,9 +151,17 @@ LESSON = Lesson(
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake(
-            "alpha forgotten in the slope", "missing_term", "(below + alpha + (1 - alpha) * on)", "torch.exp(x.clamp(max=0))"
+            "alpha forgotten in the slope",
+            "missing_term",
+            "(below + alpha + (1 - alpha) * on)",
+            "torch.exp(x.clamp(max=0))",
         ),
-        mistake("e^out for e^x", "wrong_operand", "below + alpha + (1 - alpha) * on", "alpha * torch.exp(below) * (1 - on) + on"),
+        mistake(
+            "e^out for e^x",
+            "wrong_operand",
+            "below + alpha + (1 - alpha) * on",
+            "alpha * torch.exp(below) * (1 - on) + on",
+        ),
         mistake("a relu backwards", "missing_term", "(below + alpha + (1 - alpha) * on)", "on"),
         mistake(
             "mask the wrong way round",

@@ -41,7 +41,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "at x = ±1000 the result is exactly 1000 and 0, with gradient 1 and 0; nothing may overflow there."
+    "unstable",
+    "at x = ±1000 the result is exactly 1000 and 0, with gradient 1 and 0; nothing may overflow there.",
 )
 
 
@@ -134,8 +135,13 @@ LESSON = Lesson(
                 probe("as many rows as columns", x=normal(4, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 2.0]])),
-                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
-                probe("the least value, −0.75, and the tails", x=literal([[-0.7517915, -3.0, 3.0], [-8.0, 8.0, 1.0]])),
+                probe(
+                    "±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE
+                ),
+                probe(
+                    "the least value, −0.75, and the tails",
+                    x=literal([[-0.7517915, -3.0, 3.0], [-8.0, 8.0, 1.0]]),
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -147,17 +153,32 @@ LESSON = Lesson(
         mistake("√(2π) forgotten", "missing_term", " / math.sqrt(2 * math.pi)", ""),
         mistake("2 forgotten in the exponent", "missing_term", "-(x**2) / 2", "-(x**2)"),
         mistake("upstream ignored", "ignores_upstream", "dout * (cdf + x * pdf)", "cdf + x * pdf"),
-        mistake("upstream on one term only", "nonlinear_in_upstream", "dout * (cdf + x * pdf)", "dout * cdf + x * pdf"),
-        mistake("√2 forgotten in erf", "forward_wrong", "torch.erf(x / math.sqrt(2))", "torch.erf(x)"),
-        mistake("½ forgotten", "constant_factor", "(1 + torch.erf(x / math.sqrt(2))) / 2", "(1 + torch.erf(x / math.sqrt(2)))"),
         mistake(
-            "the tanh approximation", "consistent_with_wrong_forward", gelu_forward=_tanh_forward, gelu_backward=_tanh_backward
+            "upstream on one term only",
+            "nonlinear_in_upstream",
+            "dout * (cdf + x * pdf)",
+            "dout * cdf + x * pdf",
+        ),
+        mistake("√2 forgotten in erf", "forward_wrong", "torch.erf(x / math.sqrt(2))", "torch.erf(x)"),
+        mistake(
+            "½ forgotten",
+            "constant_factor",
+            "(1 + torch.erf(x / math.sqrt(2))) / 2",
+            "(1 + torch.erf(x / math.sqrt(2)))",
+        ),
+        mistake(
+            "the tanh approximation",
+            "consistent_with_wrong_forward",
+            gelu_forward=_tanh_forward,
+            gelu_backward=_tanh_backward,
         ),
         mistake("the sigmoid approximation", "forward_wrong", gelu_forward=_quick_forward),
     ),
     variants=(
         variant("math and erfc", gelu_forward=_loops_forward, gelu_backward=_loops_backward),
-        variant("step by step, a closure as cache", gelu_forward=_chained_forward, gelu_backward=_chained_backward),
+        variant(
+            "step by step, a closure as cache", gelu_forward=_chained_forward, gelu_backward=_chained_backward
+        ),
         variant("the slope as cache", gelu_forward=_slope_forward, gelu_backward=_slope_backward),
     ),
     hints=(

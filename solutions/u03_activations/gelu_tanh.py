@@ -41,7 +41,10 @@ def gelu_tanh_backward(dout, cache):
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-LARGE = Convention("unstable", "at x = ±1000 the result is exactly 1000 and 0; a tanh by exponentials becomes inf / inf there.")
+LARGE = Convention(
+    "unstable",
+    "at x = ±1000 the result is exactly 1000 and 0; a tanh by exponentials becomes inf / inf there.",
+)
 
 
 def oracle(x):
@@ -144,7 +147,9 @@ LESSON = Lesson(
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 2.0]])),
                 probe("the tails", x=literal([[-0.75, -3.0, 3.0], [-5.0, 5.0, 1.0]])),
-                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
+                probe(
+                    "±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -174,8 +179,16 @@ LESSON = Lesson(
     ),
     variants=(
         variant("math", gelu_tanh_forward=_loops_forward, gelu_tanh_backward=_loops_backward),
-        variant("by the sigmoid, a closure as cache", gelu_tanh_forward=_sigmoid_forward, gelu_tanh_backward=_sigmoid_backward),
-        variant("one step after the other, a class as cache", gelu_tanh_forward=_tape_forward, gelu_tanh_backward=_tape_backward),
+        variant(
+            "by the sigmoid, a closure as cache",
+            gelu_tanh_forward=_sigmoid_forward,
+            gelu_tanh_backward=_sigmoid_backward,
+        ),
+        variant(
+            "one step after the other, a class as cache",
+            gelu_tanh_forward=_tape_forward,
+            gelu_tanh_backward=_tape_backward,
+        ),
     ),
     hints=(
         "Name the steps u, t, out. Differentiate each with respect to the one before, then use the product rule on x/2 · (1 + t).",

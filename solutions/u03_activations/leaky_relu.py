@@ -36,7 +36,8 @@ from autograd_check.course.samples import away_from_zero, distinct, literal, nor
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 AT_ZERO = Convention(
-    "ties", "leaky relu has two slopes at 0; the course takes the left one, as torch does, so use x > 0 and not x >= 0."
+    "ties",
+    "leaky relu has two slopes at 0; the course takes the left one, as torch does, so use x > 0 and not x >= 0.",
 )
 
 
@@ -124,18 +125,37 @@ LESSON = Lesson(
                 probe("batch of one", x=away_from_zero(1, 7), hyper={"slope": 0.375}),
                 probe("one axis", x=distinct(6)),
                 probe("non-contiguous", x=transposed(away_from_zero(5, 3)), hyper={"slope": 0.125}),
-                probe("every unit off", x=literal([[-1.0, -2.0, -0.5], [-3.0, -0.25, -4.0]]), hyper={"slope": 0.0625}),
+                probe(
+                    "every unit off",
+                    x=literal([[-1.0, -2.0, -0.5], [-3.0, -0.25, -4.0]]),
+                    hyper={"slope": 0.0625},
+                ),
                 probe("inputs of 1e-8 and 1e8", x=literal([[1e-8, -1e-8, 1e8], [-1e8, 2.0, -2.0]])),
-                probe("exactly zero", x=literal([[0.0, -1.5, 2.0], [1.0, 0.0, -0.0]]), hyper={"slope": 0.25}, convention=AT_ZERO),
+                probe(
+                    "exactly zero",
+                    x=literal([[0.0, -1.5, 2.0], [1.0, 0.0, -0.0]]),
+                    hyper={"slope": 0.25},
+                    convention=AT_ZERO,
+                ),
             ),
         ),
     ),
     mistakes=(
         mistake(
-            "the right branch at zero", "ties", "x.sign().clamp(min=slope)", "torch.where(x >= 0, torch.ones_like(x), slope)"
+            "the right branch at zero",
+            "ties",
+            "x.sign().clamp(min=slope)",
+            "torch.where(x >= 0, torch.ones_like(x), slope)",
         ),
-        mistake("an ordinary relu backwards", "missing_term", "return slopes * dout", "return slopes.floor() * dout"),
-        mistake("slope fixed at 0.01", "consistent_with_wrong_forward", "clamp(min=slope)", "clamp(min=0.01)"),
+        mistake(
+            "an ordinary relu backwards",
+            "missing_term",
+            "return slopes * dout",
+            "return slopes.floor() * dout",
+        ),
+        mistake(
+            "slope fixed at 0.01", "consistent_with_wrong_forward", "clamp(min=slope)", "clamp(min=0.01)"
+        ),
         mistake("slope fixed at 0.01 in the backward", "wrong_operand", leaky_relu_backward=_fixed_backward),
         mistake(
             "slope of the input on the left",
@@ -143,7 +163,12 @@ LESSON = Lesson(
             "slopes * x, slopes",
             "slopes * x, torch.where(x > 0, 1.0, slope * x)",
         ),
-        mistake("mask the wrong way round", "mask_inverted", "slopes * x, slopes", "slopes * x, (-x).sign().clamp(min=slope)"),
+        mistake(
+            "mask the wrong way round",
+            "mask_inverted",
+            "slopes * x, slopes",
+            "slopes * x, (-x).sign().clamp(min=slope)",
+        ),
         mistake("mask from dout", "nonlinear_in_upstream", leaky_relu_backward=_mask_of_dout_backward),
         mistake("leak forgotten backwards", "missing_term", "return slopes * dout", "return dout.clone()"),
         mistake("upstream ignored", "ignores_upstream", "return slopes * dout", "return slopes.clone()"),
@@ -152,7 +177,11 @@ LESSON = Lesson(
     ),
     variants=(
         variant("python numbers", leaky_relu_forward=_loops_forward, leaky_relu_backward=_loops_backward),
-        variant("maximum, a closure as cache", leaky_relu_forward=_maximum_forward, leaky_relu_backward=_maximum_backward),
+        variant(
+            "maximum, a closure as cache",
+            leaky_relu_forward=_maximum_forward,
+            leaky_relu_backward=_maximum_backward,
+        ),
         variant("mask assignment", leaky_relu_forward=_masked_forward, leaky_relu_backward=_masked_backward),
         variant("two relus", leaky_relu_forward=_two_relus_forward, leaky_relu_backward=_two_relus_backward),
     ),

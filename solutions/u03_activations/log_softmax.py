@@ -41,7 +41,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "entries of ±1000 give exact logarithms, such as −2000: subtract log-sum-exp, and take no logarithm of a softmax."
+    "unstable",
+    "entries of ±1000 give exact logarithms, such as −2000: subtract log-sum-exp, and take no logarithm of a softmax.",
 )
 
 
@@ -71,14 +72,18 @@ def _rows_forward(x):
         return torch.stack(outs), list(caches)
     values = x.tolist()
     total = max(values) + math.log(sum(math.exp(value - max(values)) for value in values))
-    return torch.tensor([value - total for value in values], dtype=x.dtype), [math.exp(value - total) for value in values]
+    return torch.tensor([value - total for value in values], dtype=x.dtype), [
+        math.exp(value - total) for value in values
+    ]
 
 
 def _rows_backward(dout, cache):
     if dout.dim() > 1:
         return torch.stack([_rows_backward(slope, saved) for slope, saved in zip(dout, cache, strict=True)])
     total = sum(dout.tolist())
-    return torch.tensor([slope - p * total for slope, p in zip(dout.tolist(), cache, strict=True)], dtype=dout.dtype)
+    return torch.tensor(
+        [slope - p * total for slope, p in zip(dout.tolist(), cache, strict=True)], dtype=dout.dtype
+    )
 
 
 def _jacobian_forward(x):
@@ -129,8 +134,16 @@ LESSON = Lesson(
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("rows at 10, 0 and −10", x=literal([[10.0, 11.0], [0.0, 0.5], [-10.0, -8.0]])),
                 probe("ties", x=literal([[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 0.5, -1.0]])),
-                probe("±1000 in one row", x=literal([[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]), convention=LARGE),
-                probe("rows at 1000 and −1000", x=literal([[1000.0, 1001.0], [-1000.0, -1002.0]]), convention=LARGE),
+                probe(
+                    "±1000 in one row",
+                    x=literal([[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]),
+                    convention=LARGE,
+                ),
+                probe(
+                    "rows at 1000 and −1000",
+                    x=literal([[1000.0, 1001.0], [-1000.0, -1002.0]]),
+                    convention=LARGE,
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -140,7 +153,12 @@ LESSON = Lesson(
         mistake("one maximum for all rows", "unstable", "x.amax(-1, keepdim=True)", "x.max()"),
         mistake("sum of dout forgotten", "nonlinear_in_upstream", "p * dout.sum(-1, keepdim=True)", "p"),
         mistake("dout not summed", "missing_term", "p * dout.sum(-1, keepdim=True)", "p * dout"),
-        mistake("slope of the sum forgotten", "missing_term", "dout - p * dout.sum(-1, keepdim=True)", "dout.clone()"),
+        mistake(
+            "slope of the sum forgotten",
+            "missing_term",
+            "dout - p * dout.sum(-1, keepdim=True)",
+            "dout.clone()",
+        ),
         mistake(
             "softmax's backward",
             "wrong_operand",
@@ -148,14 +166,28 @@ LESSON = Lesson(
             "p * (dout - (dout * p).sum(-1, keepdim=True))",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("out for the softmax", "wrong_operand", "(total), e / total", "(total), shifted - torch.log(total)"),
+        mistake(
+            "out for the softmax",
+            "wrong_operand",
+            "(total), e / total",
+            "(total), shifted - torch.log(total)",
+        ),
         mistake("mean for sum", "mean_for_sum", "dout.sum(-1, keepdim=True)", "dout.mean(-1, keepdim=True)"),
-        mistake("summed over the rows", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum(0, keepdim=True)"),
+        mistake(
+            "summed over the rows", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum(0, keepdim=True)"
+        ),
         mistake("summed over everything", "wrong_axis", "dout.sum(-1, keepdim=True)", "dout.sum()"),
         mistake("sign of the second term", "sign", "dout - p", "dout + p"),
         mistake("keepdim forgotten", "crashed", "dout.sum(-1, keepdim=True)", "dout.sum(-1)"),
-        mistake("upstream ignored", "ignores_upstream", "dout - p * dout.sum(-1, keepdim=True)", "1 - p * p.shape[-1]"),
-        mistake("sign", "sign", "dout - p * dout.sum(-1, keepdim=True)", "p * dout.sum(-1, keepdim=True) - dout"),
+        mistake(
+            "upstream ignored",
+            "ignores_upstream",
+            "dout - p * dout.sum(-1, keepdim=True)",
+            "1 - p * p.shape[-1]",
+        ),
+        mistake(
+            "sign", "sign", "dout - p * dout.sum(-1, keepdim=True)", "p * dout.sum(-1, keepdim=True) - dout"
+        ),
         mistake(
             "over the first axis",
             "consistent_with_wrong_forward",
@@ -166,8 +198,14 @@ LESSON = Lesson(
     ),
     variants=(
         variant("python numbers", log_softmax_forward=_rows_forward, log_softmax_backward=_rows_backward),
-        variant("the whole matrix", log_softmax_forward=_jacobian_forward, log_softmax_backward=_jacobian_backward),
-        variant("step by step, a closure as cache", log_softmax_forward=_steps_forward, log_softmax_backward=_steps_backward),
+        variant(
+            "the whole matrix", log_softmax_forward=_jacobian_forward, log_softmax_backward=_jacobian_backward
+        ),
+        variant(
+            "step by step, a closure as cache",
+            log_softmax_forward=_steps_forward,
+            log_softmax_backward=_steps_backward,
+        ),
     ),
     hints=(
         "outⱼ = xⱼ − L with L = log Σ e^x. You know the derivative of L with respect to xₖ from the lesson on log-sum-exp.",

@@ -38,7 +38,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "at x = ±1000 silu is exactly 1000 and 0 with slopes 1 and 0; e^x / (1 + e^x) becomes inf / inf there."
+    "unstable",
+    "at x = ±1000 silu is exactly 1000 and 0 with slopes 1 and 0; e^x / (1 + e^x) becomes inf / inf there.",
 )
 
 
@@ -53,7 +54,10 @@ def _overflowing_forward(x):
 
 def _loops_forward(x):
     values = x.reshape(-1).tolist()
-    gates = [1 / (1 + math.exp(-value)) if value > 0 else math.exp(value) / (1 + math.exp(value)) for value in values]
+    gates = [
+        1 / (1 + math.exp(-value)) if value > 0 else math.exp(value) / (1 + math.exp(value))
+        for value in values
+    ]
     out = [value * gate for value, gate in zip(values, gates, strict=True)]
     return torch.tensor(out, dtype=x.dtype).reshape(x.shape), [
         gate * (1 + value * (1 - gate)) for value, gate in zip(values, gates, strict=True)
@@ -117,8 +121,13 @@ LESSON = Lesson(
                 probe("as many rows as columns", x=normal(4, 4)),
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 4.0]])),
-                probe("the least value, −1.28, and the tails", x=literal([[-1.2784645, -5.0, 5.0], [-20.0, 20.0, 1.0]])),
-                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
+                probe(
+                    "the least value, −1.28, and the tails",
+                    x=literal([[-1.2784645, -5.0, 5.0], [-20.0, 20.0, 1.0]]),
+                ),
+                probe(
+                    "±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -139,15 +148,22 @@ LESSON = Lesson(
         mistake("1 − x for 1 − σ", "wrong_operand", "(1 - s)", "(1 - x)"),
         mistake("upstream ignored", "ignores_upstream", "dout * (s", "(s"),
         mistake(
-            "upstream on one term only", "nonlinear_in_upstream", "dout * (s + x * s * (1 - s))", "dout * s + x * s * (1 - s)"
+            "upstream on one term only",
+            "nonlinear_in_upstream",
+            "dout * (s + x * s * (1 - s))",
+            "dout * s + x * s * (1 - s)",
         ),
         mistake("the sigmoid alone", "forward_wrong", "return x * s,", "return s,"),
         mistake("gated by σ(−x)", "forward_wrong", "torch.sigmoid(x)", "torch.sigmoid(-x)"),
     ),
     variants=(
         variant("math and python if", silu_forward=_loops_forward, silu_backward=_loops_backward),
-        variant("a quotient, a closure as cache", silu_forward=_divided_forward, silu_backward=_divided_backward),
-        variant("by tanh, the slope from out", silu_forward=_from_out_forward, silu_backward=_from_out_backward),
+        variant(
+            "a quotient, a closure as cache", silu_forward=_divided_forward, silu_backward=_divided_backward
+        ),
+        variant(
+            "by tanh, the slope from out", silu_forward=_from_out_forward, silu_backward=_from_out_backward
+        ),
     ),
     hints=(
         "out is a product of x and σ(x), and both depend on x: which rule differentiates a product?",

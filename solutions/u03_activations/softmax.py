@@ -41,7 +41,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "entries of ±1000 give exact probabilities: subtract each row's own maximum before the exponential."
+    "unstable",
+    "entries of ±1000 give exact probabilities: subtract each row's own maximum before the exponential.",
 )
 
 
@@ -125,8 +126,16 @@ LESSON = Lesson(
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("rows at 10, 0 and −10", x=literal([[10.0, 11.0], [0.0, 0.5], [-10.0, -8.0]])),
                 probe("ties", x=literal([[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 0.5, -1.0]])),
-                probe("±1000 in one row", x=literal([[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]), convention=LARGE),
-                probe("rows at 1000 and −1000", x=literal([[1000.0, 1001.0], [-1000.0, -1002.0]]), convention=LARGE),
+                probe(
+                    "±1000 in one row",
+                    x=literal([[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]),
+                    convention=LARGE,
+                ),
+                probe(
+                    "rows at 1000 and −1000",
+                    x=literal([[1000.0, 1001.0], [-1000.0, -1002.0]]),
+                    convention=LARGE,
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -134,16 +143,40 @@ LESSON = Lesson(
     mistakes=(
         mistake("overflows", "unstable", "torch.exp(x - x.amax(-1, keepdim=True))", "torch.exp(x)"),
         mistake("one maximum for all rows", "unstable", "x.amax(-1, keepdim=True)", "x.max()"),
-        mistake("the diagonal only", "missing_term", "p * (dout - (dout * p).sum(-1, keepdim=True))", "dout * p * (1 - p)"),
-        mistake("the other classes forgotten", "missing_term", "(dout - (dout * p).sum(-1, keepdim=True))", "dout"),
-        mistake("mean for sum", "mean_for_sum", "(dout * p).sum(-1, keepdim=True)", "(dout * p).mean(-1, keepdim=True)"),
-        mistake("summed over the rows", "wrong_axis", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum(0, keepdim=True)"),
-        mistake("summed over everything", "wrong_axis", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum()"),
+        mistake(
+            "the diagonal only",
+            "missing_term",
+            "p * (dout - (dout * p).sum(-1, keepdim=True))",
+            "dout * p * (1 - p)",
+        ),
+        mistake(
+            "the other classes forgotten", "missing_term", "(dout - (dout * p).sum(-1, keepdim=True))", "dout"
+        ),
+        mistake(
+            "mean for sum",
+            "mean_for_sum",
+            "(dout * p).sum(-1, keepdim=True)",
+            "(dout * p).mean(-1, keepdim=True)",
+        ),
+        mistake(
+            "summed over the rows",
+            "wrong_axis",
+            "(dout * p).sum(-1, keepdim=True)",
+            "(dout * p).sum(0, keepdim=True)",
+        ),
+        mistake(
+            "summed over everything", "wrong_axis", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum()"
+        ),
         mistake("dout summed without its weights", "missing_term", "(dout * p).sum", "dout.sum"),
         mistake("sign of the second term", "sign", "(dout - (dout * p)", "(dout + (dout * p)"),
         mistake("keepdim forgotten", "crashed", "(dout * p).sum(-1, keepdim=True)", "(dout * p).sum(-1)"),
         mistake("upstream ignored", "ignores_upstream", "dout - (dout * p)", "1 - (1 * p)"),
-        mistake("sign", "sign", "p * (dout - (dout * p).sum(-1, keepdim=True))", "p * ((dout * p).sum(-1, keepdim=True) - dout)"),
+        mistake(
+            "sign",
+            "sign",
+            "p * (dout - (dout * p).sum(-1, keepdim=True))",
+            "p * ((dout * p).sum(-1, keepdim=True) - dout)",
+        ),
         mistake(
             "over the first axis",
             "consistent_with_wrong_forward",
@@ -153,9 +186,17 @@ LESSON = Lesson(
         mistake("normalised over everything", "wrong_axis", "e / e.sum(-1, keepdim=True)", "e / e.sum()"),
     ),
     variants=(
-        variant("python numbers and the double sum", softmax_forward=_rows_forward, softmax_backward=_rows_backward),
+        variant(
+            "python numbers and the double sum",
+            softmax_forward=_rows_forward,
+            softmax_backward=_rows_backward,
+        ),
         variant("the whole matrix", softmax_forward=_jacobian_forward, softmax_backward=_jacobian_backward),
-        variant("the quotient rule, a closure as cache", softmax_forward=_quotient_forward, softmax_backward=_quotient_backward),
+        variant(
+            "the quotient rule, a closure as cache",
+            softmax_forward=_quotient_forward,
+            softmax_backward=_quotient_backward,
+        ),
     ),
     hints=(
         "Take three classes and write p₀ down. It depends on x₀ through the numerator and on all of x through the denominator.",

@@ -59,7 +59,16 @@ def fit(x, y, *, classes, lr, epochs):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SIZES = ((7, 4, 3), (12, 3, 5), (1, 5, 4), (5, 3, 5), (9, 4, 2))
 KNOWN = (
@@ -69,8 +78,16 @@ KNOWN = (
         lambda p, dp: dp * p * (1 - p),
     ),
     ("missing_term", "the sum over the classes is missing in it", lambda p, dp: dp * p),
-    ("wrong_axis", "it sums over the rows where it should sum over the classes", lambda p, dp: p * (dp - (dp * p).sum(0))),
-    ("wrong_axis", "it sums over everything where it should sum over the classes", lambda p, dp: p * (dp - (dp * p).sum())),
+    (
+        "wrong_axis",
+        "it sums over the rows where it should sum over the classes",
+        lambda p, dp: p * (dp - (dp * p).sum(0)),
+    ),
+    (
+        "wrong_axis",
+        "it sums over everything where it should sum over the classes",
+        lambda p, dp: p * (dp - (dp * p).sum()),
+    ),
 )
 
 
@@ -107,19 +124,30 @@ def _three(candidate, *args):
     parts = list(value) if isinstance(value, (tuple, list)) else []
     if len(parts) == 2 and isinstance(parts[1], (tuple, list)):
         parts = [parts[0], *parts[1]]
-    numbers = all(isinstance(part, (float, int)) or (isinstance(part, torch.Tensor) and not part.is_complex()) for part in parts)
-    return [torch.as_tensor(part, dtype=torch.float64) for part in parts] if numbers and len(parts) == 3 else None
+    numbers = all(
+        isinstance(part, (float, int)) or (isinstance(part, torch.Tensor) and not part.is_complex())
+        for part in parts
+    )
+    return (
+        [torch.as_tensor(part, dtype=torch.float64) for part in parts]
+        if numbers and len(parts) == 3
+        else None
+    )
 
 
 def _number(value):
     """A single number as a float; nan for anything else."""
-    plain = isinstance(value, (float, int)) or (isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex())
+    plain = isinstance(value, (float, int)) or (
+        isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex()
+    )
     return float(value) if plain else float("nan")
 
 
 def _close(got, expected):
     """Equal but for float32 constants."""
-    return got.shape == expected.shape and float((got - expected).abs().max()) <= 3e-6 * (1e-3 + float(expected.abs().max()))
+    return got.shape == expected.shape and float((got - expected).abs().max()) <= 3e-6 * (
+        1e-3 + float(expected.abs().max())
+    )
 
 
 def loss_is_the_mean_surprise(candidate, seed):
@@ -130,10 +158,10 @@ def loss_is_the_mean_surprise(candidate, seed):
         if got is None:
             return Claim("loss_and_gradients must return (loss, dw, db).", "wrong_shape")
         if not _close(got[0].squeeze(), expected):
-            says = (
-                f"The loss should be {expected:.6g} with {sizes[0]} rows; yours is {got[0].tolist()}. It was right as handed out."
+            says = f"The loss should be {expected:.6g} with {sizes[0]} rows; yours is {got[0].tolist()}. It was right as handed out."
+            return Claim(
+                says, "forward_wrong", evidence={"got": got[0].tolist(), "expected": float(expected)}
             )
-            return Claim(says, "forward_wrong", evidence={"got": got[0].tolist(), "expected": float(expected)})
     return Claim("the loss is the mean surprise at the true class")
 
 
@@ -159,10 +187,18 @@ def _why(name, got, expected, problem, position):
         if _close(got, (None, x.T @ wrong, wrong.sum(0))[position]):
             sums = [round(value, 4) for value in wrong.sum(1).tolist()]
             evidence = {"sums_of_dscores": sums}
-            return Claim(f"{name} belongs to a dscores whose rows do not sum to 0: {what}.", cause, evidence=evidence)
-    for factor, cause in ((-1.0, "sign"), (float(len(y)), "missing_batch_mean"), (1 / len(y), "extra_batch_mean")):
+            return Claim(
+                f"{name} belongs to a dscores whose rows do not sum to 0: {what}.", cause, evidence=evidence
+            )
+    for factor, cause in (
+        (-1.0, "sign"),
+        (float(len(y)), "missing_batch_mean"),
+        (1 / len(y), "extra_batch_mean"),
+    ):
         if _close(got, factor * expected):
-            return Claim(f"{name} is {factor:.4g} times the right gradient, and there are {len(y)} rows.", cause)
+            return Claim(
+                f"{name} is {factor:.4g} times the right gradient, and there are {len(y)} rows.", cause
+            )
     return Claim(f"{name} is neither the right gradient nor the one that was handed out.", "unknown")
 
 
@@ -190,13 +226,18 @@ def learns_as_it_should(candidate, seed):
     if len(parts) < 2 or not all(isinstance(part, torch.Tensor) for part in parts):
         return Claim("fit must return (w, b, history).", "wrong_shape")
     if not _close(parts[0], w) or not _close(parts[1], b):
-        return Claim("After 40 epochs w and b are not where gradient descent on this loss arrives.", "forward_wrong")
+        return Claim(
+            "After 40 epochs w and b are not where gradient descent on this loss arrives.", "forward_wrong"
+        )
     history = (
-        torch.tensor([float(loss) for loss in value[2]]) if len(value) == 3 and isinstance(value[2], (tuple, list)) else None
+        torch.tensor([float(loss) for loss in value[2]])
+        if len(value) == 3 and isinstance(value[2], (tuple, list))
+        else None
     )
     if history is None or not _close(history, torch.tensor(losses)):
         return Claim(
-            "history must hold the loss of every epoch, taken before its step, as it did when it was handed out.", "forward_wrong"
+            "history must hold the loss of every epoch, taken before its step, as it did when it was handed out.",
+            "forward_wrong",
         )
     return Claim("the fixed classifier learns as torch's does")
 
@@ -282,7 +323,12 @@ LESSON = Lesson(
         mistake("as handed out", "missing_term", loss_and_gradients=_planted),
         mistake("fixed for b only", "missing_term", loss_and_gradients=_half_fixed),
         mistake("sum forgotten", "missing_term", "(dp - (dp * p).sum(1, keepdim=True))", "dp"),
-        mistake("summed over the rows", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum(0, keepdim=True)"),
+        mistake(
+            "summed over the rows",
+            "wrong_axis",
+            "(dp * p).sum(1, keepdim=True)",
+            "(dp * p).sum(0, keepdim=True)",
+        ),
         mistake("summed over everything", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum()"),
         mistake("1/N lost on the way", "missing_batch_mean", "-1 / p[rows, y] / len(y)", "-1 / p[rows, y]"),
         mistake("sign", "sign", "-1 / p[rows, y] / len(y)", "1 / p[rows, y] / len(y)"),

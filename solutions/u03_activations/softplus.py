@@ -42,7 +42,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "at x = ±1000 softplus is exactly 1000 and 0 with slopes 1 and 0; take max(x, 0) out of the logarithm first."
+    "unstable",
+    "at x = ±1000 softplus is exactly 1000 and 0 with slopes 1 and 0; take max(x, 0) out of the logarithm first.",
 )
 
 
@@ -56,12 +57,17 @@ def _naive_forward(x):
 
 def _loops_forward(x):
     values = x.reshape(-1).tolist()
-    out = [value + math.log1p(math.exp(-value)) if value > 0 else math.log1p(math.exp(value)) for value in values]
+    out = [
+        value + math.log1p(math.exp(-value)) if value > 0 else math.log1p(math.exp(value)) for value in values
+    ]
     return torch.tensor(out, dtype=x.dtype).reshape(x.shape), values
 
 
 def _loops_backward(dout, cache):
-    slopes = [1 / (1 + math.exp(-value)) if value > 0 else math.exp(value) / (1 + math.exp(value)) for value in cache]
+    slopes = [
+        1 / (1 + math.exp(-value)) if value > 0 else math.exp(value) / (1 + math.exp(value))
+        for value in cache
+    ]
     return torch.tensor(slopes, dtype=dout.dtype).reshape(dout.shape) * dout
 
 
@@ -118,7 +124,9 @@ LESSON = Lesson(
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 4.0]])),
                 probe("±15 and ±40", x=literal([[15.0, 40.0, 12.5], [-15.0, -1.0, -40.0]])),
-                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
+                probe(
+                    "±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -126,7 +134,10 @@ LESSON = Lesson(
     mistakes=(
         mistake("e^x overflows", "unstable", softplus_forward=_naive_forward),
         mistake(
-            "e^x overflows in the slope", "unstable", "dout / (1 + torch.exp(-x))", "dout * torch.exp(x) / (1 + torch.exp(x))"
+            "e^x overflows in the slope",
+            "unstable",
+            "dout / (1 + torch.exp(-x))",
+            "dout * torch.exp(x) / (1 + torch.exp(x))",
         ),
         mistake(
             "slope of the sigmoid",
@@ -143,15 +154,30 @@ LESSON = Lesson(
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("sigmoid of out", "wrong_operand", "return out, x", "return out, out"),
-        mistake("upstream ignored", "ignores_upstream", "dout / (1 + torch.exp(-x))", "1 / (1 + torch.exp(-x))"),
+        mistake(
+            "upstream ignored", "ignores_upstream", "dout / (1 + torch.exp(-x))", "1 / (1 + torch.exp(-x))"
+        ),
         mistake("the magnitude forgotten", "forward_wrong", "torch.exp(-x.abs())", "torch.exp(-x)"),
         mistake("the maximum forgotten", "forward_wrong", "x.clamp(min=0) + ", ""),
-        mistake("the 1 forgotten", "forward_wrong", "torch.log1p(torch.exp(-x.abs()))", "torch.log(torch.exp(-x.abs()))"),
+        mistake(
+            "the 1 forgotten",
+            "forward_wrong",
+            "torch.log1p(torch.exp(-x.abs()))",
+            "torch.log(torch.exp(-x.abs()))",
+        ),
     ),
     variants=(
         variant("math and python if", softplus_forward=_loops_forward, softplus_backward=_loops_backward),
-        variant("logaddexp, a closure as cache", softplus_forward=_logaddexp_forward, softplus_backward=_logaddexp_backward),
-        variant("mask assignment, the slope from out", softplus_forward=_masked_forward, softplus_backward=_masked_backward),
+        variant(
+            "logaddexp, a closure as cache",
+            softplus_forward=_logaddexp_forward,
+            softplus_backward=_logaddexp_backward,
+        ),
+        variant(
+            "mask assignment, the slope from out",
+            softplus_forward=_masked_forward,
+            softplus_backward=_masked_backward,
+        ),
     ),
     hints=(
         "Chain rule: the slope of log u is 1 / u, and u = 1 + e^x has the slope e^x.",

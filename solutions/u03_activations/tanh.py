@@ -40,7 +40,10 @@ import math
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-LARGE = Convention("unstable", "at x = ±1000 tanh is exactly 1 and −1 with gradient 0; write it so that inf / inf cannot occur.")
+LARGE = Convention(
+    "unstable",
+    "at x = ±1000 tanh is exactly 1 and −1 with gradient 0; write it so that inf / inf cannot occur.",
+)
 
 
 def oracle(x):
@@ -119,7 +122,9 @@ LESSON = Lesson(
                 probe("non-contiguous", x=transposed(normal(5, 3))),
                 probe("zero and its neighbours", x=literal([[0.0, 1e-8, -1e-8], [0.5, -0.5, 4.0]])),
                 probe("±8", x=literal([[8.0, -8.0, 1.0], [-6.0, 6.0, -1.0]])),
-                probe("±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE),
+                probe(
+                    "±1000", x=literal([[1000.0, -1000.0, 0.5], [-1000.0, -0.25, 1000.0]]), convention=LARGE
+                ),
             ),
             bench=probe("256 × 256", x=normal(256, 256)),
         ),
@@ -134,11 +139,20 @@ LESSON = Lesson(
         mistake("sign of the slope", "sign", "1 - out**2", "out**2 - 1"),
         mistake("2 forgotten in the exponent", "forward_wrong", "-2 * x.abs()", "-x.abs()"),
         mistake("even instead of odd", "sign", "x.sign() * (1 - decay)", "(1 - decay)"),
-        mistake("dout overwritten", "mutates_input", "return dout * (1 - out**2)", "dout *= 1 - out**2; return dout"),
+        mistake(
+            "dout overwritten",
+            "mutates_input",
+            "return dout * (1 - out**2)",
+            "dout *= 1 - out**2; return dout",
+        ),
     ),
     variants=(
         variant("math", tanh_forward=_loops_forward, tanh_backward=_loops_backward),
-        variant("by the sigmoid, a closure as cache", tanh_forward=_sigmoid_forward, tanh_backward=_sigmoid_backward),
+        variant(
+            "by the sigmoid, a closure as cache",
+            tanh_forward=_sigmoid_forward,
+            tanh_backward=_sigmoid_backward,
+        ),
         variant("mask assignment", tanh_forward=_masked_forward, tanh_backward=_masked_backward),
     ),
     hints=(

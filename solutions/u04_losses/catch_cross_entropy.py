@@ -117,9 +117,18 @@ def backward(dout, saved):
 """
 
 WRONG = (
-    planted("no mean in the gradient", "forgets to divide its gradient by N", RIGHT, ("dscores / len(y)", "dscores")),
     planted(
-        "sums", "adds the rows up instead of averaging them, in both passes", RIGHT, (".mean()", ".sum()"), (" / len(y)", "")
+        "no mean in the gradient",
+        "forgets to divide its gradient by N",
+        RIGHT,
+        ("dscores / len(y)", "dscores"),
+    ),
+    planted(
+        "sums",
+        "adds the rows up instead of averaging them, in both passes",
+        RIGHT,
+        (".mean()", ".sum()"),
+        (" / len(y)", ""),
     ),
     planted(
         "logarithm to base 2",
@@ -131,7 +140,10 @@ WRONG = (
     planted("dout ignored", "takes dout for 1", RIGHT, ("dout * dscores", "dscores")),
     planted("dout without sign", "loses the sign of dout", RIGHT, ("dout * dscores", "dout.abs() * dscores")),
     planted(
-        "right class forgotten", "never pulls the right class up", RIGHT, ("    dscores[torch.arange(len(y)), y] -= 1\n", "")
+        "right class forgotten",
+        "never pulls the right class up",
+        RIGHT,
+        ("    dscores[torch.arange(len(y)), y] -= 1\n", ""),
     ),
     planted(
         "every row with every target",
@@ -151,7 +163,9 @@ WRONG = (
         RIGHT,
         ("logp.exp()", "logp.exp()[:, : int(y.max()) + 1]"),
     ),
-    planted("overflow", "overflows for scores of 1000", RIGHT, ("scores - scores.amax(1, keepdim=True)", "scores")),
+    planted(
+        "overflow", "overflows for scores of 1000", RIGHT, ("scores - scores.amax(1, keepdim=True)", "scores")
+    ),
     planted(
         "scores overwritten",
         "writes into scores",
@@ -204,8 +218,18 @@ def _by_literals(forward, backward, *, generator):
     """A few cases worked out by hand, two of them with one row; the answer is a tensor."""
     half = math.log(2)
     cases = (
-        ([[0.0, 0.0, -1000.0], [1000.0, 1000.0, 0.0]], [0, 1], half, [[-0.25, 0.25, 0.0], [0.25, -0.25, 0.0]]),
-        ([[1000.0, 0.0], [0.0, -1000.0], [0.0, 1000.0]], [1, 0, 0], 2000 / 3, [[1 / 3, -1 / 3], [0.0, 0.0], [-1 / 3, 1 / 3]]),
+        (
+            [[0.0, 0.0, -1000.0], [1000.0, 1000.0, 0.0]],
+            [0, 1],
+            half,
+            [[-0.25, 0.25, 0.0], [0.25, -0.25, 0.0]],
+        ),
+        (
+            [[1000.0, 0.0], [0.0, -1000.0], [0.0, 1000.0]],
+            [1, 0, 0],
+            2000 / 3,
+            [[1 / 3, -1 / 3], [0.0, 0.0], [-1 / 3, 1 / 3]],
+        ),
         ([[0.0, 0.0]], [0], half, [[-0.5, 0.5]]),
         ([[0.0, math.log(2), math.log(5)]], [1], math.log(4), [[0.125, -0.75, 0.625]]),
         (
@@ -225,7 +249,9 @@ def _by_literals(forward, backward, *, generator):
             wanted = size * torch.tensor(slopes, dtype=torch.float64)
             if dscores.shape != wanted.shape:
                 return torch.tensor(False)
-            fine = fine & ((loss - right).abs() < 1e-9 * (1 + right)) & ((dscores - wanted).abs() < 1e-9).all()
+            fine = (
+                fine & ((loss - right).abs() < 1e-9 * (1 + right)) & ((dscores - wanted).abs() < 1e-9).all()
+            )
             fine = fine & (before == scores).all()
     return fine
 
@@ -250,7 +276,11 @@ def _by_directions(forward, backward, *, generator):
         kept = scores.clone()
         loss, cache = forward(scores, y)
         dscores = backward(dout, cache)
-        if not torch.equal(kept, scores) or dscores.shape != scores.shape or abs(loss.item() - value(scores, y)) > 1e-9 * scale:
+        if (
+            not torch.equal(kept, scores)
+            or dscores.shape != scores.shape
+            or abs(loss.item() - value(scores, y)) > 1e-9 * scale
+        ):
             return False
         slope = (value(scores + 1e-5 * direction, y) - value(scores - 1e-5 * direction, y)) / 2e-5
         if abs(dout.item() * slope - (dscores * direction).sum().item()) > 1e-7 * scale:
@@ -264,7 +294,9 @@ def _bench(lesson):
     scores = torch.linspace(-2, 2, 20, dtype=torch.float64).reshape(5, 4).requires_grad_()
     y = torch.tensor([0, 1, 2, 0, 1])
     return (
-        lambda: lesson["check_cross_entropy"](scope["forward"], scope["backward"], generator=torch.Generator().manual_seed(0)),
+        lambda: lesson["check_cross_entropy"](
+            scope["forward"], scope["backward"], generator=torch.Generator().manual_seed(0)
+        ),
         lambda: torch.autograd.gradcheck(lambda s: torch.nn.functional.cross_entropy(s, y), scores),
     )
 
@@ -290,7 +322,9 @@ LESSON = Lesson(
             ),
         ),
     ),
-    benchmarks=(Benchmark("the check of a right implementation, beside one gradcheck", "four batches", _bench),),
+    benchmarks=(
+        Benchmark("the check of a right implementation, beside one gradcheck", "four batches", _bench),
+    ),
     target=None,
     mistakes=(
         mistake("dout of 1", "missed_bug", "torch.tensor(-2.5", "torch.tensor(1.0"),
@@ -306,7 +340,12 @@ LESSON = Lesson(
             "(-1 - torch.arange(rows)) % classes",
         ),
         mistake("a loose tolerance", "missed_bug", "1e-6 * (1", "1e-2 * (1"),
-        mistake("only the sum of the gradient", "missed_bug", "_close(dscores, numeric)", "_close(dscores.sum(), numeric.sum())"),
+        mistake(
+            "only the sum of the gradient",
+            "missed_bug",
+            "_close(dscores, numeric)",
+            "_close(dscores.sum(), numeric.sum())",
+        ),
         mistake("changes are not looked at", "missed_bug", "torch.equal(given, scores) and ", ""),
         mistake("asks for the same bits", "false_alarm", "<= 1e-6 * (1 + expected.abs())", "== 0"),
         mistake(

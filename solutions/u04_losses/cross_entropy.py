@@ -47,7 +47,8 @@ from autograd_check.course.samples import integers, literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LARGE = Convention(
-    "unstable", "at scores of ±1000 the loss and its gradient are exact; subtract each row's largest score, and never take log 0."
+    "unstable",
+    "at scores of ±1000 the loss and its gradient are exact; subtract each row's largest score, and never take log 0.",
 )
 
 
@@ -103,7 +104,8 @@ def _loops_forward(scores, y):
 def _loops_backward(dout, cache):
     probabilities, targets = cache
     rows = [
-        [(p - (c == right)) / len(targets) for c, p in enumerate(row)] for row, right in zip(probabilities, targets, strict=True)
+        [(p - (c == right)) / len(targets) for c, p in enumerate(row)]
+        for row, right in zip(probabilities, targets, strict=True)
     ]
     return dout * torch.tensor(rows, dtype=dout.dtype)
 
@@ -112,7 +114,10 @@ def _onehot_forward(scores, y):
     if y.shape != scores.shape[:1]:
         raise ValueError(f"scores {list(scores.shape)}, y {list(y.shape)}")
     onehot = (torch.arange(scores.shape[1]) == y[:, None]).to(scores.dtype)
-    return (torch.logsumexp(scores, 1) - (scores * onehot).sum(1)).mean(), {"scores": scores, "onehot": onehot}
+    return (torch.logsumexp(scores, 1) - (scores * onehot).sum(1)).mean(), {
+        "scores": scores,
+        "onehot": onehot,
+    }
 
 
 def _onehot_backward(dout, cache):
@@ -175,11 +180,17 @@ LESSON = Lesson(
                 probe("3 rows, 7 classes", scores=normal(3, 7), y=integers(3, high=7)),
                 probe("batch of one", scores=literal([[0.3, -0.4, 1.2]]), y=literal([1], torch.int64)),
                 probe("two classes", scores=normal(5, 2), y=integers(5, high=2)),
-                probe("one class in every row, two absent", scores=normal(7, 3), y=literal([2] * 7, torch.int64)),
+                probe(
+                    "one class in every row, two absent", scores=normal(7, 3), y=literal([2] * 7, torch.int64)
+                ),
                 probe("the last class absent", scores=normal(4, 5), y=literal([0, 3, 0, 2], torch.int64)),
                 probe("as many rows as classes", scores=normal(4, 4), y=literal([3, 1, 1, 0], torch.int64)),
                 probe("non-contiguous", scores=transposed(normal(5, 3)), y=integers(3, high=5)),
-                probe("all scores equal", scores=literal([[0.5, 0.5, 0.5], [-1.0, -1.0, -1.0]]), y=literal([0, 2], torch.int64)),
+                probe(
+                    "all scores equal",
+                    scores=literal([[0.5, 0.5, 0.5], [-1.0, -1.0, -1.0]]),
+                    y=literal([0, 2], torch.int64),
+                ),
                 probe(
                     "scores of ±1000, wrong",
                     scores=literal([[1000.0, 0.0, -1000.0], [-1000.0, -1000.0, 0.5], [0.5, 0.25, -0.5]]),
@@ -210,16 +221,25 @@ LESSON = Lesson(
         mistake("broadcasts silently", "silent_broadcast", "y.shape != scores.shape[:1]", "y.dim() != 1"),
         mistake("e^1000 overflows", "unstable", cross_entropy_forward=_naive_forward),
         mistake("one maximum for all rows", "unstable", "scores.amax(1, keepdim=True)", "scores.max()"),
-        mistake("the right class forgotten", "missing_term", "    dscores[torch.arange(len(y)), y] -= 1\n", ""),
+        mistake(
+            "the right class forgotten", "missing_term", "    dscores[torch.arange(len(y)), y] -= 1\n", ""
+        ),
         mistake(
             "the right class subtracted from every row",
             "missing_term",
             "dscores[torch.arange(len(y)), y] -= 1",
             "dscores[:, y] -= 1",
         ),
-        mistake("only the right class", "missing_term", "dscores = logp.exp()", "dscores = torch.zeros_like(logp)"),
+        mistake(
+            "only the right class", "missing_term", "dscores = logp.exp()", "dscores = torch.zeros_like(logp)"
+        ),
         mistake("1/N missing", "missing_batch_mean", "dout * dscores / len(y)", "dout * dscores"),
-        mistake("mean over all entries", "constant_factor", "dout * dscores / len(y)", "dout * dscores / dscores.numel()"),
+        mistake(
+            "mean over all entries",
+            "constant_factor",
+            "dout * dscores / len(y)",
+            "dout * dscores / dscores.numel()",
+        ),
         mistake(
             "softmax down the columns",
             "wrong_axis",
@@ -227,7 +247,12 @@ LESSON = Lesson(
             "dscores = logp.exp() / logp.exp().sum(0)",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("log-probabilities for probabilities", "wrong_operand", "dscores = logp.exp()", "dscores = logp.clone()"),
+        mistake(
+            "log-probabilities for probabilities",
+            "wrong_operand",
+            "dscores = logp.exp()",
+            "dscores = logp.clone()",
+        ),
         mistake("sign", "sign", "dout * dscores / len(y)", "-dout * dscores / len(y)"),
         mistake("upstream ignored", "ignores_upstream", "dout * dscores / len(y)", "dscores / len(y)"),
         mistake("every row with every target", "forward_wrong", cross_entropy_forward=_repeated_forward),
@@ -240,10 +265,16 @@ LESSON = Lesson(
         ),
     ),
     variants=(
-        variant("python numbers", cross_entropy_forward=_loops_forward, cross_entropy_backward=_loops_backward),
-        variant("one-hot rows", cross_entropy_forward=_onehot_forward, cross_entropy_backward=_onehot_backward),
         variant(
-            "step by step, a closure as cache", cross_entropy_forward=_chained_forward, cross_entropy_backward=_chained_backward
+            "python numbers", cross_entropy_forward=_loops_forward, cross_entropy_backward=_loops_backward
+        ),
+        variant(
+            "one-hot rows", cross_entropy_forward=_onehot_forward, cross_entropy_backward=_onehot_backward
+        ),
+        variant(
+            "step by step, a closure as cache",
+            cross_entropy_forward=_chained_forward,
+            cross_entropy_backward=_chained_backward,
         ),
         variant(
             "differences to the right score",

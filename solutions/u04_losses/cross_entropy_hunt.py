@@ -60,7 +60,16 @@ def fit(x, y, *, classes, lr, epochs, micro):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SIZES = ((12, 4, 3, 4), (13, 4, 3, 4), (7, 2, 5, 3), (1, 3, 4, 2), (11, 3, 2, 64), (5, 5, 5, 1), (9, 3, 4, 8))
 """N, D, C and micro: pieces that all have one size, a last piece of one row, one piece only, single rows."""
@@ -84,8 +93,12 @@ def _right(x, y, w, b):
 
 def _mean_of_means(x, y, w, b, micro):
     """What the mistake as handed out yields: every piece counts alike, however few rows it has."""
-    pieces = [_right(rows, targets, w, b) for rows, targets in zip(x.split(micro), y.split(micro), strict=True)]
-    return {subject: sum(piece[subject] for piece in pieces) / len(pieces) for subject in ("loss", "dw", "db")}
+    pieces = [
+        _right(rows, targets, w, b) for rows, targets in zip(x.split(micro), y.split(micro), strict=True)
+    ]
+    return {
+        subject: sum(piece[subject] for piece in pieces) / len(pieces) for subject in ("loss", "dw", "db")
+    }
 
 
 def _answer(candidate, function, *args, **kwargs):
@@ -119,7 +132,9 @@ def _of_all_rows(subject, position):
         for number, (*sizes, micro) in enumerate(SIZES):
             point = _point(seed * 31 + number, *sizes)
             right = _right(*point)[subject]
-            got = _shaped(_three(_answer(candidate, "loss_and_gradients", *point, micro=micro))[position], right)
+            got = _shaped(
+                _three(_answer(candidate, "loss_and_gradients", *point, micro=micro))[position], right
+            )
             if got is None:
                 says = f"loss_and_gradients must return (loss, dw, db), with {subject} of shape {tuple(right.shape)}."
                 return Claim(says, "wrong_shape")
@@ -150,10 +165,14 @@ def _trained(x, y, *, classes, lr, epochs):
 def _parts(value, expected):
     """What fit returned, as tensors of the right shapes, else None."""
     w, b, history = _three(value)
-    if isinstance(history, (list, tuple)) and all(isinstance(loss, (int, float, torch.Tensor)) for loss in history):
+    if isinstance(history, (list, tuple)) and all(
+        isinstance(loss, (int, float, torch.Tensor)) for loss in history
+    ):
         history = torch.tensor([float(loss) for loss in history], dtype=torch.float64)
     parts = {"w": w, "b": b, "history": history}
-    right = all(isinstance(part, torch.Tensor) and part.shape == expected[name].shape for name, part in parts.items())
+    right = all(
+        isinstance(part, torch.Tensor) and part.shape == expected[name].shape for name, part in parts.items()
+    )
     return parts if right else None
 
 
@@ -165,9 +184,7 @@ def micro_is_memory_only(candidate, seed):
     for micro in (121, 40, 17):
         parts = _parts(_answer(candidate, "fit", x, y, **hyper, micro=micro), expected)
         if parts is None:
-            says = (
-                "fit must return (w, b, history): w (3, 4) and b (4,) for 3 features and 4 classes, and one loss for each epoch."
-            )
+            says = "fit must return (w, b, history): w (3, 4) and b (4,) for 3 features and 4 classes, and one loss for each epoch."
             return Claim(says, "wrong_shape")
         wrong = [name for name, part in parts.items() if not _close(part, expected[name])]
         if wrong and micro == 121:
@@ -175,7 +192,8 @@ def micro_is_memory_only(candidate, seed):
             return Claim(says, "forward_wrong")
         if wrong:
             return Claim(
-                f"With 121 rows, fit's {wrong[0]} is another one for micro = {micro} than for micro = 121.", "mean_for_sum"
+                f"With 121 rows, fit's {wrong[0]} is another one for micro = {micro} than for micro = 121.",
+                "mean_for_sum",
             )
     return Claim("training does not depend on micro")
 
@@ -186,7 +204,9 @@ def _summed(x, y, w, b, *, micro):
         rows, targets = x[start : start + micro], y[start : start + micro]
         scores, cache = linear_forward(rows, w, b)
         piece, loss_cache = cross_entropy_forward(scores, targets)
-        _, more_dw, more_db = linear_backward(cross_entropy_backward(torch.ones_like(piece), loss_cache), cache)
+        _, more_dw, more_db = linear_backward(
+            cross_entropy_backward(torch.ones_like(piece), loss_cache), cache
+        )
         loss, dw, db = loss + piece * len(rows), dw + more_dw * len(rows), db + more_db * len(rows)
     return loss / len(x), dw / len(x), db / len(x)
 
@@ -195,7 +215,9 @@ def _at_once(x, y, w, b, *, micro):
     p = torch.softmax(torch.cat([rows @ w + b for rows in x.split(micro)]), 1)
     loss = -p[torch.arange(len(y)), y].log().sum() / len(y)
     p[torch.arange(len(y)), y] -= 1
-    dw = torch.stack([rows.T @ pushes for rows, pushes in zip(x.split(micro), p.split(micro), strict=True)]).sum(0)
+    dw = torch.stack(
+        [rows.T @ pushes for rows, pushes in zip(x.split(micro), p.split(micro), strict=True)]
+    ).sum(0)
     return [loss, dw / len(y), p.mean(0)]
 
 
@@ -228,9 +250,17 @@ LESSON = Lesson(
     target=None,
     mistakes=(
         mistake("as handed out", "mean_for_sum", "len(rows) / len(x)", "1 / len(pieces)"),
-        mistake("the loss still counts pieces", "mean_for_sum", "loss + share * piece", "loss + piece / len(pieces)"),
         mistake(
-            "the gradient still counts pieces", "mean_for_sum", "backward(share", "backward(torch.ones_like(share) / len(pieces)"
+            "the loss still counts pieces",
+            "mean_for_sum",
+            "loss + share * piece",
+            "loss + piece / len(pieces)",
+        ),
+        mistake(
+            "the gradient still counts pieces",
+            "mean_for_sum",
+            "backward(share",
+            "backward(torch.ones_like(share) / len(pieces)",
         ),
         mistake("shares of micro, not of the piece", "unknown", "len(rows) / len(x)", "micro / len(x)"),
         mistake("not averaged at all", "unknown", "len(rows) / len(x)", "1.0"),

@@ -39,7 +39,9 @@ def hinge_backward(dout, cache):
 from autograd_check.course.samples import integers, literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-AT_ZERO = Convention("ties", "max(0, m) has no slope at m = 0; the course takes 0 there, so count a class only where m > 0.")
+AT_ZERO = Convention(
+    "ties", "max(0, m) has no slope at m = 0; the course takes 0 there, so count a class only where m > 0."
+)
 
 
 def _pushed_at_zero_forward(scores, y):
@@ -150,11 +152,17 @@ LESSON = Lesson(
                 probe("3 rows, 7 classes", scores=normal(3, 7), y=integers(3, high=7)),
                 probe("batch of one", scores=literal([[0.3, -0.4, 1.2]]), y=literal([1], torch.int64)),
                 probe("two classes", scores=normal(5, 2), y=integers(5, high=2)),
-                probe("one class in every row, two absent", scores=normal(7, 3), y=literal([2] * 7, torch.int64)),
+                probe(
+                    "one class in every row, two absent", scores=normal(7, 3), y=literal([2] * 7, torch.int64)
+                ),
                 probe("the last class absent", scores=normal(4, 5), y=literal([0, 3, 0, 2], torch.int64)),
                 probe("as many rows as classes", scores=normal(4, 4), y=integers(4, high=4)),
                 probe("non-contiguous", scores=transposed(normal(5, 3)), y=integers(3, high=5)),
-                probe("every margin kept", scores=literal([[5.0, 1.0, 2.0], [0.0, -3.0, 4.0]]), y=literal([0, 2], torch.int64)),
+                probe(
+                    "every margin kept",
+                    scores=literal([[5.0, 1.0, 2.0], [0.0, -3.0, 4.0]]),
+                    y=literal([0, 2], torch.int64),
+                ),
                 probe(
                     "every margin broken",
                     scores=literal([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]),
@@ -199,9 +207,17 @@ LESSON = Lesson(
             "(pushed.sum(1, keepdim=True) != 0) * (-dout / len(y))",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("the right class counts itself", "forward_wrong", ".clamp(min=0).scatter(1, y[:, None], 0)", ".clamp(min=0)"),
         mistake(
-            "margin of exactly 0 pushed", "ties", hinge_forward=_pushed_at_zero_forward, hinge_backward=_pushed_at_zero_backward
+            "the right class counts itself",
+            "forward_wrong",
+            ".clamp(min=0).scatter(1, y[:, None], 0)",
+            ".clamp(min=0)",
+        ),
+        mistake(
+            "margin of exactly 0 pushed",
+            "ties",
+            hinge_forward=_pushed_at_zero_forward,
+            hinge_backward=_pushed_at_zero_backward,
         ),
         mistake(
             "every clamped margin pushed",
@@ -212,7 +228,9 @@ LESSON = Lesson(
         ),
         mistake("margin left out", "forward_wrong", "- right + 1)", "- right)"),
         mistake("1/N missing", "missing_batch_mean", "(dout / len(y))", "dout"),
-        mistake("mean over classes as well", "constant_factor", "(dout / len(y))", "(dout / margins.numel())"),
+        mistake(
+            "mean over classes as well", "constant_factor", "(dout / len(y))", "(dout / margins.numel())"
+        ),
         mistake(
             "scaled by the margin",
             "wrong_operand",

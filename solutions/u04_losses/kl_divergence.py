@@ -42,7 +42,8 @@ from autograd_check.course.samples import literal, normal, transposed, uniform
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 ZERO = Convention(
-    "not_finite", "0 · log 0 is 0, its limit, but 0 times −∞ is nan; keep log q away from the entries where q is 0."
+    "not_finite",
+    "0 · log 0 is 0, its limit, but 0 times −∞ is nan; keep log q away from the entries where q is 0.",
 )
 
 
@@ -143,7 +144,11 @@ LESSON = Lesson(
                 probe("2 rows, 7 classes", logp=_log_distributions(2, 7), q=_distributions(2, 7)),
                 probe("batch of one", logp=_log_distributions(1, 4), q=_distributions(1, 4)),
                 probe("as many rows as classes", logp=_log_distributions(4, 4), q=_distributions(4, 4)),
-                probe("non-contiguous", logp=transposed(_log_distributions(5, 3)), q=transposed(_distributions(5, 3))),
+                probe(
+                    "non-contiguous",
+                    logp=transposed(_log_distributions(5, 3)),
+                    q=transposed(_distributions(5, 3)),
+                ),
                 probe("rows that do not add up to 1", logp=normal(4, 6), q=uniform(4, 6, low=0.1, high=2.0)),
                 probe(
                     "one-hot rows, and a class that never occurs",
@@ -176,9 +181,17 @@ LESSON = Lesson(
         ),
     ),
     variants=(
-        variant("python numbers", kl_divergence_forward=_loops_forward, kl_divergence_backward=_loops_backward),
-        variant("mask assignment", kl_divergence_forward=_masked_forward, kl_divergence_backward=_masked_backward),
-        variant("cross-entropy minus entropy", kl_divergence_forward=_entropy_forward, kl_divergence_backward=_entropy_backward),
+        variant(
+            "python numbers", kl_divergence_forward=_loops_forward, kl_divergence_backward=_loops_backward
+        ),
+        variant(
+            "mask assignment", kl_divergence_forward=_masked_forward, kl_divergence_backward=_masked_backward
+        ),
+        variant(
+            "cross-entropy minus entropy",
+            kl_divergence_forward=_entropy_forward,
+            kl_divergence_backward=_entropy_backward,
+        ),
     ),
     hints=(
         "Only one of the two terms contains logp, and it is linear in it.",

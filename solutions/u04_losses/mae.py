@@ -116,7 +116,11 @@ LESSON = Lesson(
                 probe("one axis", p=distinct(7), y=distinct(7, gap=0.31)),
                 probe("three axes", p=distinct(2, 3, 4), y=distinct(2, 3, 4, gap=0.31)),
                 probe("non-contiguous", p=transposed(distinct(3, 5)), y=distinct(5, 3, gap=0.31)),
-                probe("distances of 1e-6 and 1e6", p=literal([[1e-6, 1e6], [2.0, -3.0]]), y=literal([[0.0, 0.0], [2.5, -3.5]])),
+                probe(
+                    "distances of 1e-6 and 1e6",
+                    p=literal([[1e-6, 1e6], [2.0, -3.0]]),
+                    y=literal([[0.0, 0.0], [2.5, -3.5]]),
+                ),
                 probe("one entry", p=literal([0.25]), y=literal([1.5])),
                 probe(
                     "some predictions perfect",
@@ -144,7 +148,9 @@ LESSON = Lesson(
         mistake("upstream ignored", "ignores_upstream", "dout * r.sign()", "r.sign()"),
         mistake("gradient of the squares", "forward_wrong", "r.abs().mean()", "(r**2).mean()"),
         mistake("sign forgotten", "extra_term", "r.sign()", "r"),
-        mistake("only the sign of dout", "nonlinear_in_upstream", "dout * r.sign()", "dout.sign() * r.sign()"),
+        mistake(
+            "only the sign of dout", "nonlinear_in_upstream", "dout * r.sign()", "dout.sign() * r.sign()"
+        ),
         mistake(
             "sum for mean, in both passes",
             "consistent_with_wrong_forward",

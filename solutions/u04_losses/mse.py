@@ -116,7 +116,11 @@ LESSON = Lesson(
                 probe("one axis", p=normal(7), y=normal(7)),
                 probe("three axes", p=normal(2, 3, 4), y=normal(2, 3, 4)),
                 probe("non-contiguous", p=transposed(normal(3, 5)), y=normal(5, 3)),
-                probe("some predictions perfect", p=literal([[1.0, -2.0], [0.5, 3.0]]), y=literal([[1.0, 2.0], [0.5, -1.0]])),
+                probe(
+                    "some predictions perfect",
+                    p=literal([[1.0, -2.0], [0.5, 3.0]]),
+                    y=literal([[1.0, 2.0], [0.5, -1.0]]),
+                ),
                 probe("far off", p=normal(3, 2, scale=1000), y=normal(3, 2)),
                 probe("one entry", p=literal([[0.25]]), y=literal([[-1.5]])),
             ),
@@ -147,8 +151,14 @@ LESSON = Lesson(
     ),
     variants=(
         variant("python numbers", mse_forward=_loops_forward, mse_backward=_loops_backward),
-        variant("a dot product, a closure as cache", mse_forward=_dotted_forward, mse_backward=_dotted_backward),
-        variant("the square multiplied out, in-place assembly", mse_forward=_expanded_forward, mse_backward=_expanded_backward),
+        variant(
+            "a dot product, a closure as cache", mse_forward=_dotted_forward, mse_backward=_dotted_backward
+        ),
+        variant(
+            "the square multiplied out, in-place assembly",
+            mse_forward=_expanded_forward,
+            mse_backward=_expanded_backward,
+        ),
     ),
     hints=(
         "One entry of p occurs in one term of the sum only. What is the derivative of that term?",

@@ -61,7 +61,16 @@ def fit(x, y, params, *, lr, epochs, batch):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+from autograd_check.course.spec import (
+    Benchmark,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    variant,
+)
 
 SHAPES = ((4, 10), (10,), (10, 1), (1,))
 SETTINGS = ({"lr": 0.02, "epochs": 3, "batch": 8}, {"lr": 0.1, "epochs": 4, "batch": 23})
@@ -115,12 +124,17 @@ def _fitted(candidate, x, y, params, setting):
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return None, []
     new, history = value
-    right = isinstance(new, (tuple, list)) and [getattr(p, "shape", None) for p in new] == [p.shape for p in params]
+    right = isinstance(new, (tuple, list)) and [getattr(p, "shape", None) for p in new] == [
+        p.shape for p in params
+    ]
     return (list(new) if right else None), history
 
 
 def _equal(params, others):
-    return all(float((a - b).abs().max()) <= 1e-9 * (1 + float(b.abs().max())) for a, b in zip(params, others, strict=True))
+    return all(
+        float((a - b).abs().max()) <= 1e-9 * (1 + float(b.abs().max()))
+        for a, b in zip(params, others, strict=True)
+    )
 
 
 FORGETS = {
@@ -135,9 +149,14 @@ def one_step(candidate, seed):
     params, setting = _params(seed), {"lr": 0.02, "epochs": 1, "batch": 64}
     new, _ = _fitted(candidate, x, y, params, setting)
     if new is None:
-        return Claim(f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.", "wrong_shape")
+        return Claim(
+            f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.",
+            "wrong_shape",
+        )
     if not _equal(new, _train(x, y, params, **setting)[0]):
-        return Claim("Already the first step differs from torch's Adam; it was right as handed out.", "forward_wrong")
+        return Claim(
+            "Already the first step differs from torch's Adam; it was right as handed out.", "forward_wrong"
+        )
     return Claim("the first step is Adam's")
 
 
@@ -149,14 +168,18 @@ def follows_torch(candidate, seed):
         new, _ = _fitted(candidate, x, y, params, setting)
         if new is None:
             return Claim(
-                f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.", "wrong_shape"
+                f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.",
+                "wrong_shape",
             )
         if _equal(new, _train(x, y, params, **setting)[0]):
             continue
         for when, says in FORGETS.items():
             if _equal(new, _train(x, y, params, **setting, forgets=when)[0]):
                 return Claim(says, "stale_state", evidence={"forgets": when})
-        return Claim("After some epochs the parameters are neither torch's nor those of the planted mistake.", "unknown")
+        return Claim(
+            "After some epochs the parameters are neither torch's nor those of the planted mistake.",
+            "unknown",
+        )
     return Claim("the parameters are those of torch's Adam, epoch after epoch")
 
 
@@ -167,12 +190,17 @@ def history_is_the_loss(candidate, seed):
     _, history = _fitted(candidate, x, y, params, setting)
     right = _train(x, y, params, **setting)[1]
     numbers = (
-        [float(loss) for loss in history if isinstance(loss, (float, torch.Tensor))] if isinstance(history, (list, tuple)) else []
+        [float(loss) for loss in history if isinstance(loss, (float, torch.Tensor))]
+        if isinstance(history, (list, tuple))
+        else []
     )
     if len(numbers) != len(right):
         return Claim(f"history must hold one loss for each of {len(right)} epochs.", "wrong_shape")
     if any(abs(a - b) > 1e-9 * (1 + b) for a, b in zip(numbers, right, strict=True)):
-        return Claim("history is not the mean loss of the epochs, weighted by the size of the batches.", "forward_wrong")
+        return Claim(
+            "history is not the mean loss of the epochs, weighted by the size of the batches.",
+            "forward_wrong",
+        )
     return Claim("history is the mean loss of the epochs")
 
 
@@ -205,7 +233,9 @@ def _zipped(x, y, params, states, *, lr, batch):
     for start in range(0, len(x), batch):
         xs, ys = x[start : start + batch], y[start : start + batch]
         loss, grads = loss_and_gradients(xs, ys, params)
-        params, states = zip(*(adam_step(p, g, s, lr=lr) for p, g, s in zip(params, grads, states, strict=True)), strict=True)
+        params, states = zip(
+            *(adam_step(p, g, s, lr=lr) for p, g, s in zip(params, grads, states, strict=True)), strict=True
+        )
         losses.append(float(loss) * len(xs))
     return list(params), list(states), sum(losses) / len(x)
 
@@ -250,9 +280,17 @@ LESSON = Lesson(
     mistakes=(
         mistake("as handed out", "stale_state", "        states = [state for _, state in moved]\n", ""),
         mistake("kept within an epoch only", "stale_state", epoch=_half_fixed, fit=_fit_with(_half_fixed)),
-        mistake("one state for all parameters", "crashed", "[state for _, state in moved]", "[moved[0][1]] * len(moved)"),
         mistake(
-            "only the last batch's loss", "forward_wrong", "total += float(loss) * len(rows) / len(x)", "total = float(loss)"
+            "one state for all parameters",
+            "crashed",
+            "[state for _, state in moved]",
+            "[moved[0][1]] * len(moved)",
+        ),
+        mistake(
+            "only the last batch's loss",
+            "forward_wrong",
+            "total += float(loss) * len(rows) / len(x)",
+            "total = float(loss)",
         ),
         mistake("batches counted alike", "forward_wrong", "* len(rows) / len(x)", "/ -(-len(x) // batch)"),
         mistake("lr grown to make up for it", "forward_wrong", "lr=lr) for", "lr=2 * lr) for"),

@@ -82,7 +82,9 @@ def _object(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8, weight_deca
 
 def _in_a_copy(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
     new = param.clone().mul_(1 - lr * weight_decay)
-    m, v, t = state if state is not None else [torch.zeros_like(param), torch.zeros_like(param), torch.tensor(0.0)]
+    m, v, t = (
+        state if state is not None else [torch.zeros_like(param), torch.zeros_like(param), torch.tensor(0.0)]
+    )
     t = t + 1
     m = m.clone().lerp_(grad, 1 - betas[0])
     v = v.clone().mul_(betas[1]).addcmul_(grad, grad, value=1 - betas[1])

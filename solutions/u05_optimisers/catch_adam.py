@@ -95,7 +95,12 @@ WRONG = (
     planted("m uncorrected", "does not correct the bias of m", RIGHT, ("m / (1 - b1**t)", "m")),
     planted("v uncorrected", "does not correct the bias of v", RIGHT, ("v / (1 - b2**t)", "v")),
     planted("state forgotten", "starts from an empty state at every step", RIGHT, ("(m, v, t)\n", "None\n")),
-    planted("count forgotten", "corrects every step as if it were the first", RIGHT, ("(m, v, t)\n", "(m, v, 0)\n")),
+    planted(
+        "count forgotten",
+        "corrects every step as if it were the first",
+        RIGHT,
+        ("(m, v, t)\n", "(m, v, 0)\n"),
+    ),
     planted("count stops", "stops counting after 9 steps", RIGHT, ("t = t + 1", "t = min(t + 1, 9)")),
     planted(
         "one count for all",
@@ -103,10 +108,20 @@ WRONG = (
         "\ncount = [0]\n\n" + RIGHT,
         ("t = t + 1", "count[0] += 1\n    t = count[0]"),
     ),
-    planted("epsilon inside", "adds eps inside the root", RIGHT, ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()")),
-    planted("eps ignored", "takes eps for 1e-8 whatever it is told", RIGHT, ("v_hat.sqrt() + eps", "v_hat.sqrt() + 1e-8")),
     planted(
-        "betas ignored", "takes betas for (0.9, 0.999) whatever it is told", RIGHT, ("b1, b2 = betas", "b1, b2 = 0.9, 0.999")
+        "epsilon inside", "adds eps inside the root", RIGHT, ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()")
+    ),
+    planted(
+        "eps ignored",
+        "takes eps for 1e-8 whatever it is told",
+        RIGHT,
+        ("v_hat.sqrt() + eps", "v_hat.sqrt() + 1e-8"),
+    ),
+    planted(
+        "betas ignored",
+        "takes betas for (0.9, 0.999) whatever it is told",
+        RIGHT,
+        ("b1, b2 = betas", "b1, b2 = 0.9, 0.999"),
     ),
     planted("wrong default", "has 0.99 for 0.999 as its default", RIGHT, ("(0.9, 0.999)", "(0.9, 0.99)")),
     planted("betas exchanged", "exchanges the two betas", RIGHT, ("b1, b2 = betas", "b2, b1 = betas")),
@@ -117,13 +132,19 @@ WRONG = (
         ("param - lr * m_hat / (v_hat.sqrt() + eps)", "param.sub_(lr * m_hat / (v_hat.sqrt() + eps))"),
     ),
     planted(
-        "grad overwritten", "writes into grad", RIGHT, ("    t = t + 1\n", "    t = t + 1\n    grad = grad.mul_(1 + 1e-15 * t)\n")
+        "grad overwritten",
+        "writes into grad",
+        RIGHT,
+        ("    t = t + 1\n", "    t = t + 1\n    grad = grad.mul_(1 + 1e-15 * t)\n"),
     ),
     planted(
         "mirrored",
         "moves every entry by the update of the one opposite it",
         RIGHT,
-        ("lr * m_hat / (v_hat.sqrt() + eps)", "(lr * m_hat / (v_hat.sqrt() + eps)).reshape(-1).flip(0).reshape(param.shape)"),
+        (
+            "lr * m_hat / (v_hat.sqrt() + eps)",
+            "(lr * m_hat / (v_hat.sqrt() + eps)).reshape(-1).flip(0).reshape(param.shape)",
+        ),
     ),
     planted(
         "a little decay",
@@ -172,7 +193,9 @@ def _separate(step, *, generator):
             a, sa = step(a, g, sa, **hyper)
             b, sb = adam_step(b, g, sb, **hyper)
             if between:
-                _, other = step(torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64), other, **hyper)
+                _, other = step(
+                    torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64), other, **hyper
+                )
             if (a - b).norm() > 1e-9:
                 return False
         return True
@@ -185,7 +208,9 @@ def _separate(step, *, generator):
         return bool((param == 1).all() and (grad == 0.3).all())
 
     settings = ({"lr": 0.01}, {"lr": 0.5, "eps": 0.2}, {"lr": 0.1, "betas": (0.7, 0.6)})
-    return all(follows(hyper, 15, between) for hyper in settings for between in (False, True)) and leaves_alone()
+    return (
+        all(follows(hyper, 15, between) for hyper in settings for between in (False, True)) and leaves_alone()
+    )
 
 
 def _bench(lesson):
@@ -223,7 +248,11 @@ LESSON = Lesson(
             ),
         ),
     ),
-    benchmarks=(Benchmark("the check of a right implementation, beside 12 steps", "two sets of hyperparameters", _bench),),
+    benchmarks=(
+        Benchmark(
+            "the check of a right implementation, beside 12 steps", "two sets of hyperparameters", _bench
+        ),
+    ),
     target=None,
     mistakes=(
         mistake("one step only", "missed_bug", "range(12)", "range(1)"),

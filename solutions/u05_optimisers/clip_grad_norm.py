@@ -31,7 +31,9 @@ from autograd_check.course.samples import literal, normal, sequence, transposed
 from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
 
 EXACT = Convention(
-    "constant_factor", "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.", reach=1e-4
+    "constant_factor",
+    "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.",
+    within=1e-4,
 )
 LARGE = 1e8
 """Gradients so long that a 1e-6 added to their norm, as torch does, makes no difference that could be seen."""
@@ -84,11 +86,16 @@ def _divided(grads, *, max_norm):
 
 def _bench(lesson):
     generator = torch.Generator().manual_seed(0)
-    grads = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((64, 32), (32,), (32, 10), (10,))]
+    grads = [
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((64, 32), (32,), (32, 10), (10,))
+    ]
     params = [torch.nn.Parameter(torch.zeros_like(g)) for g in grads]
     for param, grad in zip(params, grads, strict=True):
         param.grad = grad.clone()
-    return lambda: lesson["clip_grad_norm"](grads, max_norm=1.0), lambda: torch.nn.utils.clip_grad_norm_(params, 1.0)
+    return lambda: lesson["clip_grad_norm"](grads, max_norm=1.0), lambda: torch.nn.utils.clip_grad_norm_(
+        params, 1.0
+    )
 
 
 LESSON = Lesson(
@@ -107,27 +114,45 @@ LESSON = Lesson(
                 probe(
                     "three tensors, far too long",
                     hyper={"max_norm": 2e7},
-                    grads=sequence(normal(4, 3, scale=LARGE), normal(3, scale=LARGE), normal(2, 3, 2, scale=LARGE)),
+                    grads=sequence(
+                        normal(4, 3, scale=LARGE), normal(3, scale=LARGE), normal(2, 3, 2, scale=LARGE)
+                    ),
                 ),
-                probe("short enough", hyper={"max_norm": 100.0}, grads=sequence(normal(3, 5), normal(5), normal(1))),
+                probe(
+                    "short enough",
+                    hyper={"max_norm": 100.0},
+                    grads=sequence(normal(3, 5), normal(5), normal(1)),
+                ),
                 probe(
                     "one long, one short",
                     hyper={"max_norm": 1e6},
                     grads=sequence(normal(6, 2, scale=LARGE), normal(2, scale=1e-3), normal(5, scale=1e6)),
                 ),
                 probe(
-                    "each short enough, but not all together", hyper={"max_norm": 5e7}, grads=sequence(*[literal([3e7, 0.0])] * 5)
+                    "each short enough, but not all together",
+                    hyper={"max_norm": 5e7},
+                    grads=sequence(*[literal([3e7, 0.0])] * 5),
                 ),
                 probe("one tensor", hyper={"max_norm": 1e5}, grads=sequence(normal(7, scale=LARGE))),
                 probe("single numbers", hyper={"max_norm": 1e8}, grads=sequence(literal(3e8), literal(-4e8))),
-                probe("large entries, allowed", hyper={"max_norm": 1e12}, grads=sequence(normal(3, 2, scale=LARGE), normal(4))),
+                probe(
+                    "large entries, allowed",
+                    hyper={"max_norm": 1e12},
+                    grads=sequence(normal(3, 2, scale=LARGE), normal(4)),
+                ),
                 probe(
                     "non-contiguous",
                     hyper={"max_norm": 3e7},
                     grads=sequence(transposed(normal(3, 4, scale=LARGE)), normal(4, scale=LARGE)),
                 ),
-                probe("exactly as long as allowed", hyper={"max_norm": 5e8}, grads=sequence(literal([3e8, 0.0]), literal([4e8]))),
-                probe("all zero", hyper={"max_norm": 1.0}, grads=sequence(literal([[0.0, 0.0]]), literal([0.0]))),
+                probe(
+                    "exactly as long as allowed",
+                    hyper={"max_norm": 5e8},
+                    grads=sequence(literal([3e8, 0.0]), literal([4e8])),
+                ),
+                probe(
+                    "all zero", hyper={"max_norm": 1.0}, grads=sequence(literal([[0.0, 0.0]]), literal([0.0]))
+                ),
                 probe(
                     "a norm of 1 cut to 0.1",
                     hyper={"max_norm": 0.1},

@@ -31,7 +31,9 @@ import torch
 from autograd_check.course.samples import constant
 from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
 
-AFTER = Convention("border", "beyond total the schedule has ended and lr stays 0; the cosine would climb again.")
+AFTER = Convention(
+    "border", "beyond total the schedule has ended and lr stays 0; the cosine would climb again."
+)
 
 
 def oracle(step, *, warmup, total, base_lr):
@@ -113,8 +115,15 @@ LESSON = Lesson(
     benchmarks=(Benchmark("one step of the schedule", "a single number", _bench),),
     target=None,
     mistakes=(
-        mistake("warm-up counted from 1", "forward_wrong", "base_lr * step / warmup", "base_lr * (step + 1) / warmup"),
-        mistake("decay begins at step 0", "forward_wrong", "(step - warmup) / (total - warmup)", "step / total"),
+        mistake(
+            "warm-up counted from 1",
+            "forward_wrong",
+            "base_lr * step / warmup",
+            "base_lr * (step + 1) / warmup",
+        ),
+        mistake(
+            "decay begins at step 0", "forward_wrong", "(step - warmup) / (total - warmup)", "step / total"
+        ),
         mistake("warm-up not taken from the length", "forward_wrong", "(total - warmup)", "total"),
         mistake("a whole cosine", "forward_wrong", "math.pi * share", "2 * math.pi * share"),
         mistake("the half forgotten", "forward_wrong", "base_lr * 0.5 *", "base_lr *"),

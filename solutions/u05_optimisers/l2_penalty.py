@@ -67,7 +67,9 @@ def _loops_forward(w, *, weight_decay=1e-2):
 def _loops_backward(dout, cache):
     w, weight_decay = cache
     dw = torch.empty_like(w)
-    for index in torch.cartesian_prod(*map(torch.arange, w.shape)) if w.dim() > 1 else torch.arange(w.numel())[:, None]:
+    for index in (
+        torch.cartesian_prod(*map(torch.arange, w.shape)) if w.dim() > 1 else torch.arange(w.numel())[:, None]
+    ):
         position = tuple(torch.atleast_1d(index).tolist())
         dw[position] = w[position] * weight_decay * dout
     return dw
@@ -117,20 +119,17 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("2 in the gradient", "constant_factor", "dout * weight_decay * w", "dout * 2 * weight_decay * w"),
-        mistake("half in the gradient", "constant_factor", "dout * weight_decay * w", "dout * 0.5 * weight_decay * w"),
         mistake(
-            "mean for sum",
+            "2 in the gradient", "constant_factor", "dout * weight_decay * w", "dout * 2 * weight_decay * w"
+        ),
+        mistake(
+            "half in the gradient",
             "constant_factor",
-            "(w**2).sum()",
-            "(w**2).mean()",
-        ),
-        mistake(
-            "strength forgotten",
-            "missing_term",
             "dout * weight_decay * w",
-            "dout * w",
+            "dout * 0.5 * weight_decay * w",
         ),
+        mistake("mean for sum", "constant_factor", "(w**2).sum()", "(w**2).mean()"),
+        mistake("strength forgotten", "missing_term", "dout * weight_decay * w", "dout * w"),
         mistake("upstream ignored", "ignores_upstream", "dout * weight_decay * w", "weight_decay * w"),
         mistake(
             "the sign only, as for an l1 penalty",
@@ -155,8 +154,14 @@ LESSON = Lesson(
     ),
     variants=(
         variant("loops", l2_penalty_forward=_loops_forward, l2_penalty_backward=_loops_backward),
-        variant("a dot product, a closure as cache", l2_penalty_forward=_dotted_forward, l2_penalty_backward=_dotted_backward),
-        variant("a mean, scaled back", l2_penalty_forward=_scaled_forward, l2_penalty_backward=_scaled_backward),
+        variant(
+            "a dot product, a closure as cache",
+            l2_penalty_forward=_dotted_forward,
+            l2_penalty_backward=_dotted_backward,
+        ),
+        variant(
+            "a mean, scaled back", l2_penalty_forward=_scaled_forward, l2_penalty_backward=_scaled_backward
+        ),
     ),
     hints=(
         "Only one term of the sum contains w[i, j]. Differentiate it.",

@@ -101,9 +101,17 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake(
-            "velocity forgotten", "stale_state", "return param - lr * velocity, velocity", "return param - lr * velocity, None"
+            "velocity forgotten",
+            "stale_state",
+            "return param - lr * velocity, velocity",
+            "return param - lr * velocity, None",
         ),
-        mistake("the gradient kept for the velocity", "stale_state", "lr * velocity, velocity", "lr * velocity, grad"),
+        mistake(
+            "the gradient kept for the velocity",
+            "stale_state",
+            "lr * velocity, velocity",
+            "lr * velocity, grad",
+        ),
         mistake(
             "momentum on the gradient",
             "wrong_operand",

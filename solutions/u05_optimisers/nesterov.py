@@ -117,7 +117,12 @@ LESSON = Lesson(
             "(grad + velocity)",
             by_fingerprint="the state of the run is edited, which no array of a single step shows",
         ),
-        mistake("the look ahead is kept", "stale_state", "velocity), velocity", "velocity), grad + momentum * velocity"),
+        mistake(
+            "the look ahead is kept",
+            "stale_state",
+            "velocity), velocity",
+            "velocity), grad + momentum * velocity",
+        ),
         mistake("velocity forgotten", "stale_state", "velocity), velocity", "velocity), None"),
         mistake(
             "momentum always 0.9",

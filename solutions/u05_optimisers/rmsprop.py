@@ -166,7 +166,12 @@ LESSON = Lesson(
             by_fingerprint="the state of the run is edited, which no array of a single step shows",
         ),
         mistake("uphill", "sign", "param - lr", "param + lr"),
-        mistake("the gradient is squared in place", "mutates_input", "grad**2", "grad.clone() * grad.mul_(1.0001) / 1.0001"),
+        mistake(
+            "the gradient is squared in place",
+            "mutates_input",
+            "grad**2",
+            "grad.clone() * grad.mul_(1.0001) / 1.0001",
+        ),
     ),
     variants=(
         variant("an object as state", rmsprop_step=_object),

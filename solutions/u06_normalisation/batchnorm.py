@@ -51,8 +51,12 @@ import math
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-OFFSET = Convention("unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square.")
-ONE_ROW = Convention("not_refused", "one row is its own mean and has no variance, so training on it must raise ValueError.")
+OFFSET = Convention(
+    "unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square."
+)
+ONE_ROW = Convention(
+    "not_refused", "one row is its own mean and has no variance, so training on it must raise ValueError."
+)
 
 
 def oracle(x, gamma, beta, *, eps=1e-5):
@@ -151,7 +155,14 @@ LESSON = Lesson(
     title="Batch normalisation",
     source="Ioffe and Szegedy, Batch Normalization (2015), algorithm 1 and section 3",
     requires=("mlp",),
-    forbids=("batch_norm", "native_batch_norm", "layer_norm", "native_layer_norm", "instance_norm", "group_norm"),
+    forbids=(
+        "batch_norm",
+        "native_batch_norm",
+        "layer_norm",
+        "native_layer_norm",
+        "instance_norm",
+        "group_norm",
+    ),
     points=15,
     minutes=40,
     tasks=(
@@ -160,12 +171,24 @@ LESSON = Lesson(
             wrt=("x", "gamma", "beta"),
             oracle=oracle,
             probes=(
-                probe("5 rows, 3 features", x=normal(5, 3, scale=2, shift=1), gamma=normal(3), beta=normal(3)),
-                probe("16 rows, 4 features, eps 0.1", x=normal(16, 4), gamma=normal(4), beta=normal(4), hyper={"eps": 0.1}),
-                probe("two rows, eps 0.5", x=normal(2, 5), gamma=normal(5), beta=normal(5), hyper={"eps": 0.5}),
+                probe(
+                    "5 rows, 3 features", x=normal(5, 3, scale=2, shift=1), gamma=normal(3), beta=normal(3)
+                ),
+                probe(
+                    "16 rows, 4 features, eps 0.1",
+                    x=normal(16, 4),
+                    gamma=normal(4),
+                    beta=normal(4),
+                    hyper={"eps": 0.1},
+                ),
+                probe(
+                    "two rows, eps 0.5", x=normal(2, 5), gamma=normal(5), beta=normal(5), hyper={"eps": 0.5}
+                ),
                 probe("more features than rows", x=normal(4, 9), gamma=normal(9), beta=normal(9)),
                 probe("one feature", x=normal(6, 1), gamma=normal(1), beta=normal(1)),
-                probe("non-contiguous", x=transposed(normal(4, 7)), gamma=transposed(normal(4)), beta=normal(4)),
+                probe(
+                    "non-contiguous", x=transposed(normal(4, 7)), gamma=transposed(normal(4)), beta=normal(4)
+                ),
                 probe(
                     "gamma zero and negative",
                     x=normal(5, 4, shift=-3),
@@ -174,22 +197,55 @@ LESSON = Lesson(
                 ),
                 probe(
                     "a column of variance 1e-6 and a constant one",
-                    x=literal([[1e-3, 2.0, 0.5], [-2e-3, 2.0, -1.5], [5e-4, 2.0, 3.0], [0.0, 2.0, 0.25], [1e-3, 2.0, -2.0]]),
+                    x=literal(
+                        [
+                            [1e-3, 2.0, 0.5],
+                            [-2e-3, 2.0, -1.5],
+                            [5e-4, 2.0, 3.0],
+                            [0.0, 2.0, 0.25],
+                            [1e-3, 2.0, -2.0],
+                        ]
+                    ),
                     gamma=literal([0.5, 1.5, -2.0]),
                     beta=literal([1.0, -0.5, 0.25]),
                 ),
-                probe("columns far from 0", x=normal(8, 3, shift=1e6), gamma=normal(3), beta=normal(3), convention=OFFSET),
+                probe(
+                    "columns far from 0",
+                    x=normal(8, 3, shift=1e6),
+                    gamma=normal(3),
+                    beta=normal(3),
+                    convention=OFFSET,
+                ),
             ),
-            refuses=(probe("one row", x=normal(1, 3), gamma=normal(3), beta=normal(3), mentions=(), convention=ONE_ROW),),
+            refuses=(
+                probe(
+                    "one row",
+                    x=normal(1, 3),
+                    gamma=normal(3),
+                    beta=normal(3),
+                    mentions=(),
+                    convention=ONE_ROW,
+                ),
+            ),
             bench=probe("128 rows, 64 features", x=normal(128, 64), gamma=normal(64), beta=normal(64)),
         ),
     ),
     mistakes=(
         mistake("the path through the mean is missing", "missing_term", " - dbeta / N", ""),
         mistake("the path through the variance is missing", "missing_term", " - xhat * dgamma / N", ""),
-        mistake("the sign of the path through the variance", "sign", " - xhat * dgamma / N", " + xhat * dgamma / N"),
+        mistake(
+            "the sign of the path through the variance",
+            "sign",
+            " - xhat * dgamma / N",
+            " + xhat * dgamma / N",
+        ),
         mistake("the sign of the path through the mean", "sign", " - dbeta / N", " + dbeta / N"),
-        mistake("upstream ignored in dgamma", "ignores_upstream", "return dx, dgamma, dbeta", "return dx, xhat.sum(0), dbeta"),
+        mistake(
+            "upstream ignored in dgamma",
+            "ignores_upstream",
+            "return dx, dgamma, dbeta",
+            "return dx, xhat.sum(0), dbeta",
+        ),
         mistake(
             "the statistics taken for constants",
             "missing_term",
@@ -197,7 +253,11 @@ LESSON = Lesson(
             "",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("the mean inside the variance, but not outside", "missing_term", batchnorm_backward=_swallowed_mean_backward),
+        mistake(
+            "the mean inside the variance, but not outside",
+            "missing_term",
+            batchnorm_backward=_swallowed_mean_backward,
+        ),
         mistake("gamma not in dx", "missing_term", "dx = gamma * rstd", "dx = rstd"),
         mistake("unbiased variance", "forward_wrong", ".square().mean(0)", ".square().sum(0) / (len(x) - 1)"),
         mistake(
@@ -209,7 +269,9 @@ LESSON = Lesson(
         mistake("eps forgotten", "not_finite", ".mean(0) + eps", ".mean(0)"),
         mistake("eps of its own", "forward_wrong", ".mean(0) + eps", ".mean(0) + 1e-5"),
         mistake("normalised over the features", "wrong_axis", "mean(0)", "mean(1, keepdim=True)"),
-        mistake("x for x̂ in dgamma", "wrong_operand", "dgamma = (dout * xhat)", "dgamma = (dout * xhat / rstd)"),
+        mistake(
+            "x for x̂ in dgamma", "wrong_operand", "dgamma = (dout * xhat)", "dgamma = (dout * xhat / rstd)"
+        ),
         mistake("dbeta averaged", "mean_for_sum", "return dx, dgamma, dbeta", "return dx, dgamma, dbeta / N"),
         mistake(
             "dbeta summed over the features",
@@ -223,14 +285,34 @@ LESSON = Lesson(
             "(dout - dbeta / N - xhat * dgamma / N)",
             "(N * dout - dbeta - xhat * dgamma)",
         ),
-        mistake("upstream ignored", "ignores_upstream", "N = len(dout)", "N, dout = len(dout), torch.ones_like(dout)"),
-        mistake("variance from the squares", "unstable", "centred.square().mean(0)", "(x.square().mean(0) - x.mean(0).square())"),
+        mistake(
+            "upstream ignored",
+            "ignores_upstream",
+            "N = len(dout)",
+            "N, dout = len(dout), torch.ones_like(dout)",
+        ),
+        mistake(
+            "variance from the squares",
+            "unstable",
+            "centred.square().mean(0)",
+            "(x.square().mean(0) - x.mean(0).square())",
+        ),
         mistake("one row accepted", "not_refused", "if len(x) == 1", "if len(x) == 0"),
     ),
     variants=(
-        variant("every step of the graph", batchnorm_forward=_staged_forward, batchnorm_backward=_staged_backward),
-        variant("column by column, python numbers", batchnorm_forward=_columns_forward, batchnorm_backward=_columns_backward),
-        variant("the Jacobian as a matrix", batchnorm_forward=_jacobian_forward, batchnorm_backward=_jacobian_backward),
+        variant(
+            "every step of the graph", batchnorm_forward=_staged_forward, batchnorm_backward=_staged_backward
+        ),
+        variant(
+            "column by column, python numbers",
+            batchnorm_forward=_columns_forward,
+            batchnorm_backward=_columns_backward,
+        ),
+        variant(
+            "the Jacobian as a matrix",
+            batchnorm_forward=_jacobian_forward,
+            batchnorm_backward=_jacobian_backward,
+        ),
     ),
     hints=(
         "Draw the graph: x goes into x − μ, into μ and into σ². Three arrows leave x, so dx has three terms.",

@@ -45,9 +45,12 @@ def batchnorm2d_backward(dout, cache):
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-OFFSET = Convention("unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square.")
+OFFSET = Convention(
+    "unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square."
+)
 LAYOUT = Convention(
-    "layout", "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones."
+    "layout",
+    "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
 )
 
 
@@ -128,7 +131,14 @@ LESSON = Lesson(
     title="Batch normalisation of images",
     source="Ioffe and Szegedy, Batch Normalization (2015), section 3.2",
     requires=("batchnorm",),
-    forbids=("batch_norm", "native_batch_norm", "layer_norm", "native_layer_norm", "instance_norm", "group_norm"),
+    forbids=(
+        "batch_norm",
+        "native_batch_norm",
+        "layer_norm",
+        "native_layer_norm",
+        "instance_norm",
+        "group_norm",
+    ),
     points=10,
     minutes=20,
     tasks=(
@@ -137,9 +147,20 @@ LESSON = Lesson(
             wrt=("x", "gamma", "beta"),
             oracle=oracle,
             probes=(
-                probe("2 images, 3 channels, 4 by 5", x=normal(2, 3, 4, 5, scale=2, shift=1), gamma=normal(3), beta=normal(3)),
+                probe(
+                    "2 images, 3 channels, 4 by 5",
+                    x=normal(2, 3, 4, 5, scale=2, shift=1),
+                    gamma=normal(3),
+                    beta=normal(3),
+                ),
                 probe("all axes of one size", x=normal(4, 4, 4, 4), gamma=normal(4), beta=normal(4)),
-                probe("one image, eps 0.1", x=normal(1, 4, 5, 3), gamma=normal(4), beta=normal(4), hyper={"eps": 0.1}),
+                probe(
+                    "one image, eps 0.1",
+                    x=normal(1, 4, 5, 3),
+                    gamma=normal(4),
+                    beta=normal(4),
+                    hyper={"eps": 0.1},
+                ),
                 probe("one channel", x=normal(4, 1, 2, 3), gamma=normal(1), beta=normal(1)),
                 probe("one pixel", x=normal(6, 5, 1, 1), gamma=normal(5), beta=normal(5)),
                 probe("more channels than pixels", x=normal(3, 7, 2, 1), gamma=normal(7), beta=normal(7)),
@@ -150,7 +171,10 @@ LESSON = Lesson(
                     beta=literal([0.5, -1.0, 0.0, 2.0]),
                 ),
                 probe(
-                    "a channel of variance 1e-6 and a constant one", x=channels(1.0, 1e-3, 0.0), gamma=normal(3), beta=normal(3)
+                    "a channel of variance 1e-6 and a constant one",
+                    x=channels(1.0, 1e-3, 0.0),
+                    gamma=normal(3),
+                    beta=normal(3),
                 ),
                 probe(
                     "non-contiguous",
@@ -159,9 +183,17 @@ LESSON = Lesson(
                     beta=normal(3),
                     convention=LAYOUT,
                 ),
-                probe("pixels far from 0", x=normal(2, 3, 4, 2, shift=1e6), gamma=normal(3), beta=normal(3), convention=OFFSET),
+                probe(
+                    "pixels far from 0",
+                    x=normal(2, 3, 4, 2, shift=1e6),
+                    gamma=normal(3),
+                    beta=normal(3),
+                    convention=OFFSET,
+                ),
             ),
-            bench=probe("16 images, 16 channels, 8 by 8", x=normal(16, 16, 8, 8), gamma=normal(16), beta=normal(16)),
+            bench=probe(
+                "16 images, 16 channels, 8 by 8", x=normal(16, 16, 8, 8), gamma=normal(16), beta=normal(16)
+            ),
         ),
     ),
     mistakes=(
@@ -174,7 +206,12 @@ LESSON = Lesson(
             "M = len(dout)",
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
-        mistake("statistics over the batch only", "wrong_axis", "(0, 2, 3), keepdim=True) + eps", "(0,), keepdim=True) + eps"),
+        mistake(
+            "statistics over the batch only",
+            "wrong_axis",
+            "(0, 2, 3), keepdim=True) + eps",
+            "(0,), keepdim=True) + eps",
+        ),
         mistake("statistics of each image", "wrong_axis", "(0, 2, 3)", "(2, 3)"),
         mistake("statistics over the channels", "wrong_axis", "(0, 2, 3)", "(1, 2, 3)"),
         mistake(
@@ -191,12 +228,19 @@ LESSON = Lesson(
         ),
         mistake("dbeta not summed over the pixels", "missing_reduction", "dbeta.flatten()", "dout.sum(0)"),
         mistake("gamma's shape kept for broadcasting", "wrong_shape", "dgamma.flatten()", "dgamma"),
-        mistake("upstream ignored in dgamma", "ignores_upstream", "dgamma = (dout * xhat)", "dgamma = (xhat + 0 * dout)"),
+        mistake(
+            "upstream ignored in dgamma",
+            "ignores_upstream",
+            "dgamma = (dout * xhat)",
+            "dgamma = (xhat + 0 * dout)",
+        ),
     ),
     variants=(
         variant("pixels as rows", batchnorm2d_forward=_rows_forward, batchnorm2d_backward=_rows_backward),
         variant("channel by channel", batchnorm2d_forward=_loop_forward, batchnorm2d_backward=_loop_backward),
-        variant("einsum, a closure", batchnorm2d_forward=_einsum_forward, batchnorm2d_backward=_einsum_backward),
+        variant(
+            "einsum, a closure", batchnorm2d_forward=_einsum_forward, batchnorm2d_backward=_einsum_backward
+        ),
     ),
     hints=(
         "Which entries of x share one mean? How many are they?",

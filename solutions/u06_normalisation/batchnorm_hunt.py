@@ -88,7 +88,17 @@ def fit(x, y, *, hidden, lr, epochs, generator):
 
 ### BEGIN SPEC
 from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Claim, Lesson, Pair, Properties, Property, Unanswered, mistake, probe, variant
+from autograd_check.course.spec import (
+    Claim,
+    Lesson,
+    Pair,
+    Properties,
+    Property,
+    Unanswered,
+    mistake,
+    probe,
+    variant,
+)
 from autograd_check.requests import Seed
 
 
@@ -117,7 +127,8 @@ def whole_gradient(candidate, seed):
     x, y = _data(seed, 12)
     generator = torch.Generator().manual_seed(seed + 1)
     params = tuple(
-        torch.randn(shape, generator=generator, dtype=torch.float64) + 0.5 for shape in ((4, 6), (6,), (6,), (6, 1), (1,))
+        torch.randn(shape, generator=generator, dtype=torch.float64) + 0.5
+        for shape in ((4, 6), (6,), (6,), (6, 1), (1,))
     )
     value = _answer(candidate, "loss_and_gradients", x, y, params)
     leaves = [p.clone().requires_grad_() for p in params]
@@ -128,14 +139,18 @@ def whole_gradient(candidate, seed):
         _, gradients = value
         wrong = [
             name
-            for name, got, right in zip(("dw", "dgamma", "dbeta", "dv", "dc"), gradients, expected, strict=True)
+            for name, got, right in zip(
+                ("dw", "dgamma", "dbeta", "dv", "dc"), gradients, expected, strict=True
+            )
             if got.shape != right.shape or float((got - right).abs().max()) > 1e-9 * float(right.abs().max())
         ]
     except (TypeError, ValueError, AttributeError):
         return Claim("loss_and_gradients must return (loss, (dw, dgamma, dbeta, dv, dc)).", "wrong_shape")
     if wrong:
         return Claim(
-            f"Of the network's gradients {', '.join(wrong)} differ from torch's.", "missing_term", evidence={"wrong": wrong}
+            f"Of the network's gradients {', '.join(wrong)} differ from torch's.",
+            "missing_term",
+            evidence={"wrong": wrong},
         )
     return Claim("the network's gradients are torch's")
 
@@ -149,7 +164,9 @@ def learns(candidate, seed):
         try:
             shares.append(float(value[1][79][1]))
         except (TypeError, ValueError, IndexError):
-            return Claim("fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape")
+            return Claim(
+                "fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape"
+            )
     if max(shares) < 0.8:
         return Claim(
             f"After 80 epochs {max(shares):.0%} of the rows are right; over 90 % can be.",
@@ -179,18 +196,27 @@ def goes_downhill(candidate, seed):
         right_loss, gradients, right_share = _score(x, y, before)
         wrong = [
             name
-            for name, old, new, g in zip(("w", "gamma", "beta", "v", "c"), before, after, gradients, strict=True)
+            for name, old, new, g in zip(
+                ("w", "gamma", "beta", "v", "c"), before, after, gradients, strict=True
+            )
             if float((old - 0.3 * g - new).abs().max()) > 1e-6 * (1 + float(new.abs().max()))
         ]
         told = abs(loss - right_loss) <= 1e-6 * (1 + right_loss) and abs(share - right_share) < 1e-6
     except (TypeError, ValueError, AttributeError, RuntimeError):
         return Claim(
-            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.", "wrong_shape"
+            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.",
+            "wrong_shape",
         )
     if wrong:
-        return Claim(f"An epoch of fit does not take a step of lr down the gradient: {', '.join(wrong)}.", "forward_wrong")
+        return Claim(
+            f"An epoch of fit does not take a step of lr down the gradient: {', '.join(wrong)}.",
+            "forward_wrong",
+        )
     if not told:
-        return Claim("fit's history does not hold the loss before each step and the accuracy after it.", "forward_wrong")
+        return Claim(
+            "fit's history does not hold the loss before each step and the accuracy after it.",
+            "forward_wrong",
+        )
     return Claim("each epoch is a step down the gradient")
 
 
@@ -259,7 +285,13 @@ LESSON = Lesson(
             wrt=("x", "w", "gamma", "beta"),
             oracle=oracle,
             probes=(
-                probe("7 rows, 3 features, 5 units", x=normal(7, 3), w=normal(3, 5), gamma=normal(5), beta=normal(5, shift=0.5)),
+                probe(
+                    "7 rows, 3 features, 5 units",
+                    x=normal(7, 3),
+                    w=normal(3, 5),
+                    gamma=normal(5),
+                    beta=normal(5, shift=0.5),
+                ),
                 probe(
                     "eps 0.1",
                     x=normal(12, 4, scale=2, shift=1),
@@ -276,7 +308,13 @@ LESSON = Lesson(
                     beta=normal(4, shift=1),
                     hyper={"eps": 0.5},
                 ),
-                probe("non-contiguous", x=transposed(normal(3, 6)), w=transposed(normal(4, 3)), gamma=normal(4), beta=normal(4)),
+                probe(
+                    "non-contiguous",
+                    x=transposed(normal(3, 6)),
+                    w=transposed(normal(4, 3)),
+                    gamma=normal(4),
+                    beta=normal(4),
+                ),
                 probe(
                     "gamma zero and negative",
                     x=normal(8, 3),
@@ -296,12 +334,27 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("as handed out: the variance's path is missing", "missing_term", hidden_backward=_planted_backward),
-        mistake("now the mean's path is missing", "missing_term", "da = dcentred - dcentred.mean(0)", "da = dcentred"),
-        mistake("sign of the variance's path", "missing_term", "dvariance = -0.5", "dvariance = 0.5"),
-        mistake("a factor 2 missing in the variance's path", "missing_term", "dvariance * 2 * centred", "dvariance * centred"),
         mistake(
-            "1/N missing in the variance's path", "missing_term", "dvariance * 2 * centred / len(x)", "dvariance * 2 * centred"
+            "as handed out: the variance's path is missing", "missing_term", hidden_backward=_planted_backward
+        ),
+        mistake(
+            "now the mean's path is missing",
+            "missing_term",
+            "da = dcentred - dcentred.mean(0)",
+            "da = dcentred",
+        ),
+        mistake("sign of the variance's path", "missing_term", "dvariance = -0.5", "dvariance = 0.5"),
+        mistake(
+            "a factor 2 missing in the variance's path",
+            "missing_term",
+            "dvariance * 2 * centred",
+            "dvariance * centred",
+        ),
+        mistake(
+            "1/N missing in the variance's path",
+            "missing_term",
+            "dvariance * 2 * centred / len(x)",
+            "dvariance * 2 * centred",
         ),
         mistake("σ² for σ³", "missing_term", "rstd**3", "rstd**2"),
         mistake("gamma lost", "missing_term", "dxhat = dout * gamma", "dxhat = dout"),

@@ -67,7 +67,9 @@ def loss_and_gradients(x, y, params, *, p, generator):
 def fit(x, y, *, hidden, p, lr, epochs, generator):
     """x (N, D), y (N, 1) → params [(w, b), (v, c)], history [(loss, accuracy), …], the accuracy without dropout."""
     sizes = ((x.shape[1], hidden), (hidden, 1))
-    params = [(he_normal(i, o, generator=generator).to(x.dtype), torch.zeros(o, dtype=x.dtype)) for i, o in sizes]
+    params = [
+        (he_normal(i, o, generator=generator).to(x.dtype), torch.zeros(o, dtype=x.dtype)) for i, o in sizes
+    ]
     history = []
     for _ in range(epochs):
         loss, dparams = loss_and_gradients(x, y, params, p=p, generator=generator)
@@ -118,7 +120,10 @@ def gradient_without_noise(candidate, seed):
     """With p = 0 the network's gradients are torch's."""
     x, y = _data(seed, 12)
     generator = torch.Generator().manual_seed(seed + 1)
-    w, b, v, c = (torch.randn(shape, generator=generator, dtype=torch.float64) + 0.3 for shape in ((4, 6), (6,), (6, 1), (1,)))
+    w, b, v, c = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) + 0.3
+        for shape in ((4, 6), (6,), (6, 1), (1,))
+    )
     value = _answer(candidate, "loss_and_gradients", x, y, [(w, b), (v, c)], p=0.0, generator=Seed(seed))
     leaves = [p.clone().requires_grad_() for p in (w, b, v, c)]
     with torch.enable_grad():
@@ -135,7 +140,9 @@ def gradient_without_noise(candidate, seed):
         return Claim("loss_and_gradients must return (loss, [(dw, db), (dv, dc)]).", "wrong_shape")
     if wrong:
         return Claim(
-            f"With p = 0 the network's {', '.join(wrong)} differ from torch's.", "missing_term", evidence={"wrong": wrong}
+            f"With p = 0 the network's {', '.join(wrong)} differ from torch's.",
+            "missing_term",
+            evidence={"wrong": wrong},
         )
     return Claim("with p = 0 the network's gradients are torch's")
 
@@ -149,7 +156,9 @@ def learns(candidate, seed):
         try:
             shares.append(float(value[1][99][1]))
         except (TypeError, ValueError, IndexError):
-            return Claim("fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape")
+            return Claim(
+                "fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape"
+            )
     if max(shares) < 0.8:
         return Claim(
             f"After 100 epochs {max(shares):.0%} of the rows are right; over 90 % can be.",
@@ -197,16 +206,24 @@ def goes_downhill(candidate, seed):
         dropped = any(abs(one[3] - score[0]) > 1e-6 for one, score in zip(noisy, scores, strict=True))
     except (TypeError, ValueError, AttributeError, RuntimeError):
         return Claim(
-            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.", "wrong_shape"
+            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.",
+            "wrong_shape",
         )
     if wrong:
-        return Claim(f"With p = 0 an epoch of fit is no step of lr down the gradient: {', '.join(wrong)}.", "forward_wrong")
+        return Claim(
+            f"With p = 0 an epoch of fit is no step of lr down the gradient: {', '.join(wrong)}.",
+            "forward_wrong",
+        )
     if not told:
         return Claim(
-            "fit's history must hold the loss before each step, and the accuracy after it, without dropout.", "forward_wrong"
+            "fit's history must hold the loss before each step, and the accuracy after it, without dropout.",
+            "forward_wrong",
         )
     if not dropped:
-        return Claim("With p = 0.5 fit trains as if p were 0: dropout is for training, so there it must drop.", "mask_missing")
+        return Claim(
+            "With p = 0.5 fit trains as if p were 0: dropout is for training, so there it must drop.",
+            "mask_missing",
+        )
     return Claim("each epoch is a step down the gradient of its thinned network")
 
 
@@ -251,7 +268,11 @@ def _from_output_backward(dh, cache):
     dz = dh.clone()
     dz[cache["h"] == 0] = 0
     dz /= cache["keep"]
-    return [torch.einsum("nh,dh->nd", dz, cache["w"]), torch.einsum("nd,nh->dh", cache["x"], dz), torch.einsum("nh->h", dz)]
+    return [
+        torch.einsum("nh,dh->nd", dz, cache["w"]),
+        torch.einsum("nd,nh->dh", cache["x"], dz),
+        torch.einsum("nh->h", dz),
+    ]
 
 
 def _seeded_forward(x, w, b, *, p, train, generator):
@@ -284,7 +305,10 @@ def _tape_backward(dh, cache):
 def _bench(hunt):
     x, y = _data(0, 455)
     generator = torch.Generator().manual_seed(0)
-    w, b, v, c = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((4, 24), (24,), (24, 1), (1,)))
+    w, b, v, c = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((4, 24), (24,), (24, 1), (1,))
+    )
     leaves = [p.clone().requires_grad_() for p in (w, b, v, c)]
 
     def torchs():
@@ -353,7 +377,9 @@ LESSON = Lesson(
             hidden_forward=_from_output_forward,
             hidden_backward=_from_output_backward,
         ),
-        variant("the generator's state kept", hidden_forward=_seeded_forward, hidden_backward=_seeded_backward),
+        variant(
+            "the generator's state kept", hidden_forward=_seeded_forward, hidden_backward=_seeded_backward
+        ),
         variant("one slope, and a closure", hidden_forward=_tape_forward, hidden_backward=_tape_backward),
     ),
     hints=(

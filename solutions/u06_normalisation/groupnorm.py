@@ -51,9 +51,12 @@ def groupnorm_backward(dout, cache):
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-OFFSET = Convention("unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square.")
+OFFSET = Convention(
+    "unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square."
+)
 LAYOUT = Convention(
-    "layout", "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones."
+    "layout",
+    "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
 )
 
 
@@ -144,7 +147,9 @@ def _five_axes_backward(dout, cache):
     dhat = dout * cache["gamma"].view(1, groups, size, 1, 1)
     centred = x - cache["mean"]
     dvar = (dhat * centred * -0.5 * (cache["var"] + eps) ** -1.5).sum(dims, keepdim=True)
-    dmean = (-dhat / (cache["var"] + eps) ** 0.5).sum(dims, keepdim=True) + dvar * -2 * centred.mean(dims, keepdim=True)
+    dmean = (-dhat / (cache["var"] + eps) ** 0.5).sum(dims, keepdim=True) + dvar * -2 * centred.mean(
+        dims, keepdim=True
+    )
     dx = dhat / (cache["var"] + eps) ** 0.5 + dvar * 2 * centred / m + dmean / m
     dgamma, dbeta = (dout * hat).sum([0, 3, 4]), dout.sum([0, 3, 4])
     return dx.reshape(n, groups * size, h, w), dgamma.reshape(-1), dbeta.reshape(-1)
@@ -197,17 +202,49 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe(
-                    "2 groups of 3 channels", x=normal(3, 6, 4, 5, shift=1), gamma=normal(6), beta=normal(6), hyper={"groups": 2}
+                    "2 groups of 3 channels",
+                    x=normal(3, 6, 4, 5, shift=1),
+                    gamma=normal(6),
+                    beta=normal(6),
+                    hyper={"groups": 2},
                 ),
-                probe("all axes of one size", x=normal(4, 4, 4, 4), gamma=normal(4), beta=normal(4), hyper={"groups": 2}),
                 probe(
-                    "one group, eps 0.1", x=normal(2, 4, 5, 3), gamma=normal(4), beta=normal(4), hyper={"groups": 1, "eps": 0.1}
+                    "all axes of one size",
+                    x=normal(4, 4, 4, 4),
+                    gamma=normal(4),
+                    beta=normal(4),
+                    hyper={"groups": 2},
                 ),
-                probe("as many groups as channels", x=normal(2, 3, 4, 5), gamma=normal(3), beta=normal(3), hyper={"groups": 3}),
-                probe("4 groups of 2, one image", x=normal(1, 8, 2, 3), gamma=normal(8), beta=normal(8), hyper={"groups": 4}),
-                probe("one channel", x=normal(3, 1, 4, 2), gamma=normal(1), beta=normal(1), hyper={"groups": 1}),
                 probe(
-                    "one pixel, eps 0.5", x=normal(4, 6, 1, 1), gamma=normal(6), beta=normal(6), hyper={"groups": 2, "eps": 0.5}
+                    "one group, eps 0.1",
+                    x=normal(2, 4, 5, 3),
+                    gamma=normal(4),
+                    beta=normal(4),
+                    hyper={"groups": 1, "eps": 0.1},
+                ),
+                probe(
+                    "as many groups as channels",
+                    x=normal(2, 3, 4, 5),
+                    gamma=normal(3),
+                    beta=normal(3),
+                    hyper={"groups": 3},
+                ),
+                probe(
+                    "4 groups of 2, one image",
+                    x=normal(1, 8, 2, 3),
+                    gamma=normal(8),
+                    beta=normal(8),
+                    hyper={"groups": 4},
+                ),
+                probe(
+                    "one channel", x=normal(3, 1, 4, 2), gamma=normal(1), beta=normal(1), hyper={"groups": 1}
+                ),
+                probe(
+                    "one pixel, eps 0.5",
+                    x=normal(4, 6, 1, 1),
+                    gamma=normal(6),
+                    beta=normal(6),
+                    hyper={"groups": 2, "eps": 0.5},
                 ),
                 probe(
                     "gamma zero and negative",
@@ -277,9 +314,24 @@ LESSON = Lesson(
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake("always one group", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, 1, -1)"),
-        mistake("as many groups as channels, always", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, C, -1)"),
-        mistake("groups taken for their size", "forward_wrong", "x.reshape(N, groups, -1)", "x.reshape(N, C // groups, -1)"),
-        mistake("unbiased variance", "forward_wrong", "centred.square().mean(-1, keepdim=True)", "grouped.var(-1, keepdim=True)"),
+        mistake(
+            "as many groups as channels, always",
+            "forward_wrong",
+            "x.reshape(N, groups, -1)",
+            "x.reshape(N, C, -1)",
+        ),
+        mistake(
+            "groups taken for their size",
+            "forward_wrong",
+            "x.reshape(N, groups, -1)",
+            "x.reshape(N, C // groups, -1)",
+        ),
+        mistake(
+            "unbiased variance",
+            "forward_wrong",
+            "centred.square().mean(-1, keepdim=True)",
+            "grouped.var(-1, keepdim=True)",
+        ),
         mistake(
             "eps outside the root",
             "forward_wrong",
@@ -287,16 +339,29 @@ LESSON = Lesson(
             "1 / (centred.square().mean(-1, keepdim=True).sqrt() + eps)",
         ),
         mistake(
-            "dgamma not summed over the batch", "missing_reduction", "(dout * xhat).sum((0, 2, 3))", "(dout * xhat).sum((2, 3))"
+            "dgamma not summed over the batch",
+            "missing_reduction",
+            "(dout * xhat).sum((0, 2, 3))",
+            "(dout * xhat).sum((2, 3))",
         ),
         mistake("dbeta averaged", "mean_for_sum", "dout.sum((0, 2, 3))", "dout.mean((0, 2, 3))"),
     ),
     variants=(
-        variant("loops over samples and groups", groupnorm_forward=_loops_forward, groupnorm_backward=_loops_backward),
         variant(
-            "five axes, every step of the graph", groupnorm_forward=_five_axes_forward, groupnorm_backward=_five_axes_backward
+            "loops over samples and groups",
+            groupnorm_forward=_loops_forward,
+            groupnorm_backward=_loops_backward,
         ),
-        variant("a matrix of group members", groupnorm_forward=_members_forward, groupnorm_backward=_members_backward),
+        variant(
+            "five axes, every step of the graph",
+            groupnorm_forward=_five_axes_forward,
+            groupnorm_backward=_five_axes_backward,
+        ),
+        variant(
+            "a matrix of group members",
+            groupnorm_forward=_members_forward,
+            groupnorm_backward=_members_backward,
+        ),
     ),
     hints=(
         "reshape(N, groups, -1) puts every group of every sample into a row of its own, and rows you can normalise already.",

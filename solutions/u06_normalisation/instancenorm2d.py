@@ -45,9 +45,12 @@ def instancenorm2d_backward(dout, cache):
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-OFFSET = Convention("unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square.")
+OFFSET = Convention(
+    "unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square."
+)
 LAYOUT = Convention(
-    "layout", "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones."
+    "layout",
+    "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
 )
 
 
@@ -78,7 +81,11 @@ def _rows_backward(dout, cache):
     rows = dout.reshape(n * c, h * w)
     g = rows * scale
     dx = (g - g.mean(1, keepdim=True) - hat * (g * hat).mean(1, keepdim=True)) / std
-    return dx.reshape(n, c, h, w), (rows * hat).reshape(n, c, -1).sum((0, 2)), rows.reshape(n, c, -1).sum((0, 2))
+    return (
+        dx.reshape(n, c, h, w),
+        (rows * hat).reshape(n, c, -1).sum((0, 2)),
+        rows.reshape(n, c, -1).sum((0, 2)),
+    )
 
 
 def _loops_forward(x, gamma, beta, *, eps=1e-5):
@@ -116,7 +123,11 @@ def _graph_forward(x, gamma, beta, *, eps=1e-5):
         dvariance = -0.5 * inverse**3 * (dhat * centred).sum((2, 3), keepdim=True)
         dcentred = dhat * inverse + dvariance * 2 / m * centred
         hat = centred * inverse
-        return dcentred - dcentred.mean((2, 3), keepdim=True), torch.einsum("nchw,nchw->c", dout, hat), dout.sum((0, 2, 3))
+        return (
+            dcentred - dcentred.mean((2, 3), keepdim=True),
+            torch.einsum("nchw,nchw->c", dout, hat),
+            dout.sum((0, 2, 3)),
+        )
 
     return torch.einsum("nchw,c->nchw", centred * inverse, gamma) + beta.reshape(1, -1, 1, 1), backward
 
@@ -147,12 +158,29 @@ LESSON = Lesson(
             wrt=("x", "gamma", "beta"),
             oracle=oracle,
             probes=(
-                probe("2 images, 3 channels, 4 by 5", x=normal(2, 3, 4, 5, scale=2, shift=1), gamma=normal(3), beta=normal(3)),
+                probe(
+                    "2 images, 3 channels, 4 by 5",
+                    x=normal(2, 3, 4, 5, scale=2, shift=1),
+                    gamma=normal(3),
+                    beta=normal(3),
+                ),
                 probe("all axes of one size", x=normal(4, 4, 4, 4), gamma=normal(4), beta=normal(4)),
-                probe("one image, eps 0.1", x=normal(1, 4, 5, 3), gamma=normal(4), beta=normal(4), hyper={"eps": 0.1}),
+                probe(
+                    "one image, eps 0.1",
+                    x=normal(1, 4, 5, 3),
+                    gamma=normal(4),
+                    beta=normal(4),
+                    hyper={"eps": 0.1},
+                ),
                 probe("one channel", x=normal(4, 1, 3, 5), gamma=normal(1), beta=normal(1)),
                 probe("one row of pixels", x=normal(3, 2, 1, 6), gamma=normal(2), beta=normal(2)),
-                probe("more images than pixels", x=normal(7, 5, 2, 2), gamma=normal(5), beta=normal(5), hyper={"eps": 0.5}),
+                probe(
+                    "more images than pixels",
+                    x=normal(7, 5, 2, 2),
+                    gamma=normal(5),
+                    beta=normal(5),
+                    hyper={"eps": 0.5},
+                ),
                 probe(
                     "gamma zero and negative",
                     x=normal(3, 4, 2, 5, shift=-2),
@@ -160,7 +188,10 @@ LESSON = Lesson(
                     beta=literal([0.5, -1.0, 0.0, 2.0]),
                 ),
                 probe(
-                    "a channel of variance 1e-6 and a constant one", x=channels(1.0, 1e-3, 0.0), gamma=normal(3), beta=normal(3)
+                    "a channel of variance 1e-6 and a constant one",
+                    x=channels(1.0, 1e-3, 0.0),
+                    gamma=normal(3),
+                    beta=normal(3),
                 ),
                 probe(
                     "non-contiguous",
@@ -169,19 +200,40 @@ LESSON = Lesson(
                     beta=normal(3),
                     convention=LAYOUT,
                 ),
-                probe("pixels far from 0", x=normal(2, 3, 4, 2, shift=1e6), gamma=normal(3), beta=normal(3), convention=OFFSET),
+                probe(
+                    "pixels far from 0",
+                    x=normal(2, 3, 4, 2, shift=1e6),
+                    gamma=normal(3),
+                    beta=normal(3),
+                    convention=OFFSET,
+                ),
             ),
-            bench=probe("16 images, 16 channels, 8 by 8", x=normal(16, 16, 8, 8), gamma=normal(16), beta=normal(16)),
+            bench=probe(
+                "16 images, 16 channels, 8 by 8", x=normal(16, 16, 8, 8), gamma=normal(16), beta=normal(16)
+            ),
         ),
     ),
     mistakes=(
         mistake("the path through the mean is missing", "missing_term", " - shifts / M", ""),
         mistake("the path through the variance is missing", "missing_term", " - xhat * scales / M", ""),
-        mistake("statistics over the batch as well", "wrong_axis", "mean((2, 3), keepdim=True)", "mean((0, 2, 3), keepdim=True)"),
         mistake(
-            "statistics over the channels as well", "wrong_axis", "mean((2, 3), keepdim=True)", "mean((1, 2, 3), keepdim=True)"
+            "statistics over the batch as well",
+            "wrong_axis",
+            "mean((2, 3), keepdim=True)",
+            "mean((0, 2, 3), keepdim=True)",
         ),
-        mistake("dgamma not summed over the batch", "missing_reduction", "scales.sum(0).flatten()", "scales[:, :, 0, 0]"),
+        mistake(
+            "statistics over the channels as well",
+            "wrong_axis",
+            "mean((2, 3), keepdim=True)",
+            "mean((1, 2, 3), keepdim=True)",
+        ),
+        mistake(
+            "dgamma not summed over the batch",
+            "missing_reduction",
+            "scales.sum(0).flatten()",
+            "scales[:, :, 0, 0]",
+        ),
         mistake("dbeta averaged over the batch", "extra_batch_mean", "shifts.sum(0)", "shifts.mean(0)"),
         mistake("gamma not in dx", "missing_term", "dx = gamma * rstd", "dx = rstd"),
         mistake(
@@ -192,7 +244,10 @@ LESSON = Lesson(
             by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
         ),
         mistake(
-            "unbiased variance", "forward_wrong", "centred.square().mean((2, 3), keepdim=True)", "x.var((2, 3), keepdim=True)"
+            "unbiased variance",
+            "forward_wrong",
+            "centred.square().mean((2, 3), keepdim=True)",
+            "x.var((2, 3), keepdim=True)",
         ),
         mistake(
             "eps outside the root",
@@ -208,10 +263,14 @@ LESSON = Lesson(
         ),
     ),
     variants=(
-        variant("one row a channel", instancenorm2d_forward=_rows_forward, instancenorm2d_backward=_rows_backward),
+        variant(
+            "one row a channel", instancenorm2d_forward=_rows_forward, instancenorm2d_backward=_rows_backward
+        ),
         variant("loops", instancenorm2d_forward=_loops_forward, instancenorm2d_backward=_loops_backward),
         variant(
-            "every step of the graph, einsum", instancenorm2d_forward=_graph_forward, instancenorm2d_backward=_graph_backward
+            "every step of the graph, einsum",
+            instancenorm2d_forward=_graph_forward,
+            instancenorm2d_backward=_graph_backward,
         ),
     ),
     hints=(

@@ -48,9 +48,12 @@ import math
 from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
-OFFSET = Convention("unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square.")
+OFFSET = Convention(
+    "unstable", "far from 0 the mean of x² minus μ² loses most of its digits; subtract μ first, then square."
+)
 LAYOUT = Convention(
-    "layout", "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones."
+    "layout",
+    "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
 )
 
 
@@ -116,7 +119,11 @@ def _numbers_backward(dout, cache):
             dgamma[d] += up[d] * hats[d]
             dbeta[d] += up[d]
     kind = dout.dtype
-    return torch.tensor(dx, dtype=kind).reshape(dout.shape), torch.tensor(dgamma, dtype=kind), torch.tensor(dbeta, dtype=kind)
+    return (
+        torch.tensor(dx, dtype=kind).reshape(dout.shape),
+        torch.tensor(dgamma, dtype=kind),
+        torch.tensor(dbeta, dtype=kind),
+    )
 
 
 def _projected_forward(x, gamma, beta, *, eps=1e-5):
@@ -144,7 +151,15 @@ LESSON = Lesson(
     title="Layer normalisation",
     source="Ba, Kiros and Hinton, Layer Normalization (2016), eq. 3 and 4",
     requires=("batchnorm",),
-    forbids=("layer_norm", "native_layer_norm", "batch_norm", "native_batch_norm", "rms_norm", "group_norm", "instance_norm"),
+    forbids=(
+        "layer_norm",
+        "native_layer_norm",
+        "batch_norm",
+        "native_batch_norm",
+        "rms_norm",
+        "group_norm",
+        "instance_norm",
+    ),
     points=10,
     minutes=25,
     tasks=(
@@ -153,13 +168,27 @@ LESSON = Lesson(
             wrt=("x", "gamma", "beta"),
             oracle=oracle,
             probes=(
-                probe("4 rows, 6 features", x=normal(4, 6, scale=2, shift=1), gamma=normal(6), beta=normal(6)),
+                probe(
+                    "4 rows, 6 features", x=normal(4, 6, scale=2, shift=1), gamma=normal(6), beta=normal(6)
+                ),
                 probe("as many rows as features", x=normal(5, 5), gamma=normal(5), beta=normal(5)),
-                probe("three axes, eps 0.1", x=normal(2, 3, 5), gamma=normal(5), beta=normal(5), hyper={"eps": 0.1}),
+                probe(
+                    "three axes, eps 0.1",
+                    x=normal(2, 3, 5),
+                    gamma=normal(5),
+                    beta=normal(5),
+                    hyper={"eps": 0.1},
+                ),
                 probe("four axes", x=normal(2, 3, 2, 7), gamma=normal(7), beta=normal(7)),
                 probe("batch of one", x=normal(1, 4), gamma=normal(4), beta=normal(4)),
                 probe("more rows than features", x=normal(9, 4), gamma=normal(4), beta=normal(4)),
-                probe("two features, eps 0.5", x=normal(5, 2), gamma=normal(2), beta=normal(2), hyper={"eps": 0.5}),
+                probe(
+                    "two features, eps 0.5",
+                    x=normal(5, 2),
+                    gamma=normal(2),
+                    beta=normal(2),
+                    hyper={"eps": 0.5},
+                ),
                 probe(
                     "gamma zero and negative",
                     x=normal(3, 4, shift=-3),
@@ -179,7 +208,13 @@ LESSON = Lesson(
                     beta=normal(4),
                     convention=LAYOUT,
                 ),
-                probe("rows far from 0", x=normal(3, 8, shift=1e6), gamma=normal(8), beta=normal(8), convention=OFFSET),
+                probe(
+                    "rows far from 0",
+                    x=normal(3, 8, shift=1e6),
+                    gamma=normal(8),
+                    beta=normal(8),
+                    convention=OFFSET,
+                ),
             ),
             bench=probe("128 rows, 64 features", x=normal(128, 64), gamma=normal(64), beta=normal(64)),
         ),
@@ -194,14 +229,24 @@ LESSON = Lesson(
         ),
         mistake("gamma not in dx", "missing_term", "g = dout * gamma", "g = dout"),
         mistake("the path through the mean is missing", "missing_term", " - g.mean(-1, keepdim=True)", ""),
-        mistake("the sign of the path through the variance", "sign", " - xhat * (g * xhat)", " + xhat * (g * xhat)"),
+        mistake(
+            "the sign of the path through the variance",
+            "sign",
+            " - xhat * (g * xhat)",
+            " + xhat * (g * xhat)",
+        ),
         mistake(
             "only the last row counted in dgamma",
             "overwritten",
             "(dout * xhat).flatten(0, -2).sum(0)",
             "(dout * xhat).flatten(0, -2)[-1]",
         ),
-        mistake("the path through the variance is missing", "missing_term", " - xhat * (g * xhat).mean(-1, keepdim=True)", ""),
+        mistake(
+            "the path through the variance is missing",
+            "missing_term",
+            " - xhat * (g * xhat).mean(-1, keepdim=True)",
+            "",
+        ),
         mistake(
             "dgamma summed over the features",
             "wrong_axis",
@@ -215,7 +260,12 @@ LESSON = Lesson(
             "dbeta = dout.flatten(0, -2).mean(0)",
         ),
         mistake("only the first axis summed", "missing_reduction", ".flatten(0, -2).sum(0)", ".sum(0)"),
-        mistake("unbiased variance", "forward_wrong", "centred.square().mean(-1, keepdim=True)", "x.var(-1, keepdim=True)"),
+        mistake(
+            "unbiased variance",
+            "forward_wrong",
+            "centred.square().mean(-1, keepdim=True)",
+            "x.var(-1, keepdim=True)",
+        ),
         mistake(
             "eps outside the root",
             "forward_wrong",
@@ -223,12 +273,25 @@ LESSON = Lesson(
             "1 / (centred.square().mean(-1, keepdim=True).sqrt() + eps)",
         ),
         mistake("1/σ missing in dx", "missing_term", "dx = rstd * (", "dx = ("),
-        mistake("upstream ignored", "ignores_upstream", "g = dout * gamma", "dout = torch.ones_like(dout); g = dout * gamma"),
+        mistake(
+            "upstream ignored",
+            "ignores_upstream",
+            "g = dout * gamma",
+            "dout = torch.ones_like(dout); g = dout * gamma",
+        ),
     ),
     variants=(
-        variant("every step of the graph, transposed", layernorm_forward=_staged_forward, layernorm_backward=_staged_backward),
+        variant(
+            "every step of the graph, transposed",
+            layernorm_forward=_staged_forward,
+            layernorm_backward=_staged_backward,
+        ),
         variant("python numbers", layernorm_forward=_numbers_forward, layernorm_backward=_numbers_backward),
-        variant("centring as a matrix", layernorm_forward=_projected_forward, layernorm_backward=_projected_backward),
+        variant(
+            "centring as a matrix",
+            layernorm_forward=_projected_forward,
+            layernorm_backward=_projected_backward,
+        ),
     ),
     hints=(
         "For one row this is batch norm of a column. What changes is which axis is averaged, and which is summed.",

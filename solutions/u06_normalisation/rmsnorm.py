@@ -46,7 +46,8 @@ from autograd_check.course.samples import literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 LAYOUT = Convention(
-    "layout", "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones."
+    "layout",
+    "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
 )
 
 
@@ -81,7 +82,10 @@ def _quotient_backward(dout, cache):
 def _numbers_forward(x, gamma, *, eps=1e-5):
     rows = x.reshape(-1, x.shape[-1]).tolist()
     rms = [math.sqrt(math.fsum(v * v for v in row) / len(row) + eps) for row in rows]
-    out = [[v / r * g for v, g in zip(row, gamma.tolist(), strict=True)] for row, r in zip(rows, rms, strict=True)]
+    out = [
+        [v / r * g for v, g in zip(row, gamma.tolist(), strict=True)]
+        for row, r in zip(rows, rms, strict=True)
+    ]
     return torch.tensor(out, dtype=x.dtype).reshape(x.shape), (rows, rms, gamma.tolist())
 
 
@@ -118,7 +122,15 @@ LESSON = Lesson(
     title="Root mean square normalisation",
     source="Zhang and Sennrich, Root Mean Square Layer Normalization (2019), eq. 4",
     requires=("layernorm",),
-    forbids=("rms_norm", "layer_norm", "native_layer_norm", "batch_norm", "native_batch_norm", "group_norm", "instance_norm"),
+    forbids=(
+        "rms_norm",
+        "layer_norm",
+        "native_layer_norm",
+        "batch_norm",
+        "native_batch_norm",
+        "group_norm",
+        "instance_norm",
+    ),
     points=10,
     minutes=15,
     tasks=(
@@ -134,19 +146,30 @@ LESSON = Lesson(
                 probe("batch of one", x=normal(1, 4), gamma=normal(4)),
                 probe("more rows than features", x=normal(9, 4), gamma=normal(4)),
                 probe("two features, eps 0.5", x=normal(5, 2), gamma=normal(2), hyper={"eps": 0.5}),
-                probe("gamma zero and negative", x=normal(3, 4, shift=-3), gamma=literal([-1.5, 0.0, 2.0, -0.25])),
+                probe(
+                    "gamma zero and negative",
+                    x=normal(3, 4, shift=-3),
+                    gamma=literal([-1.5, 0.0, 2.0, -0.25]),
+                ),
                 probe(
                     "a row of size 1e-3 and one of zeros",
                     x=literal([[1e-3, -2e-3, 5e-4, 1e-3], [0.0, 0.0, 0.0, 0.0], [0.5, -1.5, 3.0, 0.25]]),
                     gamma=literal([0.5, 1.5, -2.0, 1.0]),
                 ),
-                probe("non-contiguous", x=transposed(normal(2, 4, 3)), gamma=transposed(normal(4)), convention=LAYOUT),
+                probe(
+                    "non-contiguous",
+                    x=transposed(normal(2, 4, 3)),
+                    gamma=transposed(normal(4)),
+                    convention=LAYOUT,
+                ),
             ),
             bench=probe("128 rows, 64 features", x=normal(128, 64), gamma=normal(64)),
         ),
     ),
     mistakes=(
-        mistake("the path through r is missing", "missing_term", " - xhat * (g * xhat).mean(-1, keepdim=True)", ""),
+        mistake(
+            "the path through r is missing", "missing_term", " - xhat * (g * xhat).mean(-1, keepdim=True)", ""
+        ),
         mistake(
             "sum for mean in the path through r",
             "mean_for_sum",
@@ -167,7 +190,11 @@ LESSON = Lesson(
             "(dout * xhat).flatten(0, -2).sum(0)",
             "(dout * xhat).flatten(0, -2)[-1]",
         ),
-        mistake("the mean subtracted as well, as in layer norm", "missing_term", rmsnorm_backward=_layernorm_backward),
+        mistake(
+            "the mean subtracted as well, as in layer norm",
+            "missing_term",
+            rmsnorm_backward=_layernorm_backward,
+        ),
         mistake(
             "centred, as in layer norm",
             "forward_wrong",
@@ -189,14 +216,21 @@ LESSON = Lesson(
             "torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)",
             "1 / (x.square().mean(-1, keepdim=True).sqrt() + eps)",
         ),
-        mistake("over the batch", "wrong_axis", "x.square().mean(-1, keepdim=True)", "x.square().mean(0, keepdim=True)"),
+        mistake(
+            "over the batch",
+            "wrong_axis",
+            "x.square().mean(-1, keepdim=True)",
+            "x.square().mean(0, keepdim=True)",
+        ),
         mistake("only the first axis summed", "missing_reduction", ".flatten(0, -2).sum(0)", ".sum(0)"),
         mistake("dgamma averaged", "mean_for_sum", ".flatten(0, -2).sum(0)", ".flatten(0, -2).mean(0)"),
     ),
     variants=(
         variant("the quotient rule", rmsnorm_forward=_quotient_forward, rmsnorm_backward=_quotient_backward),
         variant("python numbers", rmsnorm_forward=_numbers_forward, rmsnorm_backward=_numbers_backward),
-        variant("the Jacobian as a matrix", rmsnorm_forward=_jacobian_forward, rmsnorm_backward=_jacobian_backward),
+        variant(
+            "the Jacobian as a matrix", rmsnorm_forward=_jacobian_forward, rmsnorm_backward=_jacobian_backward
+        ),
     ),
     hints=(
         "r depends on every entry of its row: ∂r/∂x[d] = x[d] / (D r).",

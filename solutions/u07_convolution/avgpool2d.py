@@ -151,7 +151,9 @@ LESSON = Lesson(
                 probe("overlapping windows", x=normal(2, 2, 5, 7), hyper={"kernel": 3, "stride": 1}),
                 probe("overlapping by a part", x=normal(1, 2, 7, 5), hyper={"kernel": 3, "stride": 2}),
                 probe("one image", x=normal(1, 1, 4, 4), hyper={"kernel": 2, "stride": 2}),
-                probe("pairs the other way", x=normal(2, 2, 8, 7), hyper={"kernel": (2, 3), "stride": (3, 2)}),
+                probe(
+                    "pairs the other way", x=normal(2, 2, 8, 7), hyper={"kernel": (2, 3), "stride": (3, 2)}
+                ),
                 probe("pairs", x=normal(2, 3, 7, 8), hyper={"kernel": (3, 2), "stride": (2, 3)}),
                 probe("rows and columns left over", x=normal(2, 2, 5, 7), hyper={"kernel": 2, "stride": 2}),
                 probe("gaps between windows", x=normal(2, 1, 7, 8), hyper={"kernel": 2, "stride": 3}),
@@ -164,9 +166,17 @@ LESSON = Lesson(
         mistake("window by window overwrites dx", "overwritten", avgpool2d_backward=_overwriting_backward),
         mistake("windows overwrite one another", "overwritten", "place += share", "place[:] = share"),
         mistake("not shared", "constant_factor", "share = dout / len(windows)", "share = dout"),
-        mistake("shared among the rows only", "constant_factor", "share = dout / len(windows)", "share = dout / pair(kernel)[0]"),
         mistake(
-            "upstream ignored", "ignores_upstream", "share = dout / len(windows)", "share = torch.ones_like(dout) / len(windows)"
+            "shared among the rows only",
+            "constant_factor",
+            "share = dout / len(windows)",
+            "share = dout / pair(kernel)[0]",
+        ),
+        mistake(
+            "upstream ignored",
+            "ignores_upstream",
+            "share = dout / len(windows)",
+            "share = torch.ones_like(dout) / len(windows)",
         ),
         mistake(
             "only the first place",
@@ -180,7 +190,9 @@ LESSON = Lesson(
     ),
     variants=(
         variant("a loop over windows", avgpool2d_forward=_loops_forward, avgpool2d_backward=_loops_backward),
-        variant("two matrix products", avgpool2d_forward=_matrices_forward, avgpool2d_backward=_matrices_backward),
+        variant(
+            "two matrix products", avgpool2d_forward=_matrices_forward, avgpool2d_backward=_matrices_backward
+        ),
     ),
     hints=(
         "How much does the mean of a window change when one of its entries does?",

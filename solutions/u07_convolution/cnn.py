@@ -101,7 +101,9 @@ def _einsum_backward(dscores, cache):
         H, W = dx.shape[2:]
         blocks = torch.zeros(*dx.shape, 4, dtype=dx.dtype).scatter(-1, which[..., None], dx[..., None])
         dh = torch.zeros_like(h)
-        dh[:, :, : 2 * H, : 2 * W] = blocks.reshape(*dx.shape, 2, 2).transpose(3, 4).reshape(*dx.shape[:2], 2 * H, 2 * W)
+        dh[:, :, : 2 * H, : 2 * W] = (
+            blocks.reshape(*dx.shape, 2, 2).transpose(3, 4).reshape(*dx.shape[:2], 2 * H, 2 * W)
+        )
         dh = torch.where(h > 0, dh, torch.zeros_like(dh))
         grads.insert(0, (torch.einsum("nmhw,nchwij->mcij", dh, _windows(x, w.shape[-1])), dh.sum((0, 2, 3))))
         dx = torch.einsum("nmhwij,mcij->nchw", _windows(dh, w.shape[-1]), w.flip(2, 3))
@@ -240,7 +242,9 @@ LESSON = Lesson(
             "linear_backward(dscores, linear)",
             "linear_backward(dscores / dscores, linear)",
         ),
-        mistake("biases twice", "constant_factor", "dparams.append((dw, db))", "dparams.append((dw, 2 * db))"),
+        mistake(
+            "biases twice", "constant_factor", "dparams.append((dw, db))", "dparams.append((dw, 2 * db))"
+        ),
     ),
     variants=(
         variant("windows and einsum", cnn_forward=_einsum_forward, cnn_backward=_einsum_backward),

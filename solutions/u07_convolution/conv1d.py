@@ -59,7 +59,11 @@ def _loops_forward(x, w, b, *, stride=1, padding=0):
     xp, k = _padded(x, padding), w.shape[2]
     steps = range(0, xp.shape[2] - k + 1, stride)
     out = torch.stack(
-        [torch.stack([(xp[:, :, t : t + k] * f).sum((1, 2)) + c for t in steps], 1) for f, c in zip(w, b, strict=True)], 1
+        [
+            torch.stack([(xp[:, :, t : t + k] * f).sum((1, 2)) + c for t in steps], 1)
+            for f, c in zip(w, b, strict=True)
+        ],
+        1,
     )
     return out, (x, w, b, stride, padding)
 
@@ -102,7 +106,11 @@ def _overwriting_windows_backward(dout, cache):
     dx = x.new_zeros(*x.shape[:2], x.shape[2] + 2 * padding)
     for t in range(dout.shape[2]):
         dx[:, :, t * stride : t * stride + w.shape[2]] = torch.einsum("no,oci->nci", dout[:, :, t], w)
-    return dx[:, :, padding : padding + x.shape[2]], torch.einsum("not,ncti->oci", dout, windows), dout.sum((0, 2))
+    return (
+        dx[:, :, padding : padding + x.shape[2]],
+        torch.einsum("not,ncti->oci", dout, windows),
+        dout.sum((0, 2)),
+    )
 
 
 def _matrix_forward(x, w, b, *, stride=1, padding=0):
@@ -153,14 +161,43 @@ LESSON = Lesson(
                 probe("2 signals, 3 channels, 4 filters", x=normal(2, 3, 7), w=normal(4, 3, 3), b=normal(4)),
                 probe("padding 1", x=normal(2, 2, 5), w=normal(3, 2, 3), b=normal(3), hyper={"padding": 1}),
                 probe(
-                    "stride 2, padding 2", x=normal(2, 2, 6), w=normal(3, 2, 4), b=normal(3), hyper={"stride": 2, "padding": 2}
+                    "stride 2, padding 2",
+                    x=normal(2, 2, 6),
+                    w=normal(3, 2, 4),
+                    b=normal(3),
+                    hyper={"stride": 2, "padding": 2},
                 ),
-                probe("entries left over", x=normal(1, 2, 8), w=normal(2, 2, 3), b=normal(2), hyper={"stride": 2}),
-                probe("stride beyond the filter", x=normal(3, 1, 9), w=normal(2, 1, 2), b=normal(2), hyper={"stride": 3}),
-                probe("one signal, one channel, one filter", x=normal(1, 1, 4), w=normal(1, 1, 2), b=normal(1)),
+                probe(
+                    "entries left over",
+                    x=normal(1, 2, 8),
+                    w=normal(2, 2, 3),
+                    b=normal(2),
+                    hyper={"stride": 2},
+                ),
+                probe(
+                    "stride beyond the filter",
+                    x=normal(3, 1, 9),
+                    w=normal(2, 1, 2),
+                    b=normal(2),
+                    hyper={"stride": 3},
+                ),
+                probe(
+                    "one signal, one channel, one filter", x=normal(1, 1, 4), w=normal(1, 1, 2), b=normal(1)
+                ),
                 probe("filter of one", x=normal(3, 2, 4), w=normal(5, 2, 1), b=normal(5)),
-                probe("a frame beyond the filter", x=normal(2, 2, 3), w=normal(3, 2, 2), b=normal(3), hyper={"padding": 3}),
-                probe("non-contiguous", x=transposed(normal(2, 6, 3)), w=transposed(normal(2, 2, 3)), b=normal(2)),
+                probe(
+                    "a frame beyond the filter",
+                    x=normal(2, 2, 3),
+                    w=normal(3, 2, 2),
+                    b=normal(3),
+                    hyper={"padding": 3},
+                ),
+                probe(
+                    "non-contiguous",
+                    x=transposed(normal(2, 6, 3)),
+                    w=transposed(normal(2, 2, 3)),
+                    b=normal(2),
+                ),
             ),
             bench=probe(
                 "16 signals, 8 channels, 128 steps, 16 filters",
@@ -173,13 +210,23 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("every filter and window overwrites dx", "overwritten", conv1d_backward=_overwriting("dx")),
-        mistake("window by window overwrites dx", "overwritten", conv1d_backward=_overwriting_windows_backward),
+        mistake(
+            "window by window overwrites dx", "overwritten", conv1d_backward=_overwriting_windows_backward
+        ),
         mistake("every window overwrites dw", "overwritten", conv1d_backward=_overwriting("dw")),
         mistake("windows overwrite one another", "overwritten", "+= dwindows", "= dwindows"),
         mistake(
-            "filter turned around in dw", "flipped", '"not,ncti->oci", dout, windows)', '"not,ncti->oci", dout, windows).flip(2)'
+            "filter turned around in dw",
+            "flipped",
+            '"not,ncti->oci", dout, windows)',
+            '"not,ncti->oci", dout, windows).flip(2)',
         ),
-        mistake("filter turned around in dx", "flipped", "+= dwindows[..., i]", "+= dwindows[..., w.shape[2] - 1 - i]"),
+        mistake(
+            "filter turned around in dx",
+            "flipped",
+            "+= dwindows[..., i]",
+            "+= dwindows[..., w.shape[2] - 1 - i]",
+        ),
         mistake(
             "stride forgotten in dx",
             "wrong_operand",
@@ -195,7 +242,9 @@ LESSON = Lesson(
             "dx[:, :, padding:-padding], dw",
         ),
         mistake("bias not summed over time", "missing_reduction", "dout.sum((0, 2))", "dout.sum(0)"),
-        mistake("bias averaged over the batch", "extra_batch_mean", "dout.sum((0, 2))", "dout.sum(2).mean(0)"),
+        mistake(
+            "bias averaged over the batch", "extra_batch_mean", "dout.sum((0, 2))", "dout.sum(2).mean(0)"
+        ),
         mistake(
             "dw averaged over the batch",
             "extra_batch_mean",

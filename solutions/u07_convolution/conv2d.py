@@ -79,7 +79,9 @@ def _loops_forward(x, w, b, *, stride=1, padding=0):
         for o in range(O):
             for h in range(H):
                 for v in range(W):
-                    out[n, o, h, v] = (xp[n, :, h * sH : h * sH + kH, v * sW : v * sW + kW] * w[o]).sum() + b[o]
+                    out[n, o, h, v] = (xp[n, :, h * sH : h * sH + kH, v * sW : v * sW + kW] * w[o]).sum() + b[
+                        o
+                    ]
     return out, (x, w, b, stride, padding)
 
 
@@ -110,7 +112,10 @@ def _overwriting(*gradients):
             for o in range(len(w)):
                 for h in range(dout.shape[2]):
                     for v in range(dout.shape[3]):
-                        d, window = dout[n, o, h, v], (n, slice(None), slice(h * sH, h * sH + kH), slice(v * sW, v * sW + kW))
+                        d, window = (
+                            dout[n, o, h, v],
+                            (n, slice(None), slice(h * sH, h * sH + kH), slice(v * sW, v * sW + kW)),
+                        )
                         dxp[window] = d * w[o] + (0 if "dx" in gradients else dxp[window])
                         dw[o] = d * xp[window] + (0 if "dw" in gradients else dw[o])
                         db[o] = d + (0 if "db" in gradients else db[o])
@@ -125,7 +130,9 @@ def _overwriting_windows_backward(dout, cache):
     dx = framed(torch.zeros_like(x), padding)
     for h in range(dout.shape[2]):
         for v in range(dout.shape[3]):
-            dx[:, :, h * sH : h * sH + kH, v * sW : v * sW + kW] = torch.einsum("no,ocij->ncij", dout[:, :, h, v], w)
+            dx[:, :, h * sH : h * sH + kH, v * sW : v * sW + kW] = torch.einsum(
+                "no,ocij->ncij", dout[:, :, h, v], w
+            )
     dw = torch.einsum("nohw,nchwij->ocij", dout, windows)
     return dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw, dout.sum((0, 2, 3))
 
@@ -147,10 +154,19 @@ def _shifted_backward(dout, cache):
     dxp, dw = torch.zeros_like(xp), torch.zeros_like(w)
     for i in range(w.shape[2]):
         for j in range(w.shape[3]):
-            place = (slice(None), slice(None), slice(i, i + sH * (H - 1) + 1, sH), slice(j, j + sW * (W - 1) + 1, sW))
+            place = (
+                slice(None),
+                slice(None),
+                slice(i, i + sH * (H - 1) + 1, sH),
+                slice(j, j + sW * (W - 1) + 1, sW),
+            )
             dw[:, :, i, j] = torch.tensordot(dout, xp[place], dims=([0, 2, 3], [0, 2, 3]))
             dxp[place] += torch.einsum("nohw,oc->nchw", dout, w[:, :, i, j])
-    return [dxp[:, :, pH : pH + cache["size"][2], pW : pW + cache["size"][3]].clone(), dw, dout.sum(dim=[0, 2, 3])]
+    return [
+        dxp[:, :, pH : pH + cache["size"][2], pW : pW + cache["size"][3]].clone(),
+        dw,
+        dout.sum(dim=[0, 2, 3]),
+    ]
 
 
 def _matrix_forward(x, w, b, *, stride=1, padding=0):
@@ -169,8 +185,12 @@ def _matrix_backward(dout, cache):
     x, xp, w, where, taken, padding = cache
     rows = dout.flatten(2).transpose(1, 2)
     dw = (rows.transpose(1, 2) @ taken).sum(0).reshape(w.shape)
-    dtaken = (rows @ w.flatten(1)).reshape(len(x), where.shape[0], x.shape[1], where.shape[1]).permute(0, 2, 1, 3)
-    dxp = torch.zeros_like(xp).flatten(2).index_add_(2, where.reshape(-1), dtaken.flatten(2)).reshape(xp.shape)
+    dtaken = (
+        (rows @ w.flatten(1)).reshape(len(x), where.shape[0], x.shape[1], where.shape[1]).permute(0, 2, 1, 3)
+    )
+    dxp = (
+        torch.zeros_like(xp).flatten(2).index_add_(2, where.reshape(-1), dtaken.flatten(2)).reshape(xp.shape)
+    )
     pH, pW = pair(padding)
     return dxp.narrow(2, pH, x.shape[2]).narrow(3, pW, x.shape[3]), dw, rows.sum((0, 1))
 
@@ -201,8 +221,12 @@ LESSON = Lesson(
             wrt=("x", "w", "b"),
             oracle=oracle,
             probes=(
-                probe("2 images, 3 channels, 4 filters", x=normal(2, 3, 5, 6), w=normal(4, 3, 3, 2), b=normal(4)),
-                probe("padding 1", x=normal(2, 2, 4, 5), w=normal(3, 2, 3, 3), b=normal(3), hyper={"padding": 1}),
+                probe(
+                    "2 images, 3 channels, 4 filters", x=normal(2, 3, 5, 6), w=normal(4, 3, 3, 2), b=normal(4)
+                ),
+                probe(
+                    "padding 1", x=normal(2, 2, 4, 5), w=normal(3, 2, 3, 3), b=normal(3), hyper={"padding": 1}
+                ),
                 probe(
                     "stride 2, padding 2",
                     x=normal(2, 2, 6, 5),
@@ -232,12 +256,29 @@ LESSON = Lesson(
                     hyper={"stride": (3, 1), "padding": (2, 0)},
                 ),
                 probe(
-                    "pairs", x=normal(2, 3, 6, 7), w=normal(2, 3, 2, 4), b=normal(2), hyper={"stride": (1, 3), "padding": (0, 2)}
+                    "pairs",
+                    x=normal(2, 3, 6, 7),
+                    w=normal(2, 3, 2, 4),
+                    b=normal(2),
+                    hyper={"stride": (1, 3), "padding": (0, 2)},
                 ),
-                probe("one image, one channel, one filter", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
+                probe(
+                    "one image, one channel, one filter",
+                    x=normal(1, 1, 4, 3),
+                    w=normal(1, 1, 2, 2),
+                    b=normal(1),
+                ),
                 probe("1 × 1 filters", x=normal(3, 2, 3, 4), w=normal(4, 2, 1, 1), b=normal(4)),
-                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}),
-                probe("filter as large as the image", x=normal(2, 2, 3, 4), w=normal(3, 2, 3, 4), b=normal(3)),
+                probe(
+                    "a frame beyond the filter",
+                    x=normal(2, 2, 3, 2),
+                    w=normal(3, 2, 2, 1),
+                    b=normal(3),
+                    hyper={"padding": 2},
+                ),
+                probe(
+                    "filter as large as the image", x=normal(2, 2, 3, 4), w=normal(3, 2, 3, 4), b=normal(3)
+                ),
                 probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),
@@ -257,7 +298,9 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("every filter and window overwrites dx", "overwritten", conv2d_backward=_overwriting("dx")),
-        mistake("window by window overwrites dx", "overwritten", conv2d_backward=_overwriting_windows_backward),
+        mistake(
+            "window by window overwrites dx", "overwritten", conv2d_backward=_overwriting_windows_backward
+        ),
         mistake("every window overwrites dw", "overwritten", conv2d_backward=_overwriting("dw")),
         mistake("every window overwrites db", "overwritten", conv2d_backward=_overwriting("db")),
         mistake("windows overwrite one another", "overwritten", "+= dwindows", "= dwindows"),
@@ -267,7 +310,12 @@ LESSON = Lesson(
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout, windows).flip(2, 3)',
         ),
-        mistake("filter turned around in dx", "flipped", "+= dwindows[..., i, j]", "+= dwindows[..., kH - 1 - i, kW - 1 - j]"),
+        mistake(
+            "filter turned around in dx",
+            "flipped",
+            "+= dwindows[..., i, j]",
+            "+= dwindows[..., kH - 1 - i, kW - 1 - j]",
+        ),
         mistake(
             "stride forgotten in dx",
             "wrong_operand",
@@ -275,8 +323,18 @@ LESSON = Lesson(
             "dx[:, :, i : i + H, j : j + W] +=",
             by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
-        mistake("frame not cut off", "wrong_shape", "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "dx, dw"),
-        mistake("pad : −pad with pad 0", "wrong_shape", "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "pH:-pH, pW:-pW], dw"),
+        mistake(
+            "frame not cut off",
+            "wrong_shape",
+            "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw",
+            "dx, dw",
+        ),
+        mistake(
+            "pad : −pad with pad 0",
+            "wrong_shape",
+            "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw",
+            "pH:-pH, pW:-pW], dw",
+        ),
         mistake(
             "frame cut off at one side",
             "border",
@@ -284,10 +342,15 @@ LESSON = Lesson(
             ": x.shape[2], : x.shape[3]], dw",
             by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
-        mistake("bias not summed over the batch", "missing_reduction", "dout.sum((0, 2, 3))", "dout.sum((2, 3))"),
+        mistake(
+            "bias not summed over the batch", "missing_reduction", "dout.sum((0, 2, 3))", "dout.sum((2, 3))"
+        ),
         mistake("bias averaged", "mean_for_sum", "dout.sum((0, 2, 3))", "dout.mean((0, 2, 3))"),
         mistake(
-            "bias summed over everything", "wrong_axis", "dout.sum((0, 2, 3))", "dout.sum() * torch.ones_like(dout[0, :, 0, 0])"
+            "bias summed over everything",
+            "wrong_axis",
+            "dout.sum((0, 2, 3))",
+            "dout.sum() * torch.ones_like(dout[0, :, 0, 0])",
         ),
         mistake(
             "last image only in dw",
@@ -296,7 +359,10 @@ LESSON = Lesson(
             '"nohw,nchwij->ocij", dout[-1:], windows[-1:])',
         ),
         mistake(
-            "first filter only in dx", "rows_missing", '"nohw,ocij->nchwij", dout, w)', '"nohw,ocij->nchwij", dout[:, :1], w[:1])'
+            "first filter only in dx",
+            "rows_missing",
+            '"nohw,ocij->nchwij", dout, w)',
+            '"nohw,ocij->nchwij", dout[:, :1], w[:1])',
         ),
         mistake(
             "dw divided by the batch",
@@ -304,12 +370,18 @@ LESSON = Lesson(
             '"nohw,nchwij->ocij", dout, windows)',
             '"nohw,nchwij->ocij", dout, windows) / len(dout)',
         ),
-        mistake("padding of rows for columns", "crashed", "pH, pW = pair(padding)\n", "pW, pH = pair(padding)\n"),
+        mistake(
+            "padding of rows for columns", "crashed", "pH, pW = pair(padding)\n", "pW, pH = pair(padding)\n"
+        ),
     ),
     variants=(
         variant("four loops", conv2d_forward=_loops_forward, conv2d_backward=_loops_backward),
         variant("sum of shifted images", conv2d_forward=_shifted_forward, conv2d_backward=_shifted_backward),
-        variant("a gather and one matrix product", conv2d_forward=_matrix_forward, conv2d_backward=_matrix_backward),
+        variant(
+            "a gather and one matrix product",
+            conv2d_forward=_matrix_forward,
+            conv2d_backward=_matrix_backward,
+        ),
     ),
     hints=(
         "Write out the sum for one entry of out and find everything that is multiplied by w[o, c, i, j]. That, with dout, is its gradient.",

@@ -95,7 +95,9 @@ def _strided_forward(x, w, b, *, stride=1, padding=0):
     xp, (sH, sW), (kH, kW) = framed(x, padding), pair(stride), w.shape[2:]
     H, W = (xp.shape[2] - kH) // sH + 1, (xp.shape[3] - kW) // sW + 1
     n, c, r, s = xp.stride()
-    windows = torch.as_strided(xp, (len(x), H, W, x.shape[1], kH, kW), (n, r * sH, s * sW, c, r, s)).reshape(len(x) * H * W, -1)
+    windows = torch.as_strided(xp, (len(x), H, W, x.shape[1], kH, kW), (n, r * sH, s * sW, c, r, s)).reshape(
+        len(x) * H * W, -1
+    )
     out = (windows @ w.flatten(1).T + b).reshape(len(x), H, W, len(w)).permute(0, 3, 1, 2)
     return out.contiguous(), {
         "w": w,
@@ -148,8 +150,12 @@ LESSON = Lesson(
             oracle=oracle,
             swift=True,
             probes=(
-                probe("2 images, 3 channels, 4 filters", x=normal(2, 3, 5, 6), w=normal(4, 3, 3, 2), b=normal(4)),
-                probe("padding 1", x=normal(2, 2, 4, 5), w=normal(3, 2, 3, 3), b=normal(3), hyper={"padding": 1}),
+                probe(
+                    "2 images, 3 channels, 4 filters", x=normal(2, 3, 5, 6), w=normal(4, 3, 3, 2), b=normal(4)
+                ),
+                probe(
+                    "padding 1", x=normal(2, 2, 4, 5), w=normal(3, 2, 3, 3), b=normal(3), hyper={"padding": 1}
+                ),
                 probe(
                     "stride 2, padding 2",
                     x=normal(2, 2, 6, 5),
@@ -172,11 +178,26 @@ LESSON = Lesson(
                     hyper={"stride": 3, "padding": 1},
                 ),
                 probe(
-                    "pairs", x=normal(2, 3, 6, 7), w=normal(2, 3, 2, 4), b=normal(2), hyper={"stride": (1, 3), "padding": (0, 2)}
+                    "pairs",
+                    x=normal(2, 3, 6, 7),
+                    w=normal(2, 3, 2, 4),
+                    b=normal(2),
+                    hyper={"stride": (1, 3), "padding": (0, 2)},
                 ),
-                probe("one image, one channel, one filter", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
+                probe(
+                    "one image, one channel, one filter",
+                    x=normal(1, 1, 4, 3),
+                    w=normal(1, 1, 2, 2),
+                    b=normal(1),
+                ),
                 probe("1 × 1 filters", x=normal(3, 2, 3, 4), w=normal(4, 2, 1, 1), b=normal(4)),
-                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(3, 2, 2, 1), b=normal(3), hyper={"padding": 2}),
+                probe(
+                    "a frame beyond the filter",
+                    x=normal(2, 2, 3, 2),
+                    w=normal(3, 2, 2, 1),
+                    b=normal(3),
+                    hyper={"padding": 2},
+                ),
                 probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),
@@ -196,9 +217,17 @@ LESSON = Lesson(
     ),
     mistakes=(
         mistake("columns overwrite one another", "overwritten", "place += dX[:, k]", "place[:] = dX[:, k]"),
-        mistake("places in another order than the filter's", "flipped", "place += dX[:, k]", "place += dX[:, -1 - k]"),
         mistake(
-            "frame not cut off", "wrong_shape", "dx[:, :, pH : pH + H, pW : pW + W].transpose(0, 1), dw", "dx.transpose(0, 1), dw"
+            "places in another order than the filter's",
+            "flipped",
+            "place += dX[:, k]",
+            "place += dX[:, -1 - k]",
+        ),
+        mistake(
+            "frame not cut off",
+            "wrong_shape",
+            "dx[:, :, pH : pH + H, pW : pW + W].transpose(0, 1), dw",
+            "dx.transpose(0, 1), dw",
         ),
         mistake(
             "pad : −pad with pad 0",
@@ -206,7 +235,12 @@ LESSON = Lesson(
             "pH : pH + H, pW : pW + W].transpose(0, 1), dw",
             "pH:-pH, pW:-pW].transpose(0, 1), dw",
         ),
-        mistake("batch and channels not swapped back", "transposed", "pW : pW + W].transpose(0, 1), dw", "pW : pW + W], dw"),
+        mistake(
+            "batch and channels not swapped back",
+            "transposed",
+            "pW : pW + W].transpose(0, 1), dw",
+            "pW : pW + W], dw",
+        ),
         mistake("bias not summed over the windows", "missing_reduction", "flat.sum(1)", "flat"),
         mistake("bias averaged", "mean_for_sum", "flat.sum(1)", "flat.mean(1)"),
         mistake("dw averaged over the batch", "extra_batch_mean", "(flat @ X.T)", "(flat @ X.T / len(x))"),
@@ -218,8 +252,16 @@ LESSON = Lesson(
         ),
     ),
     variants=(
-        variant("a product for each image", conv2d_fast_forward=_batched_forward, conv2d_fast_backward=_batched_backward),
-        variant("an overlapping view", conv2d_fast_forward=_strided_forward, conv2d_fast_backward=_strided_backward),
+        variant(
+            "a product for each image",
+            conv2d_fast_forward=_batched_forward,
+            conv2d_fast_backward=_batched_backward,
+        ),
+        variant(
+            "an overlapping view",
+            conv2d_fast_forward=_strided_forward,
+            conv2d_fast_backward=_strided_backward,
+        ),
     ),
     hints=(
         "Lay out one column a window; in which order must its entries stand for w.flatten(1) to fit?",

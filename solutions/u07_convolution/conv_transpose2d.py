@@ -38,7 +38,9 @@ def conv_transpose2d_forward(x, w, b, *, stride=1, padding=0):
     out = x.new_zeros(N, O, (H - 1) * sH + kH, (W - 1) * sW + kW)
     for i in range(kH):
         for j in range(kW):
-            out[:, :, i : i + sH * H : sH, j : j + sW * W : sW] += torch.einsum("nchw,co->nohw", x, w[:, :, i, j])
+            out[:, :, i : i + sH * H : sH, j : j + sW * W : sW] += torch.einsum(
+                "nchw,co->nohw", x, w[:, :, i, j]
+            )
     out = out[:, :, pH : out.shape[2] - pH, pW : out.shape[3] - pW] + b[:, None, None]
     return out, (x, w, stride, padding)
     ### END SOLUTION
@@ -67,13 +69,21 @@ def oracle(x, w, b, *, stride=1, padding=0):
 
 def _loops_forward(x, w, b, *, stride=1, padding=0):
     (sH, sW), (pH, pW), (kH, kW) = pair(stride), pair(padding), w.shape[2:]
-    full = torch.zeros(len(x), w.shape[1], (x.shape[2] - 1) * sH + kH, (x.shape[3] - 1) * sW + kW, dtype=x.dtype)
+    full = torch.zeros(
+        len(x), w.shape[1], (x.shape[2] - 1) * sH + kH, (x.shape[3] - 1) * sW + kW, dtype=x.dtype
+    )
     for n in range(len(x)):
         for c in range(x.shape[1]):
             for h in range(x.shape[2]):
                 for v in range(x.shape[3]):
                     full[n, :, h * sH : h * sH + kH, v * sW : v * sW + kW] += x[n, c, h, v] * w[c]
-    return full[:, :, pH : full.shape[2] - pH, pW : full.shape[3] - pW] + b.reshape(1, -1, 1, 1), (x, w, b, stride, padding)
+    return full[:, :, pH : full.shape[2] - pH, pW : full.shape[3] - pW] + b.reshape(1, -1, 1, 1), (
+        x,
+        w,
+        b,
+        stride,
+        padding,
+    )
 
 
 def _loops_backward(dout, cache):
@@ -98,7 +108,12 @@ def _stretched_forward(x, w, b, *, stride=1, padding=0):
     wide[:, :, ::sH, ::sW] = x
     windows = framed(wide, (kH - 1, kW - 1)).unfold(2, kH, 1).unfold(3, kW, 1)
     full = torch.einsum("nchwij,coij->nohw", windows, w.flip(2, 3))
-    return full[:, :, pH : full.shape[2] - pH, pW : full.shape[3] - pW] + b[None, :, None, None], (windows, w, (sH, sW), (pH, pW))
+    return full[:, :, pH : full.shape[2] - pH, pW : full.shape[3] - pW] + b[None, :, None, None], (
+        windows,
+        w,
+        (sH, sW),
+        (pH, pW),
+    )
 
 
 def _stretched_backward(dout, cache):
@@ -135,7 +150,13 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe("2 images, 3 channels to 4", x=normal(2, 3, 3, 4), w=normal(3, 4, 3, 2), b=normal(4)),
-                probe("stride 2, overlapping", x=normal(2, 2, 3, 4), w=normal(2, 3, 3, 3), b=normal(3), hyper={"stride": 2}),
+                probe(
+                    "stride 2, overlapping",
+                    x=normal(2, 2, 3, 4),
+                    w=normal(2, 3, 3, 3),
+                    b=normal(3),
+                    hyper={"stride": 2},
+                ),
                 probe(
                     "stride 2, padding 1",
                     x=normal(1, 2, 4, 3),
@@ -143,8 +164,16 @@ LESSON = Lesson(
                     b=normal(3),
                     hyper={"stride": 2, "padding": 1},
                 ),
-                probe("padding 2", x=normal(2, 2, 5, 4), w=normal(2, 1, 3, 3), b=normal(1), hyper={"padding": 2}),
-                probe("gaps between windows", x=normal(2, 1, 3, 2), w=normal(1, 2, 2, 2), b=normal(2), hyper={"stride": 3}),
+                probe(
+                    "padding 2", x=normal(2, 2, 5, 4), w=normal(2, 1, 3, 3), b=normal(1), hyper={"padding": 2}
+                ),
+                probe(
+                    "gaps between windows",
+                    x=normal(2, 1, 3, 2),
+                    w=normal(1, 2, 2, 2),
+                    b=normal(2),
+                    hyper={"stride": 3},
+                ),
                 probe(
                     "pairs the other way",
                     x=normal(2, 2, 4, 3),
@@ -153,7 +182,11 @@ LESSON = Lesson(
                     hyper={"stride": (1, 2), "padding": (1, 0)},
                 ),
                 probe(
-                    "pairs", x=normal(2, 2, 3, 4), w=normal(2, 3, 3, 4), b=normal(3), hyper={"stride": (2, 1), "padding": (0, 1)}
+                    "pairs",
+                    x=normal(2, 2, 3, 4),
+                    w=normal(2, 3, 3, 4),
+                    b=normal(3),
+                    hyper={"stride": (2, 1), "padding": (0, 1)},
                 ),
                 probe("one image, one channel", x=normal(1, 1, 3, 2), w=normal(1, 1, 2, 2), b=normal(1)),
                 probe(
@@ -204,9 +237,13 @@ LESSON = Lesson(
         mistake("windows overwrite one another", "overwritten", "+= torch.einsum", "= torch.einsum"),
     ),
     variants=(
-        variant("four loops", conv_transpose2d_forward=_loops_forward, conv_transpose2d_backward=_loops_backward),
         variant(
-            "stretched and convolved", conv_transpose2d_forward=_stretched_forward, conv_transpose2d_backward=_stretched_backward
+            "four loops", conv_transpose2d_forward=_loops_forward, conv_transpose2d_backward=_loops_backward
+        ),
+        variant(
+            "stretched and convolved",
+            conv_transpose2d_forward=_stretched_forward,
+            conv_transpose2d_backward=_stretched_backward,
         ),
     ),
     hints=(

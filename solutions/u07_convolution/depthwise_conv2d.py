@@ -42,7 +42,10 @@ def depthwise_conv2d_forward(x, w, b, *, stride=1, padding=0):
     ### BEGIN SOLUTION
     frame = framed(x, padding)
     filters = w.flatten(1).T[:, :, None, None]
-    out = sum(place * f for place, f in zip(places(frame, w.shape[2:], stride), filters, strict=True)) + b[:, None, None]
+    out = (
+        sum(place * f for place, f in zip(places(frame, w.shape[2:], stride), filters, strict=True))
+        + b[:, None, None]
+    )
     return out, (x, w, frame, filters, stride, padding)
     ### END SOLUTION
 
@@ -72,7 +75,13 @@ def oracle(x, w, b, *, stride=1, padding=0):
 
 def _einsum_forward(x, w, b, *, stride=1, padding=0):
     windows = framed(x, padding).unfold(2, w.shape[2], pair(stride)[0]).unfold(3, w.shape[3], pair(stride)[1])
-    return torch.einsum("nchwij,cij->nchw", windows, w[:, 0]) + b.reshape(-1, 1, 1), (x, w, windows, stride, padding)
+    return torch.einsum("nchwij,cij->nchw", windows, w[:, 0]) + b.reshape(-1, 1, 1), (
+        x,
+        w,
+        windows,
+        stride,
+        padding,
+    )
 
 
 def _einsum_backward(dout, cache):
@@ -93,7 +102,9 @@ def _loops_forward(x, w, b, *, stride=1, padding=0):
     for c in range(x.shape[1]):
         for h in range(H):
             for v in range(W):
-                out[:, c, h, v] = (xp[:, c, h * sH : h * sH + kH, v * sW : v * sW + kW] * w[c, 0]).sum((1, 2)) + b[c]
+                out[:, c, h, v] = (xp[:, c, h * sH : h * sH + kH, v * sW : v * sW + kW] * w[c, 0]).sum(
+                    (1, 2)
+                ) + b[c]
     return out, (x, xp, w, stride, padding)
 
 
@@ -104,7 +115,11 @@ def _loops_backward(dout, cache):
     for c in range(x.shape[1]):
         for h in range(dout.shape[2]):
             for v in range(dout.shape[3]):
-                rows, columns, d = slice(h * sH, h * sH + kH), slice(v * sW, v * sW + kW), dout[:, c, h, v, None, None]
+                rows, columns, d = (
+                    slice(h * sH, h * sH + kH),
+                    slice(v * sW, v * sW + kW),
+                    dout[:, c, h, v, None, None],
+                )
                 dxp[:, c, rows, columns] += d * w[c, 0]
                 dw[c, 0] += (d * xp[:, c, rows, columns]).sum(0)
     return dxp[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw, dout.transpose(0, 1).flatten(1).sum(1)
@@ -113,11 +128,18 @@ def _loops_backward(dout, cache):
 def _overwriting_backward(dout, cache):
     x, w, frame, filters, stride, padding = cache
     (sH, sW), (kH, kW), (pH, pW) = pair(stride), w.shape[2:], pair(padding)
-    dx, dw = torch.zeros_like(frame), [(dout * place).sum((0, 2, 3)) for place in places(frame, w.shape[2:], stride)]
+    dx, dw = (
+        torch.zeros_like(frame),
+        [(dout * place).sum((0, 2, 3)) for place in places(frame, w.shape[2:], stride)],
+    )
     for h in range(dout.shape[2]):
         for v in range(dout.shape[3]):
             dx[:, :, h * sH : h * sH + kH, v * sW : v * sW + kW] = dout[:, :, h, v, None, None] * w[:, 0]
-    return dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], torch.stack(dw, 1).reshape(w.shape), dout.sum((0, 2, 3))
+    return (
+        dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]],
+        torch.stack(dw, 1).reshape(w.shape),
+        dout.sum((0, 2, 3)),
+    )
 
 
 LESSON = Lesson(
@@ -146,7 +168,9 @@ LESSON = Lesson(
             oracle=oracle,
             probes=(
                 probe("2 images, 3 channels", x=normal(2, 3, 5, 6), w=normal(3, 1, 3, 2), b=normal(3)),
-                probe("padding 1", x=normal(2, 2, 4, 5), w=normal(2, 1, 3, 3), b=normal(2), hyper={"padding": 1}),
+                probe(
+                    "padding 1", x=normal(2, 2, 4, 5), w=normal(2, 1, 3, 3), b=normal(2), hyper={"padding": 1}
+                ),
                 probe(
                     "stride 2, padding 2",
                     x=normal(1, 4, 6, 5),
@@ -154,8 +178,20 @@ LESSON = Lesson(
                     b=normal(4),
                     hyper={"stride": 2, "padding": 2},
                 ),
-                probe("rows left over", x=normal(2, 2, 6, 8), w=normal(2, 1, 3, 3), b=normal(2), hyper={"stride": 2}),
-                probe("stride beyond the filter", x=normal(2, 2, 7, 8), w=normal(2, 1, 2, 2), b=normal(2), hyper={"stride": 3}),
+                probe(
+                    "rows left over",
+                    x=normal(2, 2, 6, 8),
+                    w=normal(2, 1, 3, 3),
+                    b=normal(2),
+                    hyper={"stride": 2},
+                ),
+                probe(
+                    "stride beyond the filter",
+                    x=normal(2, 2, 7, 8),
+                    w=normal(2, 1, 2, 2),
+                    b=normal(2),
+                    hyper={"stride": 3},
+                ),
                 probe(
                     "pairs the other way",
                     x=normal(2, 2, 7, 6),
@@ -164,10 +200,20 @@ LESSON = Lesson(
                     hyper={"stride": (3, 1), "padding": (2, 0)},
                 ),
                 probe(
-                    "pairs", x=normal(2, 3, 6, 7), w=normal(3, 1, 2, 4), b=normal(3), hyper={"stride": (1, 3), "padding": (0, 2)}
+                    "pairs",
+                    x=normal(2, 3, 6, 7),
+                    w=normal(3, 1, 2, 4),
+                    b=normal(3),
+                    hyper={"stride": (1, 3), "padding": (0, 2)},
                 ),
                 probe("one image, one channel", x=normal(1, 1, 4, 3), w=normal(1, 1, 2, 2), b=normal(1)),
-                probe("a frame beyond the filter", x=normal(2, 2, 3, 2), w=normal(2, 1, 2, 1), b=normal(2), hyper={"padding": 2}),
+                probe(
+                    "a frame beyond the filter",
+                    x=normal(2, 2, 3, 2),
+                    w=normal(2, 1, 2, 1),
+                    b=normal(2),
+                    hyper={"padding": 2},
+                ),
                 probe(
                     "non-contiguous",
                     x=transposed(normal(2, 2, 5, 4)),
@@ -186,7 +232,9 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("window by window overwrites dx", "overwritten", depthwise_conv2d_backward=_overwriting_backward),
+        mistake(
+            "window by window overwrites dx", "overwritten", depthwise_conv2d_backward=_overwriting_backward
+        ),
         mistake("windows overwrite one another", "overwritten", "place += dout * f", "place[:] = dout * f"),
         mistake(
             "summed over the channels in dw",
@@ -201,9 +249,21 @@ LESSON = Lesson(
             "zip(places(dx, w.shape[2:], stride), filters, strict=True)",
             "zip(places(dx, w.shape[2:], stride), filters.flip(0), strict=True)",
         ),
-        mistake("dw without its axis of one", "wrong_shape", "dw.reshape(w.shape)", "dw.reshape(w.shape)[:, 0]"),
-        mistake("frame not cut off", "wrong_shape", "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "dx, dw"),
-        mistake("pad : −pad with pad 0", "wrong_shape", "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw", "pH:-pH, pW:-pW], dw"),
+        mistake(
+            "dw without its axis of one", "wrong_shape", "dw.reshape(w.shape)", "dw.reshape(w.shape)[:, 0]"
+        ),
+        mistake(
+            "frame not cut off",
+            "wrong_shape",
+            "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]], dw",
+            "dx, dw",
+        ),
+        mistake(
+            "pad : −pad with pad 0",
+            "wrong_shape",
+            "pH : pH + x.shape[2], pW : pW + x.shape[3]], dw",
+            "pH:-pH, pW:-pW], dw",
+        ),
         mistake("bias averaged", "mean_for_sum", "dout.sum((0, 2, 3))", "dout.mean((0, 2, 3))"),
         mistake(
             "last place only in dx",
@@ -214,9 +274,15 @@ LESSON = Lesson(
         ),
     ),
     variants=(
-        variant("windows and einsum", depthwise_conv2d_forward=_einsum_forward, depthwise_conv2d_backward=_einsum_backward),
         variant(
-            "a loop over channels and windows", depthwise_conv2d_forward=_loops_forward, depthwise_conv2d_backward=_loops_backward
+            "windows and einsum",
+            depthwise_conv2d_forward=_einsum_forward,
+            depthwise_conv2d_backward=_einsum_backward,
+        ),
+        variant(
+            "a loop over channels and windows",
+            depthwise_conv2d_forward=_loops_forward,
+            depthwise_conv2d_backward=_loops_backward,
         ),
     ),
     hints=(

@@ -110,12 +110,22 @@ LESSON = Lesson(
         mistake("divided by H twice", "constant_factor", "dout / (H * W)", "dout / (H * H)"),
         mistake("not spread over the pixels", "wrong_shape", ".repeat(1, 1, H, W)", ""),
         mistake("sum for mean", "constant_factor", "x.mean((2, 3))", "x.sum((2, 3))"),
-        mistake("upstream ignored", "ignores_upstream", "(dout / (H * W))", "(torch.ones_like(dout) / (H * W))"),
+        mistake(
+            "upstream ignored", "ignores_upstream", "(dout / (H * W))", "(torch.ones_like(dout) / (H * W))"
+        ),
     ),
     variants=(
-        variant("python sums", global_avgpool2d_forward=_loops_forward, global_avgpool2d_backward=_loops_backward),
-        variant("einsum", global_avgpool2d_forward=_einsum_forward, global_avgpool2d_backward=_einsum_backward),
-        variant("with the two axes kept", global_avgpool2d_forward=_kept_forward, global_avgpool2d_backward=_kept_backward),
+        variant(
+            "python sums", global_avgpool2d_forward=_loops_forward, global_avgpool2d_backward=_loops_backward
+        ),
+        variant(
+            "einsum", global_avgpool2d_forward=_einsum_forward, global_avgpool2d_backward=_einsum_backward
+        ),
+        variant(
+            "with the two axes kept",
+            global_avgpool2d_forward=_kept_forward,
+            global_avgpool2d_backward=_kept_backward,
+        ),
     ),
     hints=(
         "How much does the mean of H · W numbers change when one of them does?",

@@ -92,7 +92,12 @@ def _index_forward(x, *, kernel, stride=1, padding=0):
     N, C, H, W = xp.shape
     numbers = torch.arange(C * H * W).reshape(C, H, W)
     where = torch.cat(
-        [numbers[:, h : h + kH, w : w + kW].reshape(-1, 1) for h in range(0, H - kH + 1, sH) for w in range(0, W - kW + 1, sW)], 1
+        [
+            numbers[:, h : h + kH, w : w + kW].reshape(-1, 1)
+            for h in range(0, H - kH + 1, sH)
+            for w in range(0, W - kW + 1, sW)
+        ],
+        1,
     )
     return xp.reshape(N, -1)[:, where], (where, xp.shape, x.shape, pair(padding))
 
@@ -130,19 +135,53 @@ LESSON = Lesson(
             wrt=("x",),
             oracle=oracle,
             probes=(
-                probe("3 × 2 windows", x=normal(2, 3, 5, 4), hyper={"kernel": (3, 2), "stride": 1, "padding": 0}),
+                probe(
+                    "3 × 2 windows", x=normal(2, 3, 5, 4), hyper={"kernel": (3, 2), "stride": 1, "padding": 0}
+                ),
                 probe("stride and padding not given", x=normal(2, 2, 4, 5), hyper={"kernel": 2}),
                 probe("padding 1", x=normal(2, 2, 4, 5), hyper={"kernel": 3, "stride": 1, "padding": 1}),
-                probe("stride 2, padding 2", x=normal(1, 2, 6, 5), hyper={"kernel": 3, "stride": 2, "padding": 2}),
+                probe(
+                    "stride 2, padding 2",
+                    x=normal(1, 2, 6, 5),
+                    hyper={"kernel": 3, "stride": 2, "padding": 2},
+                ),
                 probe("rows left over", x=normal(2, 1, 6, 8), hyper={"kernel": 3, "stride": 2, "padding": 0}),
-                probe("gaps between windows", x=normal(2, 2, 7, 8), hyper={"kernel": 2, "stride": 3, "padding": 0}),
-                probe("pairs the other way", x=normal(2, 2, 6, 5), hyper={"kernel": (3, 2), "stride": (1, 2), "padding": (0, 1)}),
-                probe("pairs", x=normal(2, 2, 5, 6), hyper={"kernel": (2, 3), "stride": (2, 1), "padding": (1, 0)}),
-                probe("a frame beyond the window", x=normal(2, 2, 3, 2), hyper={"kernel": 1, "stride": 1, "padding": 2}),
-                probe("one image, one channel", x=normal(1, 1, 3, 4), hyper={"kernel": 2, "stride": 1, "padding": 0}),
-                probe("non-contiguous", x=transposed(normal(2, 2, 5, 4)), hyper={"kernel": 2, "stride": 2, "padding": 1}),
+                probe(
+                    "gaps between windows",
+                    x=normal(2, 2, 7, 8),
+                    hyper={"kernel": 2, "stride": 3, "padding": 0},
+                ),
+                probe(
+                    "pairs the other way",
+                    x=normal(2, 2, 6, 5),
+                    hyper={"kernel": (3, 2), "stride": (1, 2), "padding": (0, 1)},
+                ),
+                probe(
+                    "pairs",
+                    x=normal(2, 2, 5, 6),
+                    hyper={"kernel": (2, 3), "stride": (2, 1), "padding": (1, 0)},
+                ),
+                probe(
+                    "a frame beyond the window",
+                    x=normal(2, 2, 3, 2),
+                    hyper={"kernel": 1, "stride": 1, "padding": 2},
+                ),
+                probe(
+                    "one image, one channel",
+                    x=normal(1, 1, 3, 4),
+                    hyper={"kernel": 2, "stride": 1, "padding": 0},
+                ),
+                probe(
+                    "non-contiguous",
+                    x=transposed(normal(2, 2, 5, 4)),
+                    hyper={"kernel": 2, "stride": 2, "padding": 1},
+                ),
             ),
-            bench=probe("8 images, 8 channels, 16 × 16", x=normal(8, 8, 16, 16), hyper={"kernel": 3, "stride": 1, "padding": 1}),
+            bench=probe(
+                "8 images, 8 channels, 16 × 16",
+                x=normal(8, 8, 16, 16),
+                hyper={"kernel": 3, "stride": 1, "padding": 1},
+            ),
         ),
     ),
     mistakes=(
@@ -154,8 +193,18 @@ LESSON = Lesson(
             "i : i + H, j : j + W",
             by_fingerprint="indices are edited: no single contribution, axis or order of the right array explains it",
         ),
-        mistake("frame not cut off", "wrong_shape", "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]]\n", "dx\n"),
-        mistake("pad : −pad with pad 0", "wrong_shape", "pH : pH + x.shape[2], pW : pW + x.shape[3]]\n", "pH:-pH, pW:-pW]\n"),
+        mistake(
+            "frame not cut off",
+            "wrong_shape",
+            "dx[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]]\n",
+            "dx\n",
+        ),
+        mistake(
+            "pad : −pad with pad 0",
+            "wrong_shape",
+            "pH : pH + x.shape[2], pW : pW + x.shape[3]]\n",
+            "pH:-pH, pW:-pW]\n",
+        ),
         mistake("columns for rows", "crashed", "_, _, kH, kW, H, W = shape", "_, _, kW, kH, H, W = shape"),
         mistake(
             "windows transposed in the forward",

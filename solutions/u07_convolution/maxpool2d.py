@@ -55,7 +55,8 @@ from autograd_check.course.samples import distinct, literal, normal, transposed
 from autograd_check.course.spec import Convention, Lesson, Pair, mistake, probe, variant
 
 TIES = Convention(
-    "ties", "where several entries of a window are the largest, the first in row-major order takes the whole gradient."
+    "ties",
+    "where several entries of a window are the largest, the first in row-major order takes the whole gradient.",
 )
 
 
@@ -170,15 +171,30 @@ LESSON = Lesson(
                 probe("overlapping windows", x=distinct(2, 2, 5, 7), hyper={"kernel": 3, "stride": 1}),
                 probe("overlapping by a part", x=distinct(1, 2, 7, 5), hyper={"kernel": 3, "stride": 2}),
                 probe("one image", x=distinct(1, 1, 4, 4), hyper={"kernel": 2, "stride": 2}),
-                probe("pairs the other way", x=distinct(2, 2, 8, 7), hyper={"kernel": (2, 3), "stride": (3, 2)}),
+                probe(
+                    "pairs the other way", x=distinct(2, 2, 8, 7), hyper={"kernel": (2, 3), "stride": (3, 2)}
+                ),
                 probe("pairs", x=distinct(2, 3, 7, 8), hyper={"kernel": (3, 2), "stride": (2, 3)}),
                 probe("rows and columns left over", x=distinct(2, 2, 5, 7), hyper={"kernel": 2, "stride": 2}),
                 probe("gaps between windows", x=distinct(2, 1, 7, 8), hyper={"kernel": 2, "stride": 3}),
-                probe("very negative images", x=normal(2, 2, 4, 4, shift=-1e6), hyper={"kernel": 2, "stride": 2}),
+                probe(
+                    "very negative images", x=normal(2, 2, 4, 4, shift=-1e6), hyper={"kernel": 2, "stride": 2}
+                ),
                 probe("non-contiguous", x=transposed(distinct(2, 2, 6, 4)), hyper={"kernel": 2, "stride": 2}),
                 probe(
                     "ties",
-                    x=literal([[[[1.0, 1.0, 2.0, 0.0], [1.0, 1.0, 2.0, 2.0], [3.0, 0.0, 0.0, 0.0], [3.0, 3.0, 0.0, 0.0]]]]),
+                    x=literal(
+                        [
+                            [
+                                [
+                                    [1.0, 1.0, 2.0, 0.0],
+                                    [1.0, 1.0, 2.0, 2.0],
+                                    [3.0, 0.0, 0.0, 0.0],
+                                    [3.0, 3.0, 0.0, 0.0],
+                                ]
+                            ]
+                        ]
+                    ),
                     hyper={"kernel": 2, "stride": 2},
                     convention=TIES,
                 ),

@@ -91,7 +91,10 @@ def _shifts(x, k):
 def _shifted_forward(x, w1, b1, w2, b2):
     def conv(x, w, b):
         return (
-            sum(torch.einsum("nchw,mc->nmhw", part, w[:, :, i, j]) for (i, j), part in _shifts(x, w.shape[-1]).items())
+            sum(
+                torch.einsum("nchw,mc->nmhw", part, w[:, :, i, j])
+                for (i, j), part in _shifts(x, w.shape[-1]).items()
+            )
             + b[:, None, None]
         )
 
@@ -105,7 +108,10 @@ def _shifted_backward(dout, cache):
         dw, k = torch.zeros_like(w), w.shape[-1]
         for (i, j), part in _shifts(x, k).items():
             dw[:, :, i, j] = torch.einsum("nmhw,nchw->mc", dout, part)
-        dx = sum(torch.einsum("nmhw,mc->nchw", part, w[:, :, k - 1 - i, k - 1 - j]) for (i, j), part in _shifts(dout, k).items())
+        dx = sum(
+            torch.einsum("nmhw,mc->nchw", part, w[:, :, k - 1 - i, k - 1 - j])
+            for (i, j), part in _shifts(dout, k).items()
+        )
         return dx, dw, dout.sum((0, 2, 3))
 
     w1, w2 = cache["w"]
@@ -181,9 +187,15 @@ LESSON = Lesson(
     ),
     variants=(
         variant(
-            "one matrix product a layer", residual_block_forward=_unfolded_forward, residual_block_backward=_unfolded_backward
+            "one matrix product a layer",
+            residual_block_forward=_unfolded_forward,
+            residual_block_backward=_unfolded_backward,
         ),
-        variant("sums of shifted images", residual_block_forward=_shifted_forward, residual_block_backward=_shifted_backward),
+        variant(
+            "sums of shifted images",
+            residual_block_forward=_shifted_forward,
+            residual_block_backward=_shifted_backward,
+        ),
     ),
     hints=(
         "Take the layers back in reverse order with functions that you have written; each gives the next one its upstream gradient.",

@@ -64,7 +64,9 @@ def _index_forward(x, *, scale):
 
 def _index_backward(dout, cache):
     x, rows, columns = cache
-    tall = torch.zeros(x.shape[0], x.shape[1], x.shape[2], dout.shape[3], dtype=dout.dtype).index_add_(2, rows, dout)
+    tall = torch.zeros(x.shape[0], x.shape[1], x.shape[2], dout.shape[3], dtype=dout.dtype).index_add_(
+        2, rows, dout
+    )
     return torch.zeros_like(x).index_add_(3, columns, tall)
 
 
@@ -160,9 +162,17 @@ LESSON = Lesson(
             upsample_nearest2d_forward=_interleave_forward,
             upsample_nearest2d_backward=_interleave_backward,
         ),
-        variant("index and index_add", upsample_nearest2d_forward=_index_forward, upsample_nearest2d_backward=_index_backward),
+        variant(
+            "index and index_add",
+            upsample_nearest2d_forward=_index_forward,
+            upsample_nearest2d_backward=_index_backward,
+        ),
         variant("a sum over two axes", upsample_nearest2d_backward=_reshaped_backward),
-        variant("Kronecker product", upsample_nearest2d_forward=_kron_forward, upsample_nearest2d_backward=_kron_backward),
+        variant(
+            "Kronecker product",
+            upsample_nearest2d_forward=_kron_forward,
+            upsample_nearest2d_backward=_kron_backward,
+        ),
     ),
     hints=(
         "How many entries of out does one pixel of x reach, and with which slope?",
