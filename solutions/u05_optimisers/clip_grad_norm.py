@@ -27,8 +27,9 @@ def clip_grad_norm(grads, *, max_norm):
 
 
 ### BEGIN SPEC
+from autograd_check.course import Cause, drop, edit, wrong
 from autograd_check.course.samples import literal, normal, sequence, transposed
-from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, probe
 
 EXACT = Convention(
     "constant_factor",
@@ -42,46 +43,6 @@ LARGE = 1e8
 def oracle(grads, *, max_norm):
     norm = torch.linalg.vector_norm(torch.cat([g.reshape(-1) for g in grads]))
     return [torch.where(norm > max_norm, g * (max_norm / norm), g) for g in grads]
-
-
-def _each(grads, *, max_norm):
-    return [g * (max_norm / g.norm()).clamp(max=1) for g in grads]
-
-
-def _in_place(grads, *, max_norm):
-    norm = torch.cat([g.reshape(-1) for g in grads]).norm()
-    if norm > max_norm:
-        for g in grads:
-            g.mul_(max_norm / norm)
-    return grads
-
-
-def _values(grads, *, max_norm):
-    return [g.clamp(-max_norm, max_norm) for g in grads]
-
-
-def _one_vector(grads, *, max_norm):
-    flat = torch.cat([g.flatten() for g in grads])
-    norm = torch.sqrt(torch.dot(flat, flat))
-    if norm > max_norm:
-        flat = flat / norm * max_norm
-    pieces = torch.split(flat, [g.numel() for g in grads])
-    return [piece.reshape(g.shape).clone() for piece, g in zip(pieces, grads, strict=True)]
-
-
-def _norm_of_norms(grads, *, max_norm):
-    total = 0.0
-    for g in grads:
-        total += float(torch.linalg.vector_norm(g)) ** 2
-    norm = total**0.5
-    factor = max_norm / norm if norm > max_norm else 1.0
-    return tuple(g * factor for g in grads)
-
-
-def _divided(grads, *, max_norm):
-    norm = sum((g**2).sum() for g in grads) ** 0.5
-    excess = torch.maximum(norm / max_norm, torch.ones_like(norm))
-    return [torch.div(g, excess) for g in grads]
 
 
 def _bench(lesson):
@@ -164,26 +125,21 @@ LESSON = Lesson(
     ),
     benchmarks=(Benchmark("clip", "(64, 32) (32,) (32, 10) (10,)", _bench),),
     mistakes=(
-        mistake("each tensor for itself", "forward_wrong", clip_grad_norm=_each),
-        mistake("short gradients made longer", "forward_wrong", ".clamp(max=1)", ""),
-        mistake("root forgotten", "forward_wrong", ".sum().sqrt()", ".sum()"),
-        mistake("norms added up", "forward_wrong", "g.square().sum() for", "g.square().sum().sqrt() for"),
-        mistake("entries clipped", "forward_wrong", clip_grad_norm=_values),
-        mistake(
-            "largest entry for the norm",
-            "forward_wrong",
+        wrong("each tensor for itself", Cause.FORWARD_WRONG),
+        drop(".clamp(max=1)", "short gradients made longer", Cause.FORWARD_WRONG),
+        edit(".sum().sqrt()", ".sum()", "root forgotten", Cause.FORWARD_WRONG),
+        edit("g.square().sum() for", "g.square().sum().sqrt() for", "norms added up", Cause.FORWARD_WRONG),
+        wrong("entries clipped", Cause.FORWARD_WRONG),
+        edit(
             "[g.square().sum() for g in grads]).sum().sqrt()",
             "[g.abs().max() for g in grads]).max()",
+            "largest entry for the norm",
+            Cause.FORWARD_WRONG,
         ),
-        mistake("max_norm forgotten", "forward_wrong", "max_norm / norm", "1 / norm"),
-        mistake("mean for sum", "forward_wrong", "g.square().sum() for", "g.square().mean() for"),
-        mistake("torch's 1e-6", "constant_factor", "max_norm / norm", "max_norm / (norm + 1e-6)"),
-        mistake("in place", "mutates_input", clip_grad_norm=_in_place),
-    ),
-    variants=(
-        variant("one long vector", clip_grad_norm=_one_vector),
-        variant("python numbers, an if", clip_grad_norm=_norm_of_norms),
-        variant("divided by the excess", clip_grad_norm=_divided),
+        edit("max_norm / norm", "1 / norm", "max_norm forgotten", Cause.FORWARD_WRONG),
+        edit("g.square().sum() for", "g.square().mean() for", "mean for sum", Cause.FORWARD_WRONG),
+        edit("max_norm / norm", "max_norm / (norm + 1e-6)", "torch's 1e-6", Cause.CONSTANT_FACTOR),
+        wrong("in place", Cause.MUTATES_INPUT),
     ),
     hints=(
         "The squared norm of the long vector is a sum of squared norms, one for each tensor.",

@@ -28,8 +28,9 @@ def cosine_schedule(step, *, warmup, total, base_lr):
 ### BEGIN SPEC
 import torch
 
+from autograd_check.course import Cause, edit
 from autograd_check.course.samples import constant
-from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, probe
 
 AFTER = Convention(
     "border", "beyond total the schedule has ended and lr stays 0; the cosine would climb again."
@@ -46,27 +47,6 @@ def oracle(step, *, warmup, total, base_lr):
 def _at(name, step, warmup, total, base_lr, convention=None):
     hyper = {"warmup": warmup, "total": total, "base_lr": base_lr}
     return probe(name, hyper=hyper, convention=convention, step=constant(step))
-
-
-def _tensors(step, *, warmup, total, base_lr):
-    t = torch.tensor(float(step), dtype=torch.float64)
-    climb = t / max(warmup, 1)
-    fall = (1 + torch.cos(torch.pi * ((t - warmup) / (total - warmup)).clamp(0, 1))) / 2
-    return base_lr * (climb if step < warmup else fall)
-
-
-def _squared(step, *, warmup, total, base_lr):
-    if warmup > step:
-        return step * (base_lr / warmup)
-    if step >= total:
-        return 0.0
-    return base_lr * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
-
-
-def _sine(step, *, warmup, total, base_lr):
-    climbing = step < warmup
-    left = max(total - step, 0) / (total - warmup)
-    return base_lr * (step / warmup if climbing else (1 - math.cos(math.pi * left)) / 2)
 
 
 def _bench(lesson):
@@ -115,34 +95,32 @@ LESSON = Lesson(
     benchmarks=(Benchmark("one step of the schedule", "a single number", _bench),),
     target=None,
     mistakes=(
-        mistake(
-            "warm-up counted from 1",
-            "forward_wrong",
+        edit(
             "base_lr * step / warmup",
             "base_lr * (step + 1) / warmup",
+            "warm-up counted from 1",
+            Cause.FORWARD_WRONG,
         ),
-        mistake(
-            "decay begins at step 0", "forward_wrong", "(step - warmup) / (total - warmup)", "step / total"
+        edit(
+            "(step - warmup) / (total - warmup)",
+            "step / total",
+            "decay begins at step 0",
+            Cause.FORWARD_WRONG,
         ),
-        mistake("warm-up not taken from the length", "forward_wrong", "(total - warmup)", "total"),
-        mistake("a whole cosine", "forward_wrong", "math.pi * share", "2 * math.pi * share"),
-        mistake("the half forgotten", "forward_wrong", "base_lr * 0.5 *", "base_lr *"),
-        mistake("upside down", "forward_wrong", "(1 + math.cos", "(1 - math.cos"),
-        mistake("degrees for radians", "forward_wrong", "math.pi * share", "180 * share"),
-        mistake("linear decay", "forward_wrong", "0.5 * (1 + math.cos(math.pi * share))", "(1 - share)"),
-        mistake("whole-number division", "forward_wrong", "step / warmup", "(step // warmup)"),
-        mistake("division by a warm-up of 0", "crashed", "if step < warmup:", "if step / warmup < 1:"),
-        mistake(
-            "climbs again after the end",
-            "border",
+        edit("(total - warmup)", "total", "warm-up not taken from the length", Cause.FORWARD_WRONG),
+        edit("math.pi * share", "2 * math.pi * share", "a whole cosine", Cause.FORWARD_WRONG),
+        edit("base_lr * 0.5 *", "base_lr *", "the half forgotten", Cause.FORWARD_WRONG),
+        edit("(1 + math.cos", "(1 - math.cos", "upside down", Cause.FORWARD_WRONG),
+        edit("math.pi * share", "180 * share", "degrees for radians", Cause.FORWARD_WRONG),
+        edit("0.5 * (1 + math.cos(math.pi * share))", "(1 - share)", "linear decay", Cause.FORWARD_WRONG),
+        edit("step / warmup", "(step // warmup)", "whole-number division", Cause.FORWARD_WRONG),
+        edit("if step < warmup:", "if step / warmup < 1:", "division by a warm-up of 0", Cause.CRASHED),
+        edit(
             "min((step - warmup) / (total - warmup), 1)",
             "(step - warmup) / (total - warmup)",
+            "climbs again after the end",
+            Cause.BORDER,
         ),
-    ),
-    variants=(
-        variant("tensors", cosine_schedule=_tensors),
-        variant("the square of a cosine", cosine_schedule=_squared),
-        variant("seen from the end", cosine_schedule=_sine),
     ),
     hints=(
         "Two cases: during the warm-up and after it. Which of them does step = warmup belong to, and does it matter?",
