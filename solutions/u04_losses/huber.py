@@ -82,7 +82,7 @@ LESSON = Lesson(
                 at("one axis", delta=1.3, rest=(9,)),
                 at("three axes", delta=0.6, rest=(2, 3, 4)),
                 edge("exactly at the joint", delta=0.5, p=[[1.5, -0.5, 0.0, 0.25]], y=[[1.0, 0.0, 0.0, 0.0]]),
-                *mismatched("y", "4", "3", "4,1"),
+                *mismatched("y", "3", "4,1"),
                 *mismatched("p", "1,3"),
                 refused(rest=(5, 1), y=shaped("5")),
                 refused(rest=(5,), y=shaped("5,1")),

@@ -79,7 +79,7 @@ LESSON = Lesson(
                 convention(
                     "some predictions perfect", Cause.TIES, AT_ZERO, p=[[1.0, -2.0, 0.0]], y=[[1.0, 2.0, 0.0]]
                 ),
-                *mismatched("y", "4", "3", "4,1"),
+                *mismatched("y", "3", "4,1"),
                 *mismatched("p", "1,3"),
                 refused(rest=(5, 1), y=shaped("5")),
                 refused(rest=(5,), y=shaped("5,1")),

@@ -72,7 +72,7 @@ LESSON = Lesson(
                 edge("some predictions perfect", p=[[1.0, -2.0], [0.5, 3.0]], y=[[1.0, 2.0], [0.5, -1.0]]),
                 edge("one entry", p=[[0.25]], y=[[-1.5]]),
                 at("far off", p=normal(scale=1000)),
-                *mismatched("y", "4", "3", "4,1"),
+                *mismatched("y", "3", "4,1"),
                 *mismatched("p", "1,3"),
                 refused(rest=(5, 1), y=shaped("5")),
                 refused(rest=(5,), y=shaped("5,1")),
