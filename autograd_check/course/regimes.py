@@ -20,6 +20,18 @@ SMOOTH = (
 )
 """Smooth functions of every entry of x: around 0, and out to where they are flat to the last digit."""
 
+ROWS = (
+    reach(
+        "any number of axes",
+        at("one axis", rest=()),
+        at("three axes", rest=(2, 3)),
+        says="only x of two axes is taken so far; let everything run over the last axis, -1",
+    ),
+    edge("rows at 10, 0 and −10", x=[[10.0, 11.0], [0.0, 0.5], [-10.0, -8.0]]),
+    edge("ties", x=[[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 0.5, -1.0]]),
+)
+"""Functions of every row of x, along its last axis, that tell entries apart by their differences."""
+
 WINDOWS = (
     at(padding=1),
     at(stride=2),

@@ -60,7 +60,6 @@ LARGE = (
     "at x = ±1000 elu is exactly 1000 and −α; choose the branch with where, since 0 · e^1000 is not a number."
 )
 
-
 LESSON = Lesson(
     name="elu",
     title="The exponential linear unit",

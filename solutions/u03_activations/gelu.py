@@ -55,7 +55,6 @@ from autograd_check.course import (
 
 LARGE = "at x = ±1000 the result is exactly 1000 and 0, with gradient 1 and 0; nothing may overflow there."
 
-
 LESSON = Lesson(
     name="gelu",
     title="The Gaussian error linear unit",

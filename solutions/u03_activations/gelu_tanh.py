@@ -55,7 +55,6 @@ from autograd_check.course import (
 
 LARGE = "at x = ±1000 the result is exactly 1000 and 0; a tanh by exponentials becomes inf / inf there."
 
-
 LESSON = Lesson(
     name="gelu_tanh",
     title="Gelu by tanh",

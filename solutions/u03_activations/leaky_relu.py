@@ -49,7 +49,6 @@ from autograd_check.course import (
 
 AT_ZERO = "leaky relu has two slopes at 0; the course takes the left one, as torch does, so use x > 0 and not x >= 0."
 
-
 LESSON = Lesson(
     name="leaky_relu",
     title="The leaky relu",

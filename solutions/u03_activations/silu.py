@@ -51,7 +51,6 @@ LARGE = (
     "at x = ±1000 silu is exactly 1000 and 0 with slopes 1 and 0; e^x / (1 + e^x) becomes inf / inf there."
 )
 
-
 LESSON = Lesson(
     name="silu",
     title="Silu, or swish",

@@ -40,7 +40,17 @@ def softmax_backward(dout, cache):
 ### BEGIN SPEC
 import torch.nn.functional as F
 
-from autograd_check.course import Cause, Layer, Lesson, at, edge, edit, reach, stability, standard, wrong
+from autograd_check.course import (
+    ROWS,
+    Cause,
+    Layer,
+    Lesson,
+    at,
+    edit,
+    stability,
+    standard,
+    wrong,
+)
 
 LARGE = "entries of ±1000 give exact probabilities: subtract each row's own maximum before the exponential."
 
@@ -66,14 +76,7 @@ LESSON = Lesson(
             bench=dict(rest=(256,), K=256),
             probes=(
                 at("two classes", K=2),
-                reach(
-                    "any number of axes",
-                    at("one axis", rest=()),
-                    at("three axes", rest=(2, 3)),
-                    says="only x of two axes is taken so far; normalise over the last axis, -1",
-                ),
-                edge("rows at 10, 0 and −10", x=[[10.0, 11.0], [0.0, 0.5], [-10.0, -8.0]]),
-                edge("ties", x=[[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 0.5, -1.0]]),
+                *ROWS,
                 stability("±1000 in one row", LARGE, x=[[1000.0, 999.0, -1000.0], [0.5, -1000.0, 1.0]]),
                 stability("rows at 1000 and −1000", LARGE, x=[[1000.0, 1001.0], [-1000.0, -1002.0]]),
             ),

@@ -201,7 +201,6 @@ LESSON = Lesson(
     source="Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.106 and 4.109",
     requires=("linear", "softmax"),
     forbids=("cross_entropy", "nll_loss"),
-    points=10,
     minutes=20,
     given=True,
     tasks=(

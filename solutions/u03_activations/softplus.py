@@ -55,7 +55,6 @@ from autograd_check.course import (
 
 LARGE = "at x = ±1000 softplus is exactly 1000 and 0 with slopes 1 and 0; take max(x, 0) out of the logarithm first."
 
-
 LESSON = Lesson(
     name="softplus",
     title="Softplus",

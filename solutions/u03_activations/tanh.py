@@ -38,7 +38,6 @@ from autograd_check.course import ELEMENTWISE, SMOOTH, Cause, Layer, Lesson, edi
 
 LARGE = "at x = ±1000 tanh is exactly 1 and −1 with gradient 0; write it so that inf / inf cannot occur."
 
-
 LESSON = Lesson(
     name="tanh",
     title="The hyperbolic tangent",

@@ -1,7 +1,8 @@
 """Write the test: cross-entropy
 =============================
 
-You have written a softmax cross-entropy. Now somebody else has, and you are to say whether it is right. You get two functions,
+You have written a softmax cross-entropy. Now somebody else has, and you are to say whether it is right. You
+get two functions,
 
     forward(scores, y) → (loss, cache)         scores (N, C) float64, y (N,) class indices, loss ()
     backward(dout, cache) → dscores            dout (), dscores (N, C)
@@ -12,10 +13,11 @@ and answer True or False. They are right if all of this holds, for every shape a
 - both are exact for scores of ±1000;
 - scores is not changed.
 
-Your test is tested: it must reject a dozen implementations, each with one planted bug, and accept several right ones, which round differently
-and keep what they like in their cache. The bugs hide where tests do not look: a dout of 1, a batch without the last class, a single entry.
-`generator` is there for random numbers. A test that raises an exception has rejected.
-Torch's own cross_entropy is off limits as a yardstick, here as everywhere; the definition above and your numerical_gradient are enough.
+Your test is tested: it must reject a dozen implementations, each with one planted bug, and accept several
+right ones, which round differently and keep what they like in their cache. The bugs hide where tests do not
+look: a dout of 1, a batch without the last class, a single entry. `generator` is there for random numbers. A
+test that raises an exception has rejected. Torch's own cross_entropy is off limits as a yardstick, here as
+everywhere; the definition above and your numerical_gradient are enough.
 """
 
 import torch
@@ -24,7 +26,7 @@ from solutions.u01_derivatives.finite_difference import numerical_gradient
 
 
 def check_cross_entropy(forward, backward, *, generator):
-    """forward(scores, y) and backward(dout, cache) → whether they are a softmax cross-entropy and its gradient."""
+    """forward(scores, y), backward(dout, cache) → whether they are a cross-entropy and its gradient."""
     ### BEGIN SOLUTION
     for rows, classes, shift in ((5, 4, 0), (1, 4, 0), (3, 7, 0), (4, 3, 1000)):
         scores = shift + torch.randn(rows, classes, generator=generator, dtype=torch.float64)
@@ -52,8 +54,7 @@ def _close(got, expected):
 ### BEGIN SPEC
 import math
 
-from autograd_check.course import Cause, drop, edit
-from autograd_check.course.spec import Benchmark, Lesson, Specimen, WriteTheTest, planted
+from autograd_check.course import Benchmark, Cause, Lesson, Specimen, WriteTheTest, drop, edit, planted
 
 RIGHT = """
 def forward(scores, y):
@@ -117,80 +118,49 @@ def backward(dout, saved):
     return dscores.scatter_add(1, saved.y[:, None], -each.expand(len(saved.y), 1))
 """
 
+
+MAXIMUM = "scores - scores.amax(1, keepdim=True)"
+RIGHT_CLASS = "    dscores[torch.arange(len(y)), y] -= 1\n"
+END = "    return dout"
+
+
+def bug(name, says, *edits):
+    """The right implementation with one mistake in it."""
+    return planted(name, says, RIGHT, *edits)
+
+
 WRONG = (
-    planted(
-        "no mean in the gradient",
-        "forgets to divide its gradient by N",
-        RIGHT,
-        ("dscores / len(y)", "dscores"),
-    ),
-    planted(
-        "sums",
-        "adds the rows up instead of averaging them, in both passes",
-        RIGHT,
-        (".mean()", ".sum()"),
-        (" / len(y)", ""),
-    ),
-    planted(
+    bug("no mean in the gradient", "forgets to divide its gradient by N", ("dscores / len(y)", "dscores")),
+    bug("sums", "adds the rows up, in both passes", (".mean()", ".sum()"), (" / len(y)", "")),
+    bug(
         "logarithm to base 2",
         "takes logarithms to base 2, in both passes",
-        RIGHT,
         (".mean(),", ".mean() / math.log(2),"),
         ("/ len(y)", "/ len(y) / math.log(2)"),
     ),
-    planted("dout ignored", "takes dout for 1", RIGHT, ("dout * dscores", "dscores")),
-    planted("dout without sign", "loses the sign of dout", RIGHT, ("dout * dscores", "dout.abs() * dscores")),
-    planted(
-        "right class forgotten",
-        "never pulls the right class up",
-        RIGHT,
-        ("    dscores[torch.arange(len(y)), y] -= 1\n", ""),
-    ),
-    planted(
+    bug("dout ignored", "takes dout for 1", ("dout * dscores", "dscores")),
+    bug("dout without sign", "loses the sign of dout", ("dout * dscores", "dout.abs() * dscores")),
+    bug("right class forgotten", "never pulls the right class up", (RIGHT_CLASS, "")),
+    bug(
         "every row with every target",
-        "compares every row with the targets of all rows",
-        RIGHT,
-        ("logp[torch.arange(len(y)), y]", "logp[:, y]"),
+        "gives every row all rows' targets",
+        ("torch.arange(len(y)), y].mean", ":, y].mean"),
     ),
-    planted(
+    bug(
         "squeezed",
         "drops an axis when there is one row only",
-        RIGHT,
-        ("dout * dscores / len(y)", "(dout * dscores / len(y)).squeeze(0)"),
+        ("dscores / len(y)", "(dscores / len(y)).squeeze(0)"),
     ),
-    planted(
+    bug(
         "classes counted",
-        "takes the largest target for the number of classes",
-        RIGHT,
+        "takes max y for the last class",
         ("logp.exp()", "logp.exp()[:, : int(y.max()) + 1]"),
     ),
-    planted(
-        "overflow", "overflows for scores of 1000", RIGHT, ("scores - scores.amax(1, keepdim=True)", "scores")
-    ),
-    planted(
-        "scores overwritten",
-        "writes into scores",
-        RIGHT,
-        ("scores - scores.amax(1, keepdim=True)", "scores.sub_(scores.amax(1, keepdim=True))"),
-    ),
-    planted(
-        "last row lost",
-        "leaves the last row of its gradient at 0",
-        RIGHT,
-        ("    return dout", "    dscores[-1] = 0\n    return dout"),
-    ),
-    planted(
-        "one entry",
-        "gets a single entry of its gradient wrong, by 1 %",
-        RIGHT,
-        ("    return dout", "    dscores[0, 0] *= 1.01\n    return dout"),
-    ),
-    planted(
-        "a thousandth",
-        "is off by a thousandth in every entry of its gradient",
-        RIGHT,
-        ("dout * dscores", "1.001 * dout * dscores"),
-    ),
+    bug("overflow", "overflows for scores of 1000", (MAXIMUM, "scores")),
+    bug("scores overwritten", "writes into scores", (MAXIMUM, "scores.sub_(scores.amax(1, keepdim=True))")),
+    bug("last row lost", "leaves the last row of its gradient at 0", (END, f"    dscores[-1] = 0\n{END}")),
+    bug("one entry", "gets one entry wrong, by 1 %", (END, f"    dscores[0, 0] *= 1.01\n{END}")),
+    bug("a thousandth", "is off by a thousandth everywhere", ("dout * dscores", "1.001 * dout * dscores")),
 )
 
 
@@ -210,7 +180,7 @@ def _bench(lesson):
 LESSON = Lesson(
     name="catch_cross_entropy",
     title="Write the test: cross-entropy",
-    source="Myers, The Art of Software Testing (1979), chapter 2; DeMillo, Lipton, Sayward, Hints on test data selection (1978), on planted bugs",
+    source="Myers, The Art of Software Testing (1979), chapter 2; DeMillo, Lipton, Sayward (1978), on planted bugs",
     requires=("cross_entropy", "finite_difference"),
     forbids=("cross_entropy",),
     points=15,
@@ -228,10 +198,7 @@ LESSON = Lesson(
             ),
         ),
     ),
-    benchmarks=(
-        Benchmark("the check of a right implementation, beside one gradcheck", "four batches", _bench),
-    ),
-    target=None,
+    benchmarks=(Benchmark("the check, beside one gradcheck", "four batches", _bench),),
     mistakes=(
         edit("torch.tensor(-2.5", "torch.tensor(1.0", "dout of 1", Cause.MISSED_BUG),
         edit("torch.tensor(-2.5", "torch.tensor(2.5", "dout positive", Cause.MISSED_BUG),

@@ -59,8 +59,6 @@ from autograd_check.course import (
 )
 
 LARGE = "at scores of ±1000 the loss and its gradient are exact; subtract each row's largest score, and never take log 0."
-
-
 THOUSANDS = [[1000.0, 0.0, -1000.0], [-1000.0, -1000.0, 0.5], [0.5, 0.25, -0.5]]
 
 
@@ -106,24 +104,14 @@ LESSON = Lesson(
         edit("scores.amax(1, keepdim=True)", "scores.max()", "one maximum for all rows", Cause.UNSTABLE),
         drop("    dscores[torch.arange(len(y)), y] -= 1\n", "the right class forgotten", Cause.MISSING_TERM),
         edit(
-            "dscores[torch.arange(len(y)), y] -= 1",
-            "dscores[:, y] -= 1",
+            "torch.arange(len(y)), y] -=",
+            ":, y] -=",
             "the right class subtracted from every row",
             Cause.MISSING_TERM,
         ),
-        edit(
-            "dscores = logp.exp()",
-            "dscores = torch.zeros_like(logp)",
-            "only the right class",
-            Cause.MISSING_TERM,
-        ),
+        edit("logp.exp()", "torch.zeros_like(logp)", "only the right class", Cause.MISSING_TERM),
         edit("dout * dscores / len(y)", "dout * dscores", "1/N missing", Cause.MISSING_BATCH_MEAN),
-        edit(
-            "dout * dscores / len(y)",
-            "dout * dscores / dscores.numel()",
-            "mean over all entries",
-            Cause.CONSTANT_FACTOR,
-        ),
+        edit("dscores / len(y)", "dscores / logp.numel()", "mean over all entries", Cause.CONSTANT_FACTOR),
         edit(
             "dscores = logp.exp()",
             "dscores = logp.exp() / logp.exp().sum(0)",
@@ -131,12 +119,7 @@ LESSON = Lesson(
             Cause.WRONG_AXIS,
             by_fingerprint=UNSEEN_TERM,
         ),
-        edit(
-            "dscores = logp.exp()",
-            "dscores = logp.clone()",
-            "log-probabilities for probabilities",
-            Cause.WRONG_OPERAND,
-        ),
+        edit("logp.exp()", "logp.clone()", "log-probabilities for probabilities", Cause.WRONG_OPERAND),
         edit("dout * dscores / len(y)", "-dout * dscores / len(y)", "sign", Cause.SIGN),
         wrong("every row with every target", Cause.FORWARD_WRONG),
         wrong("the cache is overwritten", Cause.STALE_STATE),

@@ -185,9 +185,8 @@ LESSON = Lesson(
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), eq. 8.3 to 8.6: gradients of examples add up",
     requires=("cross_entropy", "linear"),
     forbids=("nll_loss",),
-    points=10,
-    minutes=20,
     given=True,
+    minutes=20,
     tasks=(
         Properties(
             functions=("loss_and_gradients", "fit"),

@@ -60,7 +60,6 @@ from autograd_check.course import (
 
 AT_ZERO = "max(0, m) has no slope at m = 0; the course takes 0 there, so count a class only where m > 0."
 
-
 LESSON = Lesson(
     name="hinge",
     title="The multiclass hinge loss",
@@ -75,10 +74,10 @@ LESSON = Lesson(
             draw=dict(scores=normal(scale=1.5)),
             bench=dict(N=455, C=10),
             probes=(
-                at(N=3, C=7),
                 at("two classes", C=2),
-                edge("one class in every row, two absent", C=3, y=[2] * 7),
+                at(N=3, C=7),
                 edge("the last class absent", C=5, y=[0, 3, 0, 2]),
+                edge("one class in every row, two absent", C=3, y=[2] * 7),
                 edge("every margin kept", scores=[[5.0, 1.0, 2.0], [0.0, -3.0, 4.0]], y=[0, 2]),
                 edge("every margin broken", scores=[[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]], y=[0, 3]),
                 edge("margins of 1/2048", scores=[[1, 2**-11, 4], [0.5, -3, 1.5 - 2**-11]], y=[0, 2]),
@@ -104,7 +103,7 @@ LESSON = Lesson(
         ),
         edit(
             "-dscores.sum(1)",
-            "-dscores.amax(1)",
+            "(dscores.sum(1) != 0) * -dout / len(y)",
             "the right class is pulled up once only",
             Cause.OVERWRITTEN,
             by_fingerprint=UNSEEN_TERM,

@@ -54,7 +54,6 @@ from autograd_check.course import (
 
 ZERO = "0 · log 0 is 0, its limit, but 0 times −∞ is nan; keep log q away from the entries where q is 0."
 
-
 LESSON = Lesson(
     name="kl_divergence",
     title="The Kullback–Leibler divergence",

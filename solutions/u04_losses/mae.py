@@ -53,15 +53,14 @@ from autograd_check.course import (
 
 AT_ZERO = "|p − y| has no slope where p = y; the course takes 0 there, as torch does."
 
-
 LESSON = Lesson(
     name="mae",
     title="Mean absolute error",
     source="Boyd, Vandenberghe, Convex Optimization (2004), section 6.1.1 (the l1-norm as a penalty)",
     requires=("mse",),
     forbids=("l1_loss",),
-    points=5,
     minutes=10,
+    points=5,
     tasks=(
         Layer(
             "p[...] y[...] -> loss[]",
@@ -79,10 +78,10 @@ LESSON = Lesson(
                 convention(
                     "some predictions perfect", Cause.TIES, AT_ZERO, p=[[1.0, -2.0, 0.0]], y=[[1.0, 2.0, 0.0]]
                 ),
-                *mismatched("y", "3", "4,1"),
-                *mismatched("p", "1,3"),
                 refused(rest=(5, 1), y=shaped("5")),
                 refused(rest=(5,), y=shaped("5,1")),
+                *mismatched("y", "3", "4,1"),
+                *mismatched("p", "1,3"),
             ),
         ),
     ),

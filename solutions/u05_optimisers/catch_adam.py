@@ -5,13 +5,15 @@ Optimisers rarely crash. A wrong one trains too, only worse, and nobody looks. Y
 
     step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8) → (param, state)
 
-and answer True or False. It is right if it does what your adam does, for any hyperparameters and any number of steps, with several parameters in
-turn (each has a state of its own, None at first), and if it never changes param or grad in place.
+and answer True or False. It is right if it does what your adam does, for any hyperparameters and any number
+of steps, with several parameters in turn (each has a state of its own, None at first), and if it never
+changes param or grad in place.
 
-Your test is tested: it must reject a dozen implementations, each with one planted bug, and accept several right ones, which round differently
-and keep what they like as their state. The bugs hide where tests do not look: in the defaults, in the second parameter, in the tenth step.
-`generator` is there for random numbers. A test that raises an exception has rejected.
-torch.optim is off limits as a yardstick, here as everywhere; your own adam_step is imported below.
+Your test is tested: it must reject a dozen implementations, each with one planted bug, and accept several
+right ones, which round differently and keep what they like as their state. The bugs hide where tests do not
+look: in the defaults, in the second parameter, in the tenth step. `generator` is there for random numbers. A
+test that raises an exception has rejected. torch.optim is off limits as a yardstick, here as everywhere; your
+own adam_step is imported below.
 """
 
 import torch
@@ -40,18 +42,15 @@ def check_adam(step, *, generator):
 
 
 ### BEGIN SPEC
-from autograd_check.course import Cause, drop, edit
-from autograd_check.course.spec import Benchmark, Lesson, Specimen, WriteTheTest, planted
+from autograd_check.course import Benchmark, Cause, Lesson, Specimen, WriteTheTest, drop, edit, planted
 
 RIGHT = """
 def step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
     m, v, t = state or (torch.zeros_like(grad), torch.zeros_like(grad), 0)
     b1, b2 = betas
     t = t + 1
-    m = b1 * m + (1 - b1) * grad
-    v = b2 * v + (1 - b2) * grad**2
-    m_hat = m / (1 - b1**t)
-    v_hat = v / (1 - b2**t)
+    m, v = b1 * m + (1 - b1) * grad, b2 * v + (1 - b2) * grad**2
+    m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
     return param - lr * m_hat / (v_hat.sqrt() + eps), (m, v, t)
 """
 
@@ -92,65 +91,56 @@ def step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
     return param - lr * averages[0] / (averages[1].sqrt() + eps), grads
 """
 
+
+def bug(name, says, *edits):
+    """The right implementation with one mistake in it."""
+    return planted(name, says, RIGHT, *edits)
+
+
 WRONG = (
-    planted("m uncorrected", "does not correct the bias of m", RIGHT, ("m / (1 - b1**t)", "m")),
-    planted("v uncorrected", "does not correct the bias of v", RIGHT, ("v / (1 - b2**t)", "v")),
-    planted("state forgotten", "starts from an empty state at every step", RIGHT, ("(m, v, t)\n", "None\n")),
-    planted(
-        "count forgotten",
-        "corrects every step as if it were the first",
-        RIGHT,
-        ("(m, v, t)\n", "(m, v, 0)\n"),
-    ),
-    planted("count stops", "stops counting after 9 steps", RIGHT, ("t = t + 1", "t = min(t + 1, 9)")),
+    bug("m uncorrected", "does not correct the bias of m", ("m / (1 - b1**t)", "m")),
+    bug("v uncorrected", "does not correct the bias of v", ("v / (1 - b2**t)", "v")),
+    bug("state forgotten", "starts from an empty state at every step", ("(m, v, t)\n", "None\n")),
+    bug("count forgotten", "corrects every step as if it were the first", ("(m, v, t)\n", "(m, v, 0)\n")),
+    bug("count stops", "stops counting after 9 steps", ("t = t + 1", "t = min(t + 1, 9)")),
     planted(
         "one count for all",
         "counts the steps of all parameters together",
         "\ncount = [0]\n\n" + RIGHT,
         ("t = t + 1", "count[0] += 1\n    t = count[0]"),
     ),
-    planted(
-        "epsilon inside", "adds eps inside the root", RIGHT, ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()")
+    bug("epsilon inside", "adds eps inside the root", ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()")),
+    bug(
+        "eps ignored", "takes eps for 1e-8 whatever it is told", ("v_hat.sqrt() + eps", "v_hat.sqrt() + 1e-8")
     ),
-    planted(
-        "eps ignored",
-        "takes eps for 1e-8 whatever it is told",
-        RIGHT,
-        ("v_hat.sqrt() + eps", "v_hat.sqrt() + 1e-8"),
-    ),
-    planted(
+    bug(
         "betas ignored",
         "takes betas for (0.9, 0.999) whatever it is told",
-        RIGHT,
         ("b1, b2 = betas", "b1, b2 = 0.9, 0.999"),
     ),
-    planted("wrong default", "has 0.99 for 0.999 as its default", RIGHT, ("(0.9, 0.999)", "(0.9, 0.99)")),
-    planted("betas exchanged", "exchanges the two betas", RIGHT, ("b1, b2 = betas", "b2, b1 = betas")),
-    planted(
+    bug("wrong default", "has 0.99 for 0.999 as its default", ("(0.9, 0.999)", "(0.9, 0.99)")),
+    bug("betas exchanged", "exchanges the two betas", ("b1, b2 = betas", "b2, b1 = betas")),
+    bug(
         "param overwritten",
         "writes into param",
-        RIGHT,
         ("param - lr * m_hat / (v_hat.sqrt() + eps)", "param.sub_(lr * m_hat / (v_hat.sqrt() + eps))"),
     ),
-    planted(
+    bug(
         "grad overwritten",
         "writes into grad",
-        RIGHT,
         ("    t = t + 1\n", "    t = t + 1\n    grad = grad.mul_(1 + 1e-15 * t)\n"),
     ),
-    planted(
+    bug(
         "mirrored",
         "moves every entry by the update of the one opposite it",
-        RIGHT,
         (
             "lr * m_hat / (v_hat.sqrt() + eps)",
             "(lr * m_hat / (v_hat.sqrt() + eps)).reshape(-1).flip(0).reshape(param.shape)",
         ),
     ),
-    planted(
+    bug(
         "a little decay",
         "shrinks every parameter by a ten-thousandth at each step",
-        RIGHT,
         ("return param", "return param * 0.9999"),
     ),
 )
@@ -173,7 +163,7 @@ def _bench(lesson):
 LESSON = Lesson(
     name="catch_adam",
     title="Write the test: Adam",
-    source="Kingma, Ba, Adam: a method for stochastic optimization (2015), algorithm 1; McKeeman, Differential testing for software (1998)",
+    source="Kingma, Ba (2015), algorithm 1; McKeeman, Differential testing for software (1998)",
     requires=("adam",),
     forbids=("optim",),
     points=15,
@@ -196,7 +186,6 @@ LESSON = Lesson(
             "the check of a right implementation, beside 12 steps", "two sets of hyperparameters", _bench
         ),
     ),
-    target=None,
     mistakes=(
         edit("range(12)", "range(1)", "one step only", Cause.MISSED_BUG),
         edit("range(12)", "range(5)", "five steps only", Cause.MISSED_BUG),
