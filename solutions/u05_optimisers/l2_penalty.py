@@ -34,7 +34,6 @@ def l2_penalty_backward(dout, cache):
 import torch
 
 from autograd_check.course import (
-    ELEMENTWISE,
     UNSEEN_TERM,
     Cause,
     Layer,
@@ -60,7 +59,8 @@ LESSON = Lesson(
             sizes=dict(rest=(4, 3)),
             bench=dict(rest=(64, 64)),
             probes=(
-                *ELEMENTWISE,
+                at("one axis", rest=(9,)),
+                at("four axes", rest=(2, 3, 4, 2)),
                 at(weight_decay=0.3, rest=(5, 2)),
                 at(weight_decay=2.0, rest=(2, 7)),
                 at("one row", weight_decay=0.7, rest=(1, 6)),
