@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from autograd_check.course.words import at, reach
+from autograd_check.course.words import at, edge, reach
 
 ELEMENTWISE = (at("0-d", rest=()), at("one axis", rest=(9,)), at("four axes", rest=(2, 3, 4, 2)))
 """Functions of every entry: any number of axes."""
+
+SMOOTH = (
+    edge("zero and its neighbours", x=[[0.0, 1e-8, -1e-8], [0.5, -0.5, 2.0]]),
+    edge(
+        "on the way out",
+        x=[
+            [1.0, 4.0, -4.0, 5.0, -5.0, 6.0, -6.0],
+            [10.0, -10.0, 12.0, -12.0, 16.0, -16.0, 25.0],
+            [-25.0, 3.5, -3.5, 9.0, -9.0, 7.0, -7.0],
+        ],
+    ),
+)
+"""Smooth functions of every entry of x: around 0, and out to where they are flat to the last digit."""
+
+ROWS = (
+    reach(
+        "any number of axes",
+        at("one axis", rest=()),
+        at("three axes", rest=(2, 3)),
+        says="only x of two axes is taken so far; let everything run over the last axis, -1",
+    ),
+    edge("rows at 10, 0 and −10", x=[[10.0, 11.0], [0.0, 0.5], [-10.0, -8.0]]),
+    edge("ties", x=[[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 0.5, -1.0]]),
+)
+"""Functions of every row of x, along its last axis, that tell entries apart by their differences."""
 
 WINDOWS = (
     at(padding=1),

@@ -21,7 +21,7 @@ AT_ONE_RANK = [
     ("square", "x", "x.dim() == 4", "four axes, non-contiguous"),
     ("relu", "x", "x.dim() == 2", "shape (4, 5), non-contiguous"),
     ("relu", "x", "x.dim() == 4", "four axes, non-contiguous"),
-    ("softmax", "x", "x.dim() == 3", "three axes, non-contiguous"),
+    ("softmax", "x", "x.dim() == 2", "leading axes (4,), K=5, non-contiguous"),
     ("l2_penalty", "w", "w.dim() == 4", "four axes, non-contiguous"),
     ("mlp", "x", "len(params) == 1", "one layer, non-contiguous"),
     ("dropout", "x", "x.dim() == 4 and not train", "four axes, not in training, non-contiguous"),
