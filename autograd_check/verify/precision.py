@@ -47,10 +47,11 @@ class RandomRounding(Watching):
                     self._round(result)
 
     def _round(self, result: Any) -> None:
-        if not is_differentiable(result) or not result.numel():
+        if not is_differentiable(result) or not result.numel() or result.layout is not torch.strided:
             return
         shape = (*result.shape, 2) if result.is_complex() else result.shape
-        off = torch.empty(shape, dtype=torch.float64).uniform_(-COARSE, COARSE, generator=self._generator)
+        off = torch.empty(shape, dtype=torch.float64, device="cpu").uniform_(-COARSE, COARSE, generator=self._generator)
+        off = off.to(result.device)
         if result.is_complex():
             result.add_(result.abs() * torch.view_as_complex(off))
         else:
@@ -102,9 +103,9 @@ def _spread(exact: Any, rounded: Sequence[Any]) -> list[Tensor]:
     found = []
     for place, leaf in enumerate(leaves(exact)):
         if not is_differentiable(leaf):
-            found.append(torch.zeros(()))
+            found.append(torch.zeros((), device="cpu"))
             continue
-        spread = torch.zeros(leaf.shape, dtype=torch.float64)
+        spread = torch.zeros(leaf.shape, dtype=torch.float64, device=leaf.device)
         for other in rounded:
             moved = leaves(other)[place] if len(leaves(other)) > place else None
             if isinstance(moved, Tensor) and is_differentiable(moved) and moved.shape == leaf.shape:

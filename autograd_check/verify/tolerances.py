@@ -7,6 +7,7 @@ are those of tests/vary_tolerances.py: hard right functions, single wrong entrie
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,6 +71,13 @@ in a higher one on most devices."""
 COTANGENT = 0.5, 2.0
 """Least and greatest size of a cotangent's entries. Derivation: a mistake in an entry shows at half its size at least; a factor
 of four between entries tells them apart, and leaves the digits of a sum."""
+GRANTED = 4.0
+"""Error of a slope over ‖u·δ‖₂ for errors δ of the entries that the user grants. Derivation: the signs of u are random, so the slope's error has
+that for its standard deviation, whatever the errors' own signs; four of them are passed once in 16,000."""
+REPEATS = 4
+"""How often a backward is asked again where the user lets it differ. Derivation: as `DRAWS`."""
+LAST_BITS = 1e-10
+"""How far a forward may differ from run to run, relative to its largest entry, and be measured in place of refused. Derivation: `RELATIVE`."""
 LARGE = 2.0**10
 """How much larger the second cotangent is. Derivation: what clips a gradient, or adds a constant to it, acts at a size of its
 own; a thousand times apart one of two sizes meets it. A power of two adds no rounding."""
@@ -138,6 +146,9 @@ QUIET = 1e-10
 ROUGH = 1e-4
 """A function that changes by this share of itself between the smallest steps has no slope that they could measure.
 Derivation: its slope would be 2³⁰·1e-4 = 10⁵ times its size."""
+STANDS_STILL = 2.0**-22
+"""A function that does not change at all over steps from this one down has slope zero. Derivation: float32 on the way rounds to 2⁻²⁴, and
+would have changed."""
 KINK = 0.5, 1.1
 """One-sided slopes that stay apart: what a level keeps of the bend before, and how far within it a subgradient lies.
 Derivation: a smooth bend falls to a quarter, a kink keeps all; half is between (at a quarter wrong entries pass for kinks). A
@@ -186,6 +197,26 @@ TAPED = 1e-10
 LOOSE = 1e-6
 """The same where every entry comes from differences. Derivation: an entry of a thousandth of the largest is known to `PRECISE`
 times a thousand, which is this."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """What the user grants on top of what is measured: errors of atol + rtol·|expected|, and repeats that differ by up to `nondet`."""
+
+    atol: float = 0.0
+    rtol: float = 0.0
+    nondet: float = 0.0
+
+    def of(self, expected: Tensor) -> Tensor:
+        """The error that is granted to every entry."""
+        return self.atol + self.rtol * torch.nan_to_num(expected.detach().abs(), 0.0, 0.0, 0.0)
+
+    def __bool__(self) -> bool:
+        return self.atol > 0 or self.rtol > 0
+
+
+NO_LEAVE = Leave()
+"""What is granted where the user grants nothing. Derivation: nothing at all; the tolerance is then what is measured."""
 
 
 def gradient_tolerance(reference: Tensor, spread: Tensor | None = None) -> Tensor:
