@@ -222,9 +222,7 @@ class Wrapped:
             out = self.out(self._call(*given))
             apart = [forward_ad.unpack_dual(leaf) if is_differentiable(leaf) else (leaf, None) for leaf in leaves(out)]
         values = iter([value.detach() if is_tensor(value) else value for value, _ in apart])
-        moved = iter(
-            [torch.zeros_like(value) if tangent is None and is_tensor(value) else strided(tangent) for value, tangent in apart]
-        )
+        moved = iter([value if not is_tensor(value) else _tangent(value, tangent) for value, tangent in apart])
         return map_leaves(lambda _: next(values), out), map_leaves(lambda _: next(moved), out)
 
     @staticmethod
@@ -260,6 +258,12 @@ class Wrapped:
             return function(value, None)
         places = count()
         return map_leaves(lambda leaf: function(leaf, self._layouts.get((position, next(places)))), value)
+
+
+def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:
+    """What forward mode gave, off the tape; zeros where nothing came."""
+    dense: Tensor = torch.zeros_like(value) if tangent is None else strided(tangent)
+    return dense.detach()
 
 
 def _primal_of(leaf: Any, layout: Layout | None) -> Any:

@@ -179,7 +179,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
-    quiet = result.tolerance <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
+    quiet = careful.estimate.error <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
     if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
         return replace(result, reason="no larger than rounding")
     if signal <= SAFETY * (shake or test.shake(ray)):
