@@ -11,23 +11,26 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.evidence import Explained
+from autograd_check.diagnose.evidence import Evidence, Explained
 from autograd_check.diagnose.explain import explain
+from autograd_check.kernel.call import Kernel
+from autograd_check.kernel.definition import Definition, against
+from autograd_check.kernel.own_differences import alone
 from autograd_check.report.gradient_error import GradientError
 from autograd_check.report.result import Report, Reports
 from autograd_check.run.callable import Callee, TorchCallable, Wrapped, callee, input_names
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
-from autograd_check.run.restore import same_start
+from autograd_check.run.restore import Rewind, same_start
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.check import After, Pair, check_pair, nothing_after
 from autograd_check.verify.contract import check_forward_repeatable, failure_finding
 from autograd_check.verify.cotangents import check_batched, check_undefined
-from autograd_check.verify.finding import Finding, Kind, Status, failed, passed, root_subject, skipped
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed, root_subject, skipped
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import nudged
+from autograd_check.verify.tensors import compare as compare_entries
 from autograd_check.verify.tensors import (
-    compare,
     is_differentiable,
     is_single,
     is_tensor,
@@ -60,6 +63,7 @@ class Asked:
     batched_forward: bool = False
     masked: bool = False
     leave: Leave = NO_LEAVE
+    oracle: Callable[..., Any] | None = None
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -134,6 +138,7 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
     seed: int = 0,
+    oracle: Callable[..., Any] | None = None,
 ) -> Report:
     """Check the gradients that autograd gives for `func`, as `torch.autograd.gradcheck` does: same call, true when passed.
 
@@ -155,8 +160,11 @@ def gradcheck(
         fast_mode: nothing to set: there is one mode.
         masked: of sparse inputs only the entries that are stored are differentiated.
         seed: of the cotangent and the directions.
+        oracle: the same function from torch's own parts, run in float64: outputs and gradients are compared with its at every
+            entry, as far as rounding in the precision of the inputs lets them agree.
 
-    Inputs of less than float64 are checked twice: the mathematics in float64, then the result in their own dtype against it.
+    Inputs of less than float64 are checked twice: the mathematics in float64, then the result in their own dtype against it. A function
+    that takes no float64 is judged in its own precision, and the report says what error would have been seen.
 
     Raises:
         GradientError: a gradient is wrong or could not be judged; the text names input, entry, both values and the cause. An
@@ -173,9 +181,43 @@ def gradcheck(
         batched_forward=check_batched_forward_grad,
         masked=bool(masked),
         leave=Leave(atol or 0.0, rtol or 0.0, nondet_tol),
+        oracle=oracle,
         notes=_notes(eps=eps, fast_mode=fast_mode),
     )
     return _reported(f"gradcheck of {_name(func)}", callee(func, _listed(inputs)), func, asked, seed, raise_exception)
+
+
+def compare(
+    func: Callable[..., Any], reference: Callable[..., Any], inputs: Any, *, raise_exception: bool = True, seed: int = 0
+) -> Report:
+    """Compare the outputs of a kernel with those of a plain function in float64, at every entry; no gradient is asked for.
+
+    Args:
+        func: the kernel, at `inputs` as they are.
+        reference: the same function from torch's own parts, at `inputs` in float64.
+        inputs: a tensor or a sequence of arguments.
+        raise_exception: raise `GradientError` unless they agree as far as rounding lets them; otherwise return the falsy report.
+        seed: of the roundings with which the reference is run.
+
+    Raises:
+        GradientError: outputs differ; the text names entry, both values and the cause.
+
+    """
+    from autograd_check.run.widened import in_double, widened
+
+    given = [map_leaves(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, value) for value in _listed(inputs)]
+    called = callee(func, given)
+    exact = Callee(widened(reference), tuple(map_leaves(in_double, value) for value in called.inputs), called.names)
+    with same_start(func, reference) as rewind:
+        ours, theirs = Wrapped(called, forward_only=True), Wrapped(exact, forward_only=True)
+        own, plain = TorchCallable(ours, None, rewind), TorchCallable(theirs, None, rewind)
+        points = [Point(dict(zip(called.names, wrapped.primals, strict=True))) for wrapped in (ours, theirs)]
+        kernel = Kernel(own, PairNames("forward", "backward", (), None), points[0], seed, _cause_of(points[1]))
+        findings = tuple(against(kernel, Definition(plain, points[1]), gradients=False))
+    report = Report(f"{_name(func)} against {_name(reference)}", findings)
+    if raise_exception and not report:
+        raise GradientError(report.to_text()) from own.raised
+    return report
 
 
 def gradcheck_all(
@@ -325,6 +367,12 @@ def _gradcheck(called: Callee, func: Callable[..., Any], asked: Asked, seed: int
         candidate = TorchCallable(wrapped, exact.body, rewind)
         point = _point(wrapped, memo)
         names = PairNames("forward", "backward", wrapped.wrt, None)
+        if low:
+            given = Wrapped(called, masked=asked.masked)
+            own = TorchCallable(given, called.body, rewind)
+            if asked.oracle is not None or _needs_own_precision(candidate, own, point, _point(given, memo)):
+                kernel = Kernel(own, names, _point(given, memo), seed, _cause_of(point))
+                return Checked(list(_judged(kernel, exact, point, asked, rewind)), own.raised)
         narrows = _Narrows(wrapped, point, seed)
         further = _Further(candidate, asked)
         if asked.backward:
@@ -338,10 +386,40 @@ def _gradcheck(called: Callee, func: Callable[..., Any], asked: Asked, seed: int
         if narrow and not any(finding.check == FLOAT64 for finding in findings):
             findings.append(narrowed("out"))
         if low and not narrow:
-            given = Wrapped(called, masked=asked.masked)
-            own = TorchCallable(given, called.body, rewind)
             findings += check_own_precision(own, candidate, names, (_point(given, memo), point), seed)
+        if asked.oracle is not None:
+            kernel = Kernel(candidate, names, point, seed, _cause_of(point))
+            findings += _judged(kernel, exact, point, asked, rewind)
     return Checked(findings, candidate.raised)
+
+
+def _needs_own_precision(exact: TorchCallable, own: TorchCallable, wide: Point, given: Point) -> bool:
+    """Whether a function runs at its inputs as they are, and not in float64."""
+    outcome = exact.vjp("forward", "backward", wide, [])
+    if outcome.ok:
+        outcome = exact.vjp("forward", "backward", wide, [draw_cotangent(outcome.value[0], Generator().manual_seed(0))])
+    return not outcome.ok and own.vjp("forward", "backward", given, []).ok
+
+
+def _judged(kernel: Kernel, exact: Callee, point: Point, asked: Asked, rewind: Rewind) -> Iterator[Finding]:
+    """A function in the precision of its inputs, against its definition where there is one."""
+    if asked.oracle is None:
+        yield from alone(kernel)
+        return
+    from autograd_check.run.widened import widened
+
+    definition = Wrapped(Callee(widened(asked.oracle), exact.inputs, exact.names), masked=asked.masked)
+    yield from against(kernel, Definition(TorchCallable(definition, None, rewind), Point(dict(point.primals))))
+
+
+def _cause_of(point: Point) -> Callable[[str, Tensor, Tensor, Any], Diagnosis | None]:
+    """What the relations of lessons say of a wrong array beside the right one."""
+
+    def cause(path: str, got: Tensor, want: Tensor, dout: Any) -> Diagnosis | None:
+        piece = Evidence(path, got, want, point.primals, {}, None, dout, lambda _: {}, {})
+        return explain([piece])
+
+    return cause
 
 
 @dataclass(frozen=True)
@@ -530,7 +608,7 @@ def _own_precision(path: str, got: Any, want: Any, others: Sequence[Any], floor:
         return passed(check, path, "", "agrees with float64", kind)
     spread = max((largest(other - want) for other in others), default=0.0)
     rounding = torch.finfo(got.dtype).eps * max(largest(want), floor)
-    mismatch = compare(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
+    mismatch = compare_entries(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
     if mismatch is None:
         return passed(check, path, "", "agrees with float64", kind)
     text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"

@@ -108,15 +108,15 @@ class Wrapped:
     fractions takes part: then the gradient is zero, and has to be.
     `returned` says what came of that run, for a message. `misfits` names the gradients that came in another layout than their input has.
 
-    Raises `ValueError` where no input requires grad.
+    Raises `ValueError` where no input requires grad, unless `forward_only`.
     """
 
-    def __init__(self, called: Callee, *, masked: bool = False) -> None:
+    def __init__(self, called: Callee, *, masked: bool = False, forward_only: bool = False) -> None:
         self._call = called.call
         self._masked = masked
         self.names = called.names
         moving = [any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(value)) for value in called.inputs]
-        if not any(moving):
+        if not any(moving) and not forward_only:
             raise ValueError("gradcheck expects at least one input tensor with requires_grad=True; all inputs pass through.")
         self.wrt = tuple(name for name, moves in zip(called.names, moving, strict=True) if moves)
         self._positions = [position for position, moves in enumerate(moving) if moves]

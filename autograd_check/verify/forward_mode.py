@@ -183,15 +183,14 @@ class ForwardCheck:
             place = next(places)
             if not is_differentiable(leaf):
                 return leaf
-            gradient = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
+            slopes: list[complex] = []
             for entry in range(leaf.numel()):
+                slopes.append(0)
                 for axis in (1.0, 1j) if leaf.is_complex() else (1.0,):
                     u = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
-                    u.view(-1)[entry] = axis
-                    gradient.view(-1)[entry] += torch.tensor(
-                        says.slope(Ray(name, place, "entry", u, 1, 1))[0] * axis, dtype=u.dtype
-                    )
-            return gradient
+                    u.view(-1)[entry] = torch.tensor(axis, dtype=u.dtype, device=u.device)
+                    slopes[-1] += says.slope(Ray(name, place, "entry", u, 1, 1))[0] * axis
+            return torch.tensor(slopes, dtype=leaf.dtype, device=leaf.device).reshape(leaf.shape)
 
         return map_leaves(found, primal)
 

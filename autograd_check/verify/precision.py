@@ -28,14 +28,15 @@ MOVES = frozenset(
 
 
 class RandomRounding(Watching):
-    """Every operation's result is off by up to `COARSE`, relative to its size (complex numbers: to their modulus), at random.
+    """Every operation's result is off by up to `COARSE` (or another `unit`), relative to its size (complex numbers: to their modulus), at random.
 
     Monte Carlo arithmetic (Parker, 1997): how far a function's value spreads under it is what rounding does to that value.
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, unit: float = COARSE) -> None:
         super().__init__()
         self._generator = generator
+        self._unit = unit
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
         """Round what an operation computed; views, copies and numbers made of nothing are exact."""
@@ -47,10 +48,10 @@ class RandomRounding(Watching):
                     self._round(result)
 
     def _round(self, result: Any) -> None:
-        if not is_differentiable(result) or not result.numel() or result.layout is not torch.strided:
+        if not is_differentiable(result) or not result.numel() or result.layout is not torch.strided or result._is_zerotensor():
             return
         shape = (*result.shape, 2) if result.is_complex() else result.shape
-        off = torch.empty(shape, dtype=torch.float64, device="cpu").uniform_(-COARSE, COARSE, generator=self._generator)
+        off = torch.empty(shape, dtype=torch.float64, device="cpu").uniform_(-self._unit, self._unit, generator=self._generator)
         off = off.to(result.device)
         if result.is_complex():
             result.add_(result.abs() * torch.view_as_complex(off))

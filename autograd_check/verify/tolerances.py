@@ -157,6 +157,41 @@ STEADY = 0.1
 """Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold.
 Measured: 0.025 to 0.4 give the same 132 verdicts."""
 
+# --- Functions that know one precision --------------------------------------------------------------------------------
+ACCUMULATED = 8.0
+"""Roundings in float32 that a sum in any precision may add, over one. Derivation: kernels add up in float32, one block after another; K terms
+leave √(K/6) roundings of the sum's own size, 8 for 400 blocks."""
+KERNEL_DRAWS = 8
+"""How often a definition is run with every operation rounding anew. Derivation: the standard deviation of eight is right to a quarter."""
+KERNEL_SIGMAS = 8.0
+"""Standard deviations that an entry may be off. Derivation: five pass once in 10⁶ entries; the rest is for the quarter of `KERNEL_DRAWS`, and for
+a kernel that rounds a few more times than its definition has operations."""
+POOLED = 0.25
+"""Least deviation that is granted to an entry, over the mean of its tensor. Derivation: entries that cancel round as their neighbours do; a
+quarter of the draws' own doubt."""
+KERNEL_STEPS = {
+    torch.float64: (2.0**-6, 2.0**-18),
+    torch.float32: (2.0**-3, 2.0**-9),
+    torch.float16: (1.0, 2.0**-6),
+    torch.bfloat16: (1.0, 2.0**-4),
+}
+"""Largest and smallest step in sizes of the input. Derivation: a linear kernel is best moved by its own size, where p bits of an output leave
+2⁻ᵖ of a slope; three or four levels below show how far it bends, and end where rounding takes an eighth."""
+KERNEL_DIRECTIONS = 16
+"""Directions through a whole tensor. Derivation: noise falls with their root, to a quarter."""
+KERNEL_MORE = 16
+"""How many times more of them are taken where they leave a common factor open. Derivation: noise falls to another quarter."""
+KERNEL_GROUPS = 64
+"""In so many groups the entries are moved as well. Derivation: a group of 64 entries shows one that is wrong by its own size in eight parts of
+noise; more groups cost more than the kernel's author would wait for."""
+NOISY = 3.0
+"""Bound on what noise leaves over, in `ROUNDOFF`·noise/h. Derivation: a quotient of two values, each rounded once, has the deviation 0.7·noise/h;
+these are six of them."""
+LEAST_GRAIN = 3.0**-0.5
+"""Least noise of an output's entry, in units of its round-off. Derivation: the deviation of what is uniform between −1 and 1."""
+TOO_COARSE = 0.1
+"""A factor common to all entries that is hidden by more than this leaves nothing judged. Source: gradcheck.md: a tenth off in bfloat16 is failed."""
+
 # --- Verdicts from slopes --------------------------------------------------------------------------------------------
 SAFETY = 8.0
 """Error bound over error estimate. Source: verification.md, Probes. Measured: at 2 none of 48 hard right functions fails; at 16 one
