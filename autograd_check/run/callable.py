@@ -215,7 +215,9 @@ class Wrapped:
     def jvp(self, primals: Mapping[str, Any], tangents: Mapping[str, Any]) -> tuple[Any, Any]:
         """`out` and its tangent (zeros where none came) by forward mode; primals without a tangent stand still."""
         given = list(self.given(tuple(primals.values())))
-        with forward_ad.dual_level():
+        with warnings.catch_warnings(), forward_ad.dual_level():
+            # torch loads its own decompositions where forward mode is first used
+            warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
             for position, name in zip(self._positions, self.wrt, strict=True):
                 if name in tangents:
                     given[position] = self._nested(position, primals[name], partial(self._dual, iter(leaves(tangents[name]))))
