@@ -265,7 +265,7 @@ class Wrapped:
 def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:
     """What forward mode gave, off the tape; zeros where nothing came."""
     dense: Tensor = torch.zeros_like(value) if tangent is None else strided(tangent)
-    return dense.detach()
+    return dense.detach() if dense.requires_grad else dense  # vmap knows no detach here
 
 
 def _primal_of(leaf: Any, layout: Layout | None) -> Any:
