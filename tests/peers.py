@@ -105,7 +105,7 @@ def wrong(op: Any, seed: int) -> Iterator[dict[str, Any]]:
                 if (forward and not case.forward) or not shows(case, spoiled(case, spoil, forward=forward), forward):
                     continue
                 function = spoiled(case, spoil, forward=forward)
-                asked = {"check_forward_ad": forward, "check_backward_ad": not forward}
+                asked: dict[str, Any] = {"check_forward_ad": forward, "check_backward_ad": not forward}
                 call = lambda: ac.gradcheck(function, case.inputs, raise_exception=False, seed=seed, **asked)  # noqa: B023, E731
                 status, seconds, said = timed(call)
                 label = f"{name}, jvp" if forward else name

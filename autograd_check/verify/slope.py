@@ -225,6 +225,13 @@ class Slopes:
         here = [(leaf.shape, leaf.dtype) for leaf in leaves(self.base) if is_differentiable(leaf)]
         return any(out is not None and form != here for (out, _), form in zip(answers, forms, strict=True))
 
+    def flat(self, ray: Ray) -> float | None:
+        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
+        steps = _steps(ray, CAREFUL_LEVELS)
+        row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
+        most = max((abs(value) for value in self.pairing.differences([(out, self.base) for out in row])), default=math.inf)
+        return HUM * self.model / ray.step if most <= HUM * self.model else None
+
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
         if not rays:
@@ -332,7 +339,7 @@ class Careful:
     def constant(self) -> bool:
         """Whether the function did not change at all, to the last bit, at any step of a ladder that began with large ones."""
         largest_step = self.estimate.step * RATIO ** len(self.quotients)
-        return largest_step > STANDS_STILL and all(quotient == 0 for quotient in self.quotients)
+        return largest_step > STANDS_STILL and not self.bends and all(quotient == 0 for quotient in self.quotients)
 
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.

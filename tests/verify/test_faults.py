@@ -78,6 +78,29 @@ def test_what_is_right_passes(name: str) -> None:
         assert ac.gradcheck(func, inputs, seed=seed, raise_exception=False).to_text().splitlines()[0].endswith("passed")
 
 
+def test_rounding_that_chooses_a_piece_is_no_kink_and_a_kink_is_no_rounding() -> None:
+    """corrcoef of two columns is ±1 and is clamped there; relu at 0 changes by more than rounding at every step."""
+    assert ac.gradcheck(torch.corrcoef, tensor(3, 2))
+
+    class Steep(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.relu()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return 5 * dout
+
+    assert not ac.gradcheck(Steep.apply, torch.zeros(4, dtype=torch.float64, requires_grad=True), raise_exception=False)
+
+
+def test_a_gradient_that_a_fused_kernel_rounds_away() -> None:
+    """One number normalised is constant: what is left of its gradient is rounding inside one operation."""
+    for seed in range(20):
+        x, gamma, beta = tensor(1, seed=seed), tensor(1, seed=seed + 50), tensor(1, seed=seed + 90)
+        assert ac.gradcheck(lambda x, gamma, beta: F.layer_norm(x, (1,), gamma, beta), (x, gamma, beta), seed=seed)
+
+
 SECOND: dict[str, tuple[Callable[..., Any], Any]] = {
     "a detached output": (lambda x: (x.detach().sum(), x**3), X),
     "rfft": (torch.fft.rfft, tensor(5)),
