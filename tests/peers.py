@@ -3,7 +3,8 @@
     python tests/peers.py            run what is missing in peers.jsonl, then write docs/peers.md
     python tests/peers.py --table    write the table of what there is
 
-Resumable: a line of peers.jsonl is an operator, a kind and a seed. `--part 0/2` and `--part 1/2` share the work of two processes.
+Resumable: a line of peers.jsonl is an operator, a kind and a seed. `make peers` shares the work of two processes by `--part`, each with a file of its
+own (`--kept`).
 """
 
 from __future__ import annotations
@@ -260,7 +261,8 @@ def main() -> None:
     if not given.table:
         part, of = map(int, given.part.split("/"))
         run(given.kept, [int(seed) for seed in given.seeds.split(",")], given.kinds.split(","), (part, of), given.budget)
-    TABLE.write_text(table(given.kept))
+    if given.table or given.kept == KEPT:
+        TABLE.write_text(table(given.kept))
 
 
 if __name__ == "__main__":
