@@ -205,6 +205,9 @@ TIGHT = 1e-5
 CLOSE = {"uniform": 1e-9, "relative": TIGHT}
 """What a quick measurement must resolve, as a share of the signal. Derivation: one entry of 100,000 that is off by 1e-3 changes
 a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on two steps, which seldom reach further than 1e-5."""
+FINER = 2.0**8
+"""How much smaller the steps of a second quick measurement are. Derivation: from 2⁻¹⁴ on a step crosses one kink where it crossed 256, and eps/h at
+2⁻¹⁸ is 6e-11, within what `CLOSE` asks for."""
 FAINT = EPS
 """A slope of this share of an output of ones, beside an output that is zero, is a tail that rounding took off. Derivation: eps."""
 RESOLVED = 1e-6

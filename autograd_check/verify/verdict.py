@@ -21,12 +21,14 @@ from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves,
 from autograd_check.verify.tolerances import (
     CLOSE,
     FAINT,
+    FINER,
     GRANTED,
     INCONCLUSIVE_SHARE,
     MOVED,
     NO_LEAVE,
     PRECISION,
     QUIET,
+    RATIO,
     RESOLVED,
     ROUGH,
     SAFETY,
@@ -350,6 +352,25 @@ def _on(
     test: UnderTest, names: Sequence[str], rays: Sequence[Ray], estimates: Sequence[Estimate], generator: Generator
 ) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
+    verdicts, rest = _at_once(test, rays, estimates)
+    if rest:  # large steps cross kinks that small ones do not reach
+        fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
+        agreed, _ = _at_once(test, fine, test.slopes.quick(fine)) if len(fine) == len(rest) else ([], [])
+        known = {id(ray.u) for ray, _ in agreed}
+        verdicts += agreed
+        rest = [ray for ray in rest if id(ray.u) not in known]
+    if rest:
+        verdicts += _carefully(test, rest)
+        wrong = [ray for ray, verdict in verdicts if verdict.status is Status.FAILED]
+        verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
+        verdicts = [_better(test, ray, verdict, generator) for ray, verdict in verdicts]
+    return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
+
+
+def _at_once(
+    test: UnderTest, rays: Sequence[Ray], estimates: Sequence[Estimate]
+) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+    """The verdicts that a quick measurement settles, and the rays that it leaves open."""
     verdicts: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
     for ray, estimate in zip(rays, estimates, strict=True):
@@ -358,12 +379,7 @@ def _on(
             verdicts.append((ray, result))
         else:
             rest.append(ray)
-    if rest:
-        verdicts += _carefully(test, rest)
-        wrong = [ray for ray, verdict in verdicts if verdict.status is Status.FAILED]
-        verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
-        verdicts = [_better(test, ray, verdict, generator) for ray, verdict in verdicts]
-    return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
+    return verdicts, rest
 
 
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
