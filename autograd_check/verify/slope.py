@@ -188,6 +188,7 @@ class Slopes:
     def __post_init__(self) -> None:
         self.pairing = Pairing(self.base, self.dout)
         self.model = self.pairing.model_noise()
+        self.still: dict[int, Ray] = {}  # rays along which a quick measurement saw no change at all, by their direction
         if self.jitter is not None:
             self.model = math.hypot(self.model, NOISE_FLOOR * Pairing(self.jitter, self.dout).size())
 
@@ -195,8 +196,17 @@ class Slopes:
         """Every ray's slope from two or three steps, one request for all."""
         ladders = [[ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))] for ray in rays]
         stops = [(ray, t) for ray, steps in zip(rays, ladders, strict=True) for step in steps for t in (step, -step)]
-        differences = iter(self.pairing.alternating(self._request(stops, False)))
-        return [brief([next(differences) / (2 * step) for step in steps], steps, self.model) for steps in ladders]
+        rows = self._request(stops, False)
+        differences, place, found = iter(self.pairing.alternating(rows)), 0, []
+        for ray, steps in zip(rays, ladders, strict=True):
+            quotients = [next(differences) / (2 * step) for step in steps]
+            if not any(quotients):
+                outs = [rows[k][0] for k in range(place, place + 2 * len(steps))]
+                if not any(self.pairing.differences([(out, self.base) for out in outs])):
+                    self.still[id(ray.u)] = ray
+            place += 2 * len(steps)
+            found.append(brief(quotients, steps, self.model))
+        return found
 
     def settle(self, rays: Sequence[Ray]) -> list[Ray]:
         """Each ray with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""

@@ -34,6 +34,7 @@ from autograd_check.verify.tolerances import (
     SAFETY,
     SHORT,
     SINGLE,
+    STANDS_STILL,
     TIGHT,
     Leave,
 )
@@ -374,9 +375,12 @@ def _at_once(
     verdicts: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
     for ray, estimate in zip(rays, estimates, strict=True):
-        result, signal = measured(ray, *test.slope(ray), estimate)
+        analytic, size = test.slope(ray)
+        result, signal = measured(ray, analytic, size, estimate)
         if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
             verdicts.append((ray, result))
+        elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step > STANDS_STILL:
+            verdicts.append((ray, replace(result, reason="constant around the point")))
         else:
             rest.append(ray)
     return verdicts, rest
