@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autograd_check.errors import AutogradCheckError, CourseError, GradientError, SubmissionError
+from autograd_check.errors import AutogradCheckError, CourseError, SubmissionError
 
 if TYPE_CHECKING:
-    from autograd_check.api import check_vjp, gradcheck, gradcheck_all, gradgradcheck
+    from autograd_check.api import check_vjp, compare, gradcheck, gradcheck_all, gradgradcheck
+    from autograd_check.report.gradient_error import GradientError
     from autograd_check.report.result import Report, Reports
     from autograd_check.verify.finding import Diagnosis, Finding, Mismatch, Status
 
@@ -24,6 +25,7 @@ __all__ = [
     "Status",
     "SubmissionError",
     "check_vjp",
+    "compare",
     "gradcheck",
     "gradcheck_all",
     "gradgradcheck",
@@ -31,11 +33,13 @@ __all__ = [
 
 _HOMES = {
     "check_vjp": "api",
+    "compare": "api",
     "gradcheck": "api",
     "gradcheck_all": "api",
     "gradgradcheck": "api",
-    "Report": "verify.report",
-    "Reports": "verify.report",
+    "GradientError": "report.gradient_error",
+    "Report": "report.result",
+    "Reports": "report.result",
     "Diagnosis": "verify.finding",
     "Finding": "verify.finding",
     "Mismatch": "verify.finding",

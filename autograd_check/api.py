@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.evidence import Explained
+from autograd_check.diagnose.evidence import Evidence, Explained
 from autograd_check.diagnose.explain import explain
-from autograd_check.errors import GradientError
+from autograd_check.kernel.call import Kernel
+from autograd_check.kernel.definition import Definition, against
+from autograd_check.kernel.own_differences import alone
+from autograd_check.report.gradient_error import GradientError
 from autograd_check.report.result import Report, Reports
-from autograd_check.run.callable import (
-    Callee,
-    Narrows,
-    TorchCallable,
-    callee,
-    in_double,
-    in_float64,
-    input_names,
-    wrap,
-)
+from autograd_check.run.callable import Callee, TorchCallable, Wrapped, callee, input_names
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
-from autograd_check.run.restore import same_start
+from autograd_check.run.restore import Rewind, same_start
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.check import check_pair
-from autograd_check.verify.contract import type_text
-from autograd_check.verify.finding import Finding, Kind, failed, passed
+from autograd_check.verify.check import After, Pair, check_pair, nothing_after
+from autograd_check.verify.contract import check_forward_repeatable, failure_finding
+from autograd_check.verify.cotangents import check_batched, check_undefined
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed, root_subject, skipped
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.precision import Rounding
 from autograd_check.verify.reference import nudged
+from autograd_check.verify.tensors import compare as compare_entries
 from autograd_check.verify.tensors import (
-    compare,
     is_differentiable,
     is_single,
+    is_tensor,
     largest,
     leaves,
     map_leaves,
@@ -45,28 +41,41 @@ from autograd_check.verify.tensors import (
     mismatch_text,
     named_leaves,
     natural_size,
+    non_contiguous,
 )
-from autograd_check.verify.tolerances import DRAWS, OWN_NUDGE, OWN_PRECISION, ROUNDINGS, of_its_size
-from autograd_check.verify.trial import Case, PairNames, UsesSingle, draw_cotangent, own_gradients, parts, unpack
+from autograd_check.verify.tolerances import DRAWS, NO_LEAVE, OWN_NUDGE, OWN_PRECISION, Leave
+from autograd_check.verify.trial import Case, PairNames, Reference, Trial, UsesSingle, draw_cotangent, parts
 from autograd_check.verify.values import FLOAT64, narrowed
 
-IGNORED = {
-    "eps": "steps are chosen from the function",
-    "atol": "the tolerance is derived from the measured error",
-    "rtol": "the tolerance is derived from the measured error",
-    "nondet_tol": "repeated results must be equal bit for bit",
-    "check_batched_grad": "gradients are not batched",
-    "check_batched_forward_grad": "forward mode is not checked",
-    "check_forward_ad": "forward mode is not checked",
-    "check_backward_ad": "the backward is always checked",
-    "check_sparse_nnz": "sparse inputs are not checked",
-    "masked": "sparse inputs are not checked",
-    "fast_mode": "there is one mode",
-    "check_undefined_grad": "outputs are always differentiated one at a time as well",
-    "check_grad_dtypes": "dtypes are always checked",
-    "gen_non_contig_grad_outputs": "cotangents are contiguous",
-}
-"""Keywords of torch.autograd.gradcheck that have nothing to set here, each with the reason."""
+NOTHING_TO_SET = {"eps": "steps are chosen from the function", "fast_mode": "there is one mode"}
+"""Arguments of torch.autograd.gradcheck that have nothing to set here, each with the reason; a note in the report says it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a call of `gradcheck` asks for: the checks, and what the user grants."""
+
+    backward: bool = True
+    forward: bool = False
+    undefined: bool = True
+    dtypes: bool = False
+    batched: bool = False
+    batched_forward: bool = False
+    masked: bool = False
+    leave: Leave = NO_LEAVE
+    oracle: Callable[..., Any] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a check that cannot be done without another one that is switched off."""
+        if not (self.forward or self.backward):
+            raise ValueError(
+                "nothing is left to check: set check_backward_ad or check_forward_ad (check_rev_over_rev, check_fwd_over_rev)"
+            )
+        if self.batched and not self.backward:
+            raise ValueError("check_batched_grad needs check_backward_ad (check_rev_over_rev)")
+        if self.batched_forward and not self.forward:
+            raise ValueError("check_batched_forward_grad needs check_forward_ad")
 
 
 def check_vjp(
@@ -113,39 +122,101 @@ def check_vjp(
 
 
 def gradcheck(
-    fn: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Any,
-    *ignored_positional: Any,
+    eps: float | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
     seed: int = 0,
-    **ignored: Any,
+    oracle: Callable[..., Any] | None = None,
 ) -> Report:
-    """Check the gradients that autograd gives for `fn`, as `torch.autograd.gradcheck` does: same call, truthy when passed.
+    """Check the gradients that autograd gives for `func`, as `torch.autograd.gradcheck` does: same call, true when passed.
 
     Args:
-        fn: any differentiable callable of torch: a function, `Function.apply`, an `nn.Module`.
+        func: any differentiable callable of torch: a function, `Function.apply`, an `nn.Module`.
         inputs: a tensor or a sequence; tensors with `requires_grad` are checked, everything else passes through.
+        eps: nothing to set: steps are chosen from the function.
+        atol: by default the tolerance is derived; with `atol` or `rtol` an error within atol + rtol·|expected| passes as well, and
+            the report says how large it is.
+        rtol: see `atol`.
         raise_exception: raise `GradientError` unless all is well; otherwise return the falsy report.
+        nondet_tol: how far two runs may differ. With 0 gradients are the same bit for bit, and outputs but for their last bits.
+        check_undefined_grad: whether the backward takes None for outputs that have no cotangent.
+        check_grad_dtypes: whether every gradient has the dtype of its input.
+        check_batched_grad: whether the backward under vmap gives what it gives for one cotangent at a time.
+        check_batched_forward_grad: the same of forward mode.
+        check_forward_ad: forward mode against finite differences, and against the backward.
+        check_backward_ad: whether the backward is checked.
+        fast_mode: nothing to set: there is one mode.
+        masked: of sparse inputs only the entries that are stored are differentiated.
         seed: of the cotangent and the directions.
-        ignored_positional: eps, atol, rtol where a caller gives them by position.
-        ignored: torch's other keywords; a note in the report says why each has nothing to set here.
+        oracle: the same function from torch's own parts, run in float64: outputs and gradients are compared with its at every
+            entry, as far as rounding in the precision of the inputs lets them agree.
 
-    Inputs of less than float64 are checked twice: the mathematics in float64, then the result in their own dtype against it.
+    Inputs of less than float64 are checked twice: the mathematics in float64, then the result in their own dtype against it. A function
+    that takes no float64 is judged in its own precision, and the report says what error would have been seen.
 
     Raises:
-        GradientError: a gradient is wrong or could not be judged; the text names input, entry, both values and the cause.
-        TypeError: a keyword that torch's gradcheck does not have either.
-        ValueError: no input requires grad.
+        GradientError: a gradient is wrong or could not be judged; the text names input, entry, both values and the cause. An
+            exception of `func` is its `__cause__`.
+        ValueError: no input requires grad; or a check was asked for that needs another one, which is switched off.
 
     """
-    unknown = [name for name in ignored if name not in IGNORED]
-    if unknown:
-        raise TypeError(f"gradcheck got an unexpected keyword {unknown[0]!r}; it takes those of torch.autograd.gradcheck.")
-    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    notes = tuple(f"{name} is ignored: {IGNORED[name]}" for name in ignored)
-    report = Report(f"gradcheck of {_name(fn)}", tuple(_gradcheck(fn, given, seed, Memo())), notes)
+    asked = Asked(
+        backward=check_backward_ad,
+        forward=check_forward_ad,
+        undefined=check_undefined_grad,
+        dtypes=check_grad_dtypes,
+        batched=check_batched_grad,
+        batched_forward=check_batched_forward_grad,
+        masked=bool(masked),
+        leave=Leave(atol or 0.0, rtol or 0.0, nondet_tol),
+        oracle=oracle,
+        notes=_notes(eps=eps, fast_mode=fast_mode),
+    )
+    return _reported(f"gradcheck of {_name(func)}", callee(func, _listed(inputs)), func, asked, seed, raise_exception)
+
+
+def compare(
+    func: Callable[..., Any], reference: Callable[..., Any], inputs: Any, *, raise_exception: bool = True, seed: int = 0
+) -> Report:
+    """Compare the outputs of a kernel with those of a plain function in float64, at every entry; no gradient is asked for.
+
+    Args:
+        func: the kernel, at `inputs` as they are.
+        reference: the same function from torch's own parts, at `inputs` in float64.
+        inputs: a tensor or a sequence of arguments.
+        raise_exception: raise `GradientError` unless they agree as far as rounding lets them; otherwise return the falsy report.
+        seed: of the roundings with which the reference is run.
+
+    Raises:
+        GradientError: outputs differ; the text names entry, both values and the cause.
+
+    """
+    from autograd_check.run.widened import in_double, widened
+
+    given = [map_leaves(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, value) for value in _listed(inputs)]
+    called = callee(func, given)
+    exact = Callee(widened(reference), tuple(map_leaves(in_double, value) for value in called.inputs), called.names)
+    with same_start(func, reference) as rewind:
+        ours, theirs = Wrapped(called, forward_only=True), Wrapped(exact, forward_only=True)
+        own, plain = TorchCallable(ours, None, rewind), TorchCallable(theirs, None, rewind)
+        points = [Point(dict(zip(called.names, wrapped.primals, strict=True))) for wrapped in (ours, theirs)]
+        kernel = Kernel(own, PairNames("forward", "backward", (), None), points[0], seed, _cause_of(points[1]))
+        findings = tuple(against(kernel, Definition(plain, points[1]), gradients=False))
+    report = Report(f"{_name(func)} against {_name(reference)}", findings)
     if raise_exception and not report:
-        raise GradientError(report.to_text())
+        raise GradientError(report.to_text()) from own.raised
     return report
 
 
@@ -158,7 +229,7 @@ def gradcheck_all(
     with outputs of the same shape and dtype their cotangents.
 
     Args:
-        checks: `(fn, inputs)` by the name under which the report is to be found.
+        checks: `(func, inputs)` by the name under which the report is to be found.
         raise_exception: raise `GradientError` unless all is well; otherwise return the falsy reports.
         seed: of the cotangents and the directions; a function's report is the one that `gradcheck` gives with this seed.
 
@@ -169,10 +240,9 @@ def gradcheck_all(
     """
     memo = Memo()
     found: list[Report] = []
-    for name, (fn, inputs) in checks.items():
-        given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for name, (func, inputs) in checks.items():
         try:
-            found.append(Report(name, tuple(_gradcheck(fn, given, seed, memo))))
+            found.append(Report(name, tuple(_gradcheck(callee(func, _listed(inputs)), func, Asked(), seed, memo).findings)))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     reports = Reports(tuple(found))
@@ -182,149 +252,317 @@ def gradcheck_all(
 
 
 def gradgradcheck(
-    fn: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Any,
     grad_outputs: Any = None,
-    *ignored_positional: Any,
+    eps: float | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
     seed: int = 0,
-    **ignored: Any,
 ) -> Report:
-    """Check second derivatives: the gradient of `fn` as a function of its inputs and of its cotangent.
+    """Check second derivatives: the gradient of `func` as a function of its inputs and of its cotangent.
 
-    Arguments and errors as for `gradcheck`; `grad_outputs` are the cotangents at which it is taken, by default random.
+    Arguments and errors are those of `gradcheck`. `grad_outputs` are the cotangents at which the gradient is taken, one for each
+    differentiable output; by default random, and with `gen_non_contig_grad_outputs` non-contiguous. `check_fwd_over_rev` is forward
+    mode over the backward, `check_rev_over_rev` the backward of the backward.
     """
-    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    wrapped = wrap(callee(fn, given))
-    out = fn(*given)
-    several = isinstance(out, (tuple, list))
-    if grad_outputs is None:
-        grad_outputs = draw_cotangent(out, torch.Generator().manual_seed(seed))
-    cotangents = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
-    count = len(given)
+    asked = Asked(
+        backward=check_rev_over_rev,
+        forward=check_fwd_over_rev,
+        undefined=check_undefined_grad and check_rev_over_rev,
+        dtypes=check_grad_dtypes,
+        batched=check_batched_grad,
+        masked=bool(masked),
+        leave=Leave(atol or 0.0, rtol or 0.0, nondet_tol),
+        notes=_notes(eps=eps, fast_mode=fast_mode),
+    )
+    called = callee(func, _listed(inputs))
+    try:
+        if grad_outputs is None:
+            with same_start(func) as rewind, torch.enable_grad():
+                rewind()
+                outputs = [o for o in leaves(called.call(*called.inputs)) if is_differentiable(o) and o.requires_grad]
+            drawn = draw_cotangent(outputs, Generator().manual_seed(seed))
+            grad_outputs = [non_contiguous(d) for d in drawn] if gen_non_contig_grad_outputs else drawn
+    except Exception as error:
+        if raise_exception:
+            raise GradientError(f"gradgradcheck of {_name(func)}: it raised {type(error).__name__}: {error}") from error
+        text = f"forward raised {type(error).__name__}: {error}"
+        return Report(f"gradcheck of {_name(func)}", (failed("runs", "out", "the given point", text, Kind.VALUE, Cause.CRASHED),))
+    cotangents = [map_leaves(_rooted, d) for d in _listed(grad_outputs)]
+    first = _first_gradient(called, len(cotangents))
+    title = f"gradcheck of the gradient of {_name(func)}"
+    return _reported(title, first(cotangents), func, asked, seed, raise_exception)
+
+
+def _first_gradient(called: Callee, count: int) -> Callable[[Sequence[Any]], Callee]:
+    """The gradient of a callable as a function of its inputs and `count` cotangents: what makes it, once these are known."""
+    moving = [any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(value)) for value in called.inputs]
 
     def first_gradient(*arguments: Any) -> Any:
-        roots = [_root(value) if name in wrapped.wrt else value for name, value in zip(wrapped.names, arguments, strict=False)]
-        douts = arguments[count:]
+        given, douts = arguments[: len(moving)], arguments[len(moving) :]
+        roots = [map_leaves(_own_root, value) if moves else value for value, moves in zip(given, moving, strict=True)]
         with torch.enable_grad():
-            value = fn(*roots)
-            outputs = [o for o in (value if several else (value,)) if isinstance(o, Tensor) and o.requires_grad]
-            sources = [
-                leaf for name, root in zip(wrapped.names, roots, strict=True) if name in wrapped.wrt for leaf in leaves(root)
-            ]
-            grads = torch.autograd.grad(outputs, sources, list(douts), create_graph=True, allow_unused=True)
+            outputs = [o for o in leaves(called.call(*roots)) if is_differentiable(o) and o.requires_grad]
+            sources = [leaf for root, moves in zip(roots, moving, strict=True) if moves for leaf in leaves(root)]
+            sources = [leaf for leaf in sources if is_differentiable(leaf)]
+            grads = torch.autograd.grad(outputs, sources, leaves(list(douts)), create_graph=True, allow_unused=True)
         return tuple(torch.zeros_like(s) if g is None else g for s, g in zip(sources, grads, strict=True))
 
-    first_gradient.__name__ = f"the gradient of {_name(fn)}"
-    roots = [*given, *(map_leaves(lambda d: d.detach().requires_grad_(), d) for d in cotangents)]
-    return gradcheck(first_gradient, roots, *ignored_positional, raise_exception=raise_exception, seed=seed, **ignored)
+    names = ("dout",) if count == 1 else tuple(f"dout{place}" for place in range(count))
+    apart = tuple(name if name not in called.names else f"cotangent {name}" for name in names)
+    return lambda cotangents: Callee(first_gradient, (*called.inputs, *cotangents), (*called.names, *apart))
 
 
-def _gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], seed: int, memo: Memo) -> list[Finding]:
-    given = callee(fn, inputs)
-    low = any(is_single(leaf) for value in given.inputs for leaf in leaves(value))
-    called = callee(*in_float64(fn, inputs)) if low else given
-    wrapped = wrap(called)
-    point = _point(called, memo)
-    with same_start(fn) as rewind:
-        candidate = TorchCallable(wrapped, called.body, rewind)
+def _rooted(leaf: Any) -> Any:
+    return leaf.detach().requires_grad_() if is_differentiable(leaf) else leaf
+
+
+def _own_root(leaf: Any) -> Any:
+    """A leaf of the tape, also where gradients are switched off around the call; a tangent that it carries stays."""
+    if not is_differentiable(leaf) or leaf.requires_grad:
+        return leaf
+    return (leaf.view_as(leaf) if leaf.layout is torch.strided else leaf.detach()).requires_grad_()
+
+
+def _listed(inputs: Any) -> list[Any]:
+    return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+
+
+def _notes(**given: Any) -> tuple[str, ...]:
+    return tuple(f"{name} is ignored: {NOTHING_TO_SET[name]}" for name, value in given.items() if value)
+
+
+def _reported(title: str, called: Callee, func: Callable[..., Any], asked: Asked, seed: int, raise_exception: bool) -> Report:
+    checked = _gradcheck(called, func, asked, seed, Memo())
+    report = Report(title, tuple(checked.findings), asked.notes)
+    if raise_exception and not report:
+        raise GradientError(report.to_text()) from checked.raised
+    return report
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Findings, and the exception of the function where it did not run."""
+
+    findings: list[Finding]
+    raised: Exception | None
+
+
+def _gradcheck(called: Callee, func: Callable[..., Any], asked: Asked, seed: int, memo: Memo) -> Checked:
+    low = any(is_single(leaf) for value in called.inputs for leaf in leaves(value))
+    exact = _in_double(called) if low else called
+    with same_start(func) as rewind:
+        wrapped = Wrapped(exact, masked=asked.masked)
+        candidate = TorchCallable(wrapped, exact.body, rewind)
+        point = _point(wrapped, memo)
         names = PairNames("forward", "backward", wrapped.wrt, None)
-        narrows = Narrows(wrapped, point, seed)
-        findings = _check(candidate, names, point, seed, narrows, memo)
-        if candidate.returned is not None and not any(isinstance(leaf, Tensor) for leaf in leaves(candidate.returned[0])):
-            return [no_tensor(candidate.returned[0])]
-        if candidate.outputs > 1 and candidate.returned is not None:
-            findings += check_outputs_apart(candidate, names, point, candidate.returned[0], seed)
+        if low:
+            given = Wrapped(called, masked=asked.masked)
+            own = TorchCallable(given, called.body, rewind)
+            if asked.oracle is not None or _needs_own_precision(candidate, own, point, _point(given, memo)):
+                kernel = Kernel(own, names, _point(given, memo), seed, _cause_of(point))
+                return Checked(list(_judged(kernel, exact, point, asked, rewind)), own.raised)
+        narrows = _Narrows(wrapped, point, seed)
+        further = _Further(candidate, asked)
+        if asked.backward:
+            findings = _check(candidate, names, point, seed, narrows, memo, asked.leave, further)
+        else:
+            findings = list(further.alone(Pair(candidate, names, seed, Explained(explain), narrows, memo, (point,), asked.leave)))
+        findings += _misfits(wrapped)
+        if wrapped.empty:
+            return Checked([_nothing(wrapped)], candidate.raised)
         narrow = (low or candidate.doubted) and bool(narrows.to)
         if narrow and not any(finding.check == FLOAT64 for finding in findings):
             findings.append(narrowed("out"))
         if low and not narrow:
-            own = TorchCallable(wrap(given), given.body, rewind)
             findings += check_own_precision(own, candidate, names, (_point(given, memo), point), seed)
-    return findings
+        if asked.oracle is not None:
+            kernel = Kernel(candidate, names, point, seed, _cause_of(point))
+            findings += _judged(kernel, exact, point, asked, rewind)
+    return Checked(findings, candidate.raised)
+
+
+def _needs_own_precision(exact: TorchCallable, own: TorchCallable, wide: Point, given: Point) -> bool:
+    """Whether a function runs at its inputs as they are, and not in float64."""
+    outcome = exact.vjp("forward", "backward", wide, [])
+    if outcome.ok:
+        outcome = exact.vjp("forward", "backward", wide, [draw_cotangent(outcome.value[0], Generator().manual_seed(0))])
+    return not outcome.ok and own.vjp("forward", "backward", given, []).ok
+
+
+def _judged(kernel: Kernel, exact: Callee, point: Point, asked: Asked, rewind: Rewind) -> Iterator[Finding]:
+    """A function in the precision of its inputs, against its definition where there is one."""
+    if asked.oracle is None:
+        yield from alone(kernel)
+        return
+    from autograd_check.run.widened import widened
+
+    definition = Wrapped(Callee(widened(asked.oracle), exact.inputs, exact.names), masked=asked.masked)
+    yield from against(kernel, Definition(TorchCallable(definition, None, rewind), Point(dict(point.primals))))
+
+
+def _cause_of(point: Point) -> Callable[[str, Tensor, Tensor, Any], Diagnosis | None]:
+    """What the relations of lessons say of a wrong array beside the right one."""
+
+    def cause(path: str, got: Tensor, want: Tensor, dout: Any) -> Diagnosis | None:
+        piece = Evidence(path, got, want, point.primals, {}, None, dout, lambda _: {}, {})
+        return explain([piece])
+
+    return cause
+
+
+@dataclass(frozen=True)
+class _Narrows:
+    """Whether the callable turns float64 into less on the way, as `UsesSingle` asks; looked at when it is first asked."""
+
+    wrapped: Wrapped
+    point: Point
+    seed: int
+
+    def __call__(self, trial: Trial) -> bool:
+        return bool(self.to)
+
+    @cached_property
+    def to(self) -> str:
+        """The first lower precision that was seen; "" where there is none."""
+        from autograd_check.run.widened import narrows_to
+
+        return narrows_to(self.wrapped, self.point, self.seed)
+
+
+def _in_double(called: Callee) -> Callee:
+    """The callable in float64, with what it captured."""
+    from autograd_check.run.widened import in_double, widened
+
+    body = None if called.body is None else widened(called.body)
+    return Callee(widened(called.call), tuple(map_leaves(in_double, value) for value in called.inputs), called.names, body)
 
 
 def _check(
-    candidate: PairCandidate, names: PairNames, point: Point, seed: int, single: UsesSingle, memo: Memo | None = None
+    candidate: PairCandidate,
+    names: PairNames,
+    point: Point,
+    seed: int,
+    single: UsesSingle,
+    memo: Memo | None = None,
+    leave: Leave = NO_LEAVE,
+    after: After = nothing_after,
 ) -> list[Finding]:
-    case = Case("the given point", point)
-    return check_pair(candidate, names, [case], seed=seed, explain=Explained(explain), uses_single=single, memo=memo)
-
-
-def _point(called: Callee, memo: Memo) -> Point:
-    return Point({name: _detached(value, memo) for name, value in zip(called.names, called.inputs, strict=True)})
-
-
-def _root(value: Any) -> Any:
-    """The same nest with leaves that the tape begins at, also where gradients are switched off around the call."""
-    return map_leaves(
-        lambda leaf: leaf if not is_differentiable(leaf) or leaf.requires_grad else leaf.detach().requires_grad_(), value
+    causes = Explained(explain)
+    case = Case(GIVEN, point)
+    return check_pair(
+        candidate, names, [case], seed=seed, explain=causes, uses_single=single, memo=memo, leave=leave, after=after
     )
+
+
+GIVEN = "the given point"
+"""What the one case of a callable is called."""
+
+
+def _point(wrapped: Wrapped, memo: Memo) -> Point:
+    return Point({name: _detached(value, memo) for name, value in zip(wrapped.names, wrapped.primals, strict=True)})
 
 
 def _detached(value: Any, memo: Memo) -> Any:
     return map_leaves(lambda leaf: memo.once("detached", [leaf], leaf.detach) if isinstance(leaf, Tensor) else leaf, value)
 
 
-def _name(fn: Callable[..., Any]) -> str:
-    owner = getattr(fn, "__self__", None)
+def _name(func: Callable[..., Any]) -> str:
+    owner = getattr(func, "__self__", None)
     if isinstance(owner, type):
-        return f"{owner.__name__}.{getattr(fn, '__name__', 'apply')}"
-    return getattr(fn, "__name__", type(fn).__name__)
+        return f"{owner.__name__}.{getattr(func, '__name__', 'apply')}"
+    return getattr(func, "__name__", type(func).__name__)
 
 
 # --- What only a callable under autograd can get wrong ---------------------------------------------------------------
 
 
-def no_tensor(value: Any) -> Finding:
-    """The finding about a callable that returns nothing with a derivative."""
-    text = f"the function returned {type_text(value)}, expected a tensor, or several in a tuple: is a return missing?"
-    return failed("returned", "out", "the given point", text, Kind.VALUE, Cause.RETURNS_NONE)
+@dataclass(frozen=True)
+class _Further:
+    """The checks that `gradcheck` was asked for beside that of a pair."""
+
+    candidate: TorchCallable
+    asked: Asked
+
+    def __call__(self, trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iterator[Finding]:
+        """After the checks of a pair."""
+        names, point = pair.names, trial.case.point
+        if self.candidate.returned is None or not trial.gradients:
+            return
+        if self.asked.dtypes:
+            yield from _dtypes(trial, names)
+        linear = not any(finding.check == "linear in dout" and finding.status is Status.FAILED for finding in findings)
+        if self.asked.undefined and not linear:
+            yield skipped("undefined gradients", "out", "", "the backward is not linear in its cotangent")
+        elif self.asked.undefined:
+            yield from check_undefined(self.candidate, names, point, self.candidate.returned[0], pair.seed)
+        if self.asked.batched:
+            yield from check_batched(self.candidate, names, point, trial.douts[:2])
+        wrong = {root_subject(finding.subject) for finding in findings if finding.status is not Status.PASSED}
+        gradients = {g.primal: g.value for g in trial.gradients.values() if g.subject not in wrong}
+        yield from self._forward_mode(trial, pair, gradients)
+
+    def alone(self, pair: Pair) -> Iterator[Finding]:
+        """Forward mode, where nobody asks for a backward."""
+        names, point = pair.names, pair.points[0]
+        runs = [self.candidate.vjp(names.forward, names.backward, at, []) for at in (Point(dict(point.primals)), point)]
+        if runs[1].failure is not None:
+            yield failure_finding("runs", "out", GIVEN, names.forward, runs[1].failure, Kind.VALUE)
+            return
+        again, out = (run.value[0] if run.value is not None else None for run in runs)
+        dout = draw_cotangent(out, Generator().manual_seed(pair.seed * 1009))
+        trial = Trial(Case(GIVEN, point), Reference(again, {}, None, {}), (dout,), out, (), None, None)
+        yield from check_forward_repeatable(trial, self.asked.leave)
+        yield from self._forward_mode(trial, pair, {})
+
+    def _forward_mode(self, trial: Trial, pair: Pair, gradients: Mapping[str, Any]) -> Iterator[Finding]:
+        if self.asked.forward:
+            from autograd_check.verify.forward_mode import ForwardCheck, check_batched_forward
+
+            probe, single = pair.probe(trial, pair.names.wrt), partial(pair.uses_single, trial)
+            leave, undefined = self.asked.leave, self.asked.undefined
+            yield from ForwardCheck(self.candidate, probe, gradients, pair.explain.suspect, single, leave, undefined).findings()
+            if self.asked.batched_forward:
+                yield from check_batched_forward(self.candidate, trial.case.point, pair.names.wrt, pair.seed)
 
 
-def check_outputs_apart(candidate: PairCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
-    """With several outputs, the backward copes with a cotangent for one of them only, and what these give adds up to the whole.
-
-    The others get None, as autograd gives it for outputs that nothing uses, so each of these calls takes branches of its own.
-    """
-    check, kind = "undefined gradients", Kind.GRADIENT
-    outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
-    drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
-
-    def only(wanted: set[int]) -> Any:
-        places = iter(range(len(outs)))
-        return map_leaves(
-            lambda leaf: drawn[place] if is_differentiable(leaf) and (place := next(places)) in wanted else None, out
-        )
-
-    every = set(range(len(outs)))
-    outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
-    answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
-    if outcome.failure is not None and len(answers) < len(outs):
-        path, failure = outs[len(answers)][0], outcome.failure
-        text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
-        says = "A backward gets None for an output that nothing uses; treat it as zero."
-        yield failed(check, path, "", text, kind, Cause.CRASHED, says=says)
-        return
-    rounding = Rounding(own_gradients(candidate, names, only(every)), point)
-    for name in names.wrt if len(answers) > len(outs) else ():
-        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
-        for place, row in enumerate(rows):
-            path, given = row[0][0], [leaf for _, leaf in row]
-            if not all(map(is_differentiable, given)):
-                continue
-            size = sum(map(largest, given))
-            tolerance = of_its_size(size, given[0].numel()) + ROUNDINGS * rounding.largest(name, place)
-            mismatch = compare(torch.stack(given[:-1]).sum(0), given[-1], tolerance)
-            if mismatch is not None:
-                text = (
-                    f"cotangents for one output at a time give another {path} than all of them together: "
-                    f"{mismatch_text(mismatch)}"
-                )
-                says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
-                yield failed(check, path, "", text, kind, Cause.NONLINEAR_IN_UPSTREAM, says=says, mismatch=mismatch)
+def _dtypes(trial: Trial, names: PairNames) -> Iterator[Finding]:
+    """Every gradient has the dtype of its input."""
+    for gradient in trial.gradients.values():
+        primals = leaves(trial.case.point.primals[gradient.primal])
+        for (path, got), want in zip(parts(gradient.value, gradient.subject, names), primals, strict=True):
+            if is_tensor(got) and is_tensor(want) and got.dtype is not want.dtype:
+                text = f"{path} is {str(got.dtype)[6:]}, expected {str(want.dtype)[6:]}, the dtype of {path[1:]}"
+                yield failed("dtypes", path, "", text, Kind.GRADIENT, Cause.WRONG_DTYPE)
                 return
-    yield passed(check, "out", "", "one output at a time", kind)
+    yield passed("dtypes", "out", "", "every gradient has the dtype of its input", Kind.GRADIENT)
+
+
+def _misfits(wrapped: Wrapped) -> Iterator[Finding]:
+    """Every gradient has the layout of its input."""
+    for subject, layout in wrapped.misfits.items():
+        text = f"{subject} is {layout}, and {subject[1:]} is strided; return a gradient in the layout of the input"
+        yield failed("layout", subject, "", text, Kind.GRADIENT, Cause.WRONG_TYPE)
+
+
+def _nothing(wrapped: Wrapped) -> Finding:
+    """The finding about a callable that returns nothing with a derivative: right where it returns nothing, or integers."""
+    if wrapped.returned == "only tensors":
+        text = "the function returned no tensor of fractions, so there is nothing to differentiate"
+        return passed("returned", "out", GIVEN, text)
+    text = f"the function returned {wrapped.returned}, expected a tensor, or several in a tuple: is a return missing?"
+    return failed("returned", "out", GIVEN, text, Kind.VALUE, Cause.RETURNS_NONE)
 
 
 def check_own_precision(
@@ -355,6 +593,8 @@ def check_own_precision(
 
 
 def _nudged(point: Point, generator: Generator) -> Point:
+    from autograd_check.run.widened import in_double
+
     def moved(x: Tensor) -> Any:
         near = x if x.is_complex() or x.dtype is torch.float64 else nudged(x.detach(), generator, OWN_NUDGE)
         return in_double(near.requires_grad_(x.requires_grad) if near is not x else x)
@@ -368,7 +608,7 @@ def _own_precision(path: str, got: Any, want: Any, others: Sequence[Any], floor:
         return passed(check, path, "", "agrees with float64", kind)
     spread = max((largest(other - want) for other in others), default=0.0)
     rounding = torch.finfo(got.dtype).eps * max(largest(want), floor)
-    mismatch = compare(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
+    mismatch = compare_entries(got.detach().to(want.dtype), want, OWN_PRECISION * (spread + rounding))
     if mismatch is None:
         return passed(check, path, "", "agrees with float64", kind)
     text = f"in {str(got.dtype).removeprefix('torch.')}: {mismatch_text(mismatch)}"

@@ -6,7 +6,7 @@
     │   └── UnknownCauseError  a mistake or convention of a lesson has a cause that is not in the vocabulary
     ├── SubmissionError        a submission cannot be read at all
     ├── WireError              a process that runs student code sent something that is not a message
-    └── GradientError          a gradient is wrong (an AssertionError as well, so that any test runner shows it as a failure)
+    └── GradientError          a gradient is wrong (in `report.gradient_error`, since it is torch's `GradcheckError` as well)
 
 An error of this tree says what was expected, what came, where, and what to do; the command line prints it without a traceback
 and exits with 2.
@@ -37,7 +37,3 @@ class SubmissionError(AutogradCheckError):
 
 class WireError(AutogradCheckError):
     """A process that runs student code sent something that is not a message."""
-
-
-class GradientError(AutogradCheckError, AssertionError):
-    """A gradient is wrong; the text names the input, the entry, both values, the resolution and the cause."""

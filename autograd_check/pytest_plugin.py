@@ -1,5 +1,7 @@
 """pytest grades a student's folder: `pytest lessons` has one item for each value and gradient, such as `linear::dw`.
 
+Authors of a library have the fixture `gradcheck` and the marker of that name (docs/gradcheck.md).
+
 A file of `lessons/` that belongs to a course is collected here, and never as ordinary tests. Nothing is imported and nothing is
 slowed down where there is no course. The student's code runs in pytest's own process, so `breakpoint()` stops in it.
 """
@@ -7,7 +9,7 @@ slowed down where there is no course. The student's code runs in pytest's own pr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,34 @@ CONVENTIONS = "conventions"
 
 class NotPassed(Exception):
     """A check did not pass; the text is what the terminal report says."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", "gradcheck(**asked): what the `gradcheck` fixture asks for in this test, such as check_forward_ad=True"
+    )
+
+
+@pytest.fixture
+def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """`gradcheck(func, inputs, **asked)` as `autograd_check.gradcheck`; where it does not pass, its report is the test's failure.
+
+    Arguments of the markers `@pytest.mark.gradcheck(...)` hold for every call in the test, unless the call says otherwise.
+    """
+    from autograd_check.api import gradcheck as check  # torch is imported only where a test asks for it
+
+    marked = {
+        name: value for marker in reversed(list(request.node.iter_markers("gradcheck"))) for name, value in marker.kwargs.items()
+    }
+
+    def checked(func: Callable[..., Any], inputs: Any, **asked: Any) -> Any:
+        report = check(func, inputs, **{**marked, **asked, "raise_exception": False})
+        if not report:
+            pytest.fail(report.to_text(), pytrace=False)
+        return report
+
+    return checked
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> LessonFile | None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import autograd_check as ac
+import autograd_check.api
 from autograd_check.grade.grade import grade_lesson
 from autograd_check.run.zygote import Zygote
 from tests import support
@@ -36,11 +37,12 @@ def test_no_two_files_share_a_name() -> None:
 
 def test_the_mathematics_is_few_files() -> None:
     files = list(VERIFY.glob("*.py"))
-    assert len(files) <= 18
+    assert len(files) <= FILES
     assert sum(len(path.read_text().splitlines()) for path in files) <= LINES
 
 
-LINES = 3500
+FILES, LINES = 21, 4500
+"""With forward mode, batched and sparse gradients, and kernels that know one precision. Source: the architecture, section "verify/"."""
 
 
 def documented_numbers(path: Path) -> dict[str, str]:

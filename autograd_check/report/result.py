@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from autograd_check.errors import GradientError
 from autograd_check.verify.finding import Finding, Status, worst
 
 SCHEMA = 1
 COLOURS = {"passed": "#1a7f37", "failed": "#cf222e", "error": "#8250df", "inconclusive": "#9a6700", "todo": "#9a6700"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
-    """What a check found about `name`. True exactly when it passed.
+    """What a check found about `name`. True, and equal to `True`, exactly when it passed.
 
     `notes` say what the caller should know besides (an argument that has nothing to set).
     """
@@ -32,6 +31,17 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.status is Status.PASSED
+
+    def __eq__(self, other: object) -> bool:
+        """As `True` or `False` where it is compared with one: what torch's gradcheck returns."""
+        if isinstance(other, bool):
+            return bool(self) is other
+        if not isinstance(other, Report):
+            return NotImplemented
+        return (self.name, self.findings, self.notes) == (other.name, other.findings, other.notes)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.status))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record, schema 1."""
@@ -61,6 +71,8 @@ class Report:
     def raise_if_failed(self) -> None:
         """Raise `GradientError` with the text unless every finding passed or was inconclusive."""
         if self.status.severity > Status.INCONCLUSIVE.severity:
+            from autograd_check.report.gradient_error import GradientError  # it is torch's, and names need no torch
+
             raise GradientError(self.to_text())
 
     def _repr_html_(self) -> str:

@@ -16,7 +16,7 @@ from autograd_check.run.marshal import copied
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import equal_bits, is_differentiable, largest, leaves, map_leaves
+from autograd_check.verify.tensors import equal_bits, has_room, is_differentiable, largest, leaves, map_leaves
 
 
 class Batch(Sequence[Row]):
@@ -201,16 +201,16 @@ def _entries(walk: Walk) -> int:
 def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
     """Every primal with the axis along which its points lie (None where it does not move), for a batched call.
 
-    None where a primal that moves is a nest of tensors.
+    None where a primal that moves is a nest of tensors, or a view into a larger storage.
     """
     moving: dict[str, list[int]] = {}
     for place, (ray, _) in enumerate(walk.stops):
         if ray is not None:
             moving.setdefault(ray.primal, []).append(place)
     primals = walk.origin.primals
-    if not all(isinstance(primals[name], Tensor) for name in moving):
+    if not all(isinstance(primals[name], Tensor) and not has_room(primals[name]) for name in moving):
         return None
-    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64)
+    ts = torch.tensor([t for _, t in walk.stops], dtype=torch.float64, device="cpu")
     values = [_stack(walk, name, moving[name], ts) if name in moving else x for name, x in primals.items()]
     return values, [0 if name in moving else None for name in primals]
 
@@ -218,7 +218,7 @@ def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
 def _stack(walk: Walk, name: str, places: list[int], ts: Tensor) -> Tensor:
     x: Tensor = walk.origin.primals[name].detach()
     column = x.new_empty((len(walk), *x.shape)).copy_(x)
-    ts = ts.to(x.dtype).reshape(-1, *(1 for _ in x.shape))
+    ts = ts.to(x.device, x.dtype).reshape(-1, *(1 for _ in x.shape))
     start = 0
     while start < len(places):
         ray, stop = walk.stops[places[start]][0], start

@@ -80,12 +80,13 @@ def _norm(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
 
 
 def _cell(args: Args, kwargs: Named, out: Any) -> tuple[Tensor, ...]:
-    """The pixel that each point of a sampling grid lies in."""
+    """The pixel that each point of a sampling grid lies in, or (in mode 1) the one that is nearest to it."""
     grid, sizes = args[1], list(args[0].shape[2:])[::-1]
     aligned = bool(args[4]) if len(args) > 4 else False
-    size = torch.tensor(sizes, dtype=grid.dtype)
+    size = torch.tensor(sizes, dtype=grid.dtype, device=grid.device)
     place = (grid + 1) / 2 * (size - 1) if aligned else ((grid + 1) * size - 1) / 2
-    return (place.floor().to(torch.int64),)
+    nearest = _argument(args, kwargs, 2, "interpolation_mode", 0) == 1
+    return ((place.round() if nearest else place.floor()).to(torch.int64),)
 
 
 _BY_RULE: Mapping[str, Decide] = {
@@ -99,7 +100,8 @@ _BY_RULE: Mapping[str, Decide] = {
     ),
     "hardshrink softshrink": lambda args, kwargs, out: (out == 0, args[0] > 0),
     "maximum minimum fmax fmin": lambda args, kwargs, out: (args[0] > args[1], args[0] < args[1]),
-    "floor round ceil trunc frac floor_divide fix": lambda args, kwargs, out: (_whole(out),),
+    "floor round ceil trunc floor_divide fix": lambda args, kwargs, out: (_whole(out),),
+    "frac": lambda args, kwargs, out: (_whole(args[0].trunc()),),
     "remainder fmod": lambda args, kwargs, out: (_whole(((args[0] - out) / args[1]).round()),),
     "div": lambda args, kwargs, out: () if kwargs.get("rounding_mode") is None else (_whole(out),),
     "amax amin max min aminmax": _extreme,

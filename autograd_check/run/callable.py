@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from inspect import Parameter, signature
+from itertools import count
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
+from torch._vmap_internals import _vmap  # the one under autograd's own batched gradients: torch.vmap knows no dual tensors
+from torch.autograd import forward_ad
 
 from autograd_check.causes import Cause
 from autograd_check.run.batch import Batch, BatchedSweep, Known
 from autograd_check.run.failures import failure_of
+from autograd_check.run.layouts import Layout, strided
 from autograd_check.run.marshal import copied
 from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point
+from autograd_check.verify.contract import type_text
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import Watching, is_differentiable, is_single, is_tensor, leaves, map_leaves, map_tensors
-from autograd_check.verify.trial import Trial, draw_cotangent
+from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,6 @@ class Callee:
     inputs: tuple[Any, ...]
     names: tuple[str, ...]
     body: Callable[..., Any] | None = None
-
-
-@dataclass(frozen=True)
-class Wrapped:
-    """A callable as a pair: `forward(*inputs) -> (out, cache)` and `backward(dout, cache) -> gradients` of `wrt`."""
-
-    names: tuple[str, ...]
-    wrt: tuple[str, ...]
-    forward: Callable[..., Any]
-    backward: Callable[..., Any]
 
 
 def callee(fn: Callable[..., Any], inputs: Sequence[Any]) -> Callee:
@@ -105,33 +99,84 @@ class StandIn:
         """Like `ctx.set_materialize_grads`."""
 
 
-def wrap(called: Callee) -> Wrapped:
-    """The pair of a callable; inputs that require grad are checked, all others pass through.
+class Wrapped:
+    """A callable as a pair: `forward(*primals) -> (out, cache)` and `backward(dout, cache) -> gradients` of `wrt`.
 
-    Raises `ValueError` where no input requires grad.
+    Inputs that require grad are checked, all others pass through. `primals` are the inputs with sparse ones in strided memory
+    (`Layout`). Of the output only what autograd can differentiate takes part, likewise in strided memory: which leaves these are
+    is seen in the first run with the tape on; the others become None. Where the tape reaches no output at all every output of
+    fractions takes part: then the gradient is zero, and has to be.
+    `returned` says what came of that run, for a message. `misfits` names the gradients that came in another layout than their input has.
+
+    Raises `ValueError` where no input requires grad, unless `forward_only`.
     """
-    wrt = tuple(
-        name
-        for name, value in zip(called.names, called.inputs, strict=True)
-        if any(is_tensor(leaf) and leaf.requires_grad and is_differentiable(leaf) for leaf in leaves(value))
-    )
-    if not wrt:
-        raise ValueError("gradcheck expects at least one input tensor with requires_grad=True; all inputs pass through.")
-    positions = [called.names.index(name) for name in wrt]
 
-    def forward(*primals: Any) -> tuple[Any, Any]:
-        roots = list(primals)
+    def __init__(self, called: Callee, *, masked: bool = False, forward_only: bool = False) -> None:
+        self._call = called.call
+        self._masked = masked
+        self.names = called.names
+        moving = [any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(value)) for value in called.inputs]
+        if not any(moving) and not forward_only:
+            raise ValueError("gradcheck expects at least one input tensor with requires_grad=True; all inputs pass through.")
+        self.wrt = tuple(name for name, moves in zip(called.names, moving, strict=True) if moves)
+        self._positions = [position for position, moves in enumerate(moving) if moves]
+        self._layouts = {
+            (position, place): Layout(leaf, masked)
+            for position in self._positions
+            for place, leaf in enumerate(leaves(called.inputs[position]))
+            if is_differentiable(leaf) and leaf.layout is not torch.strided
+        }
+        self.primals = tuple(self._nested(position, value, _primal_of) for position, value in enumerate(called.inputs))
+        self._taking_part: frozenset[int] | None = None
+        self.taped = True
+        self.returned = "nothing"
+        self.misfits: dict[str, str] = {}
+
+    def forward(self, *primals: Any) -> tuple[Any, Any]:
+        """`out`, and the cache: the output and the roots of its tape."""
+        given = list(primals)
         if torch.is_grad_enabled():
-            for position in positions:
-                roots[position] = map_leaves(_rooted, primals[position])
-        out = called.call(*roots)
-        return out, (out, [roots[position] for position in positions])
+            for position in self._positions:
+                given[position] = self._nested(position, primals[position], _root_of)
+        elif self._layouts:
+            given = list(self.given(primals))
+        out = self.out(self._call(*given))
+        return out, (out, [given[position] for position in self._positions])
 
-    def backward(dout: Any, cache: Any) -> Any:
+    def given(self, primals: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments of the callable for some primals."""
+        if not self._layouts:
+            return tuple(primals)
+        return tuple(self._nested(position, value, _tensor_of) for position, value in enumerate(primals))
+
+    def out(self, raw: Any) -> Any:
+        """What takes part of an output, in strided memory."""
+        if self._taking_part is None and torch.is_grad_enabled():
+            self._look(raw)
+        if self._taking_part is None:
+            return map_leaves(lambda leaf: strided(leaf, masked=self._masked) if is_differentiable(leaf) else None, raw)
+        if isinstance(raw, Tensor) and raw.layout is torch.strided and not raw._is_zerotensor():
+            return raw if self._taking_part else None
+        places, taking_part = count(), self._taking_part
+        return map_leaves(lambda leaf: strided(leaf, masked=self._masked) if next(places) in taking_part else None, raw)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of the output can be differentiated."""
+        return self._taking_part is not None and not self._taking_part
+
+    def _look(self, raw: Any) -> None:
+        self.returned = "only tensors" if all(map(is_tensor, leaves(raw))) else type_text(raw)
+        found = [(place, leaf.requires_grad) for place, leaf in enumerate(leaves(raw)) if is_differentiable(leaf)]
+        self.taped = any(taped for _, taped in found)
+        self._taking_part = frozenset(place for place, taped in found if taped or not self.taped)
+
+    def backward(self, dout: Any, cache: Any) -> Any:
+        """The gradients of `wrt`, each in the nest of its primal and strided; zeros where the tape does not reach."""
         out, roots = cache
         if isinstance(out, Tensor) and isinstance(dout, Tensor) and out.requires_grad and all(map(is_tensor, roots)):
             single = torch.autograd.grad((out,), roots, (dout,), retain_graph=True, allow_unused=True)
-            return tuple(map(_dense, roots, single))
+            return self._answers(roots, single)
         pairs = [
             (o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad and is_tensor(d)
         ]
@@ -142,19 +187,98 @@ def wrap(called: Callee) -> Wrapped:
             outputs, cotangents = zip(*pairs, strict=True)
             found = iter(torch.autograd.grad(outputs, moving, cotangents, retain_graph=True, allow_unused=True))
             grads = [next(found) if is_differentiable(leaf) else None for leaf in flat]
-        filled = iter([_dense(x, g) for x, g in zip(flat, grads, strict=True)])
-        return tuple(map_leaves(lambda _: next(filled), root) for root in roots)
+        return self._answers(roots, grads)
 
-    return Wrapped(called.names, wrt, forward, backward)
+    def undefined_backward(self, cache: Any) -> Any:
+        """The gradients where nobody has a cotangent for any output: the backward gets None for each of them."""
+        out, roots = cache
+        undefined: list[Any] = [
+            torch._C._functions.UndefinedGrad()(leaf) for leaf in leaves(out) if is_tensor(leaf) and leaf.requires_grad
+        ]
+        flat = [leaf for root in roots for leaf in leaves(root)]
+        moving = [leaf for leaf in flat if is_differentiable(leaf)]
+        found = iter(torch.autograd.grad(undefined, moving, [torch.zeros_like(o) for o in undefined], allow_unused=True))
+        return self._answers(roots, [next(found) if is_differentiable(leaf) else None for leaf in flat])
+
+    def batched_backward(self, douts: Sequence[Any], cache: Any) -> list[Tensor]:
+        """The gradients of all flat roots for several cotangents in one call under vmap: each with the cotangents first."""
+        out, roots = cache
+        outs = [leaf for leaf in leaves(out) if is_tensor(leaf) and leaf.requires_grad]
+        places = [place for place, leaf in enumerate(leaves(out)) if is_tensor(leaf) and leaf.requires_grad]
+        moving = [leaf for root in roots for leaf in leaves(root) if is_differentiable(leaf)]
+        stacked = [torch.stack([leaves(dout)[place] for dout in douts]) for place in places]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            grads = torch.autograd.grad(outs, moving, stacked, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        return [x.new_zeros((len(douts), *x.shape)) if g is None else g for x, g in zip(moving, grads, strict=True)]
+
+    def jvp(self, primals: Mapping[str, Any], tangents: Mapping[str, Any]) -> tuple[Any, Any]:
+        """`out` and its tangent (zeros where none came) by forward mode; primals without a tangent stand still."""
+        given = list(self.given(tuple(primals.values())))
+        with warnings.catch_warnings(), forward_ad.dual_level():
+            # torch loads its own decompositions where forward mode is first used
+            warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+            for position, name in zip(self._positions, self.wrt, strict=True):
+                if name in tangents:
+                    given[position] = self._nested(position, primals[name], partial(self._dual, iter(leaves(tangents[name]))))
+            out = self.out(self._call(*given))
+            apart = [forward_ad.unpack_dual(leaf) if is_differentiable(leaf) else (leaf, None) for leaf in leaves(out)]
+        values = iter([value.detach() if is_tensor(value) else value for value, _ in apart])
+        moved = iter([value if not is_tensor(value) else _tangent(value, tangent) for value, tangent in apart])
+        return map_leaves(lambda _: next(values), out), map_leaves(lambda _: next(moved), out)
+
+    @staticmethod
+    def _dual(tangents: Iterator[Any], x: Any, layout: Layout | None) -> Any:
+        along = next(tangents)
+        if not is_differentiable(x):
+            return x
+        if layout is None:
+            return forward_ad.make_dual(x.detach(), along)
+        return forward_ad.make_dual(layout.tensor(x), layout.tangent(along))
+
+    def _answers(self, roots: Sequence[Any], grads: Sequence[Tensor | None]) -> tuple[Any, ...]:
+        """The gradients of the flat roots as gradients of the primals."""
+        given = iter(grads)
+        return tuple(
+            self._nested(position, root, partial(self._answer, given, f"d{name}"))
+            for name, position, root in zip(self.wrt, self._positions, roots, strict=True)
+        )
+
+    def _answer(self, grads: Iterator[Tensor | None], subject: str, x: Any, layout: Layout | None) -> Any:
+        grad = next(grads)
+        if layout is not None:
+            return layout.gradient(torch.zeros_like(x) if grad is None else grad)
+        if grad is None:
+            return torch.zeros_like(x) if is_tensor(x) else x
+        if grad.layout is not torch.strided:
+            self.misfits[subject] = str(grad.layout).removeprefix("torch.")
+            return grad.to_dense()
+        return torch.zeros_like(x) if grad._is_zerotensor() else grad
+
+    def _nested(self, position: int, value: Any, function: Callable[[Any, Layout | None], Any]) -> Any:
+        if isinstance(value, Tensor) and not self._layouts:
+            return function(value, None)
+        places = count()
+        return map_leaves(lambda leaf: function(leaf, self._layouts.get((position, next(places)))), value)
 
 
-def _dense(leaf: Any, grad: Tensor | None) -> Any:
-    if grad is None:
-        return torch.zeros_like(leaf) if is_tensor(leaf) else leaf
-    return grad if grad.layout is torch.strided else grad.to_dense()
+def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:
+    """What forward mode gave, off the tape; zeros where nothing came."""
+    dense: Tensor = torch.zeros_like(value) if tangent is None else strided(tangent)
+    return dense.detach() if dense.requires_grad else dense  # vmap knows no detach here
 
 
-def _rooted(leaf: Any) -> Any:
+def _primal_of(leaf: Any, layout: Layout | None) -> Any:
+    return leaf if layout is None else layout.primal.requires_grad_(leaf.requires_grad)
+
+
+def _tensor_of(leaf: Any, layout: Layout | None) -> Any:
+    return leaf if layout is None else layout.tensor(leaf)
+
+
+def _root_of(leaf: Any, layout: Layout | None) -> Any:
+    if layout is not None:
+        return layout.tensor(leaf).requires_grad_()
     return leaf.detach().requires_grad_() if is_differentiable(leaf) else leaf
 
 
@@ -177,61 +301,6 @@ def input_names(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[str, ...
     return tuple(plain[: len(inputs)]) if len(plain) >= len(inputs) else numbered
 
 
-def in_float64(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Callable[..., Any], list[Any]]:
-    """The callable and its inputs with float32, float16 and bfloat16 tensors in float64; a module is copied first."""
-    raised = fn
-    if isinstance(fn, nn.Module):
-        raised = copy.deepcopy(fn).double()
-    return raised, [map_leaves(in_double, value) for value in inputs]
-
-
-def in_double(leaf: Any) -> Any:
-    """A tensor with fractions in float64 or complex128; any other leaf as it is."""
-    if not is_differentiable(leaf):
-        return leaf
-    dtype = torch.complex128 if leaf.is_complex() else torch.float64
-    return leaf.detach().to(dtype).requires_grad_(leaf.requires_grad)
-
-
-class Narrowing(Watching):
-    """Records the operations that turn float64 into less."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
-        """Note whether an operation lost digits."""
-        first = args[0] if args else None
-        if is_single(out) and isinstance(first, Tensor) and first.dtype in (torch.float64, torch.complex128):
-            self.seen.append(str(out.dtype).removeprefix("torch."))
-
-
-class Narrows:
-    """Whether a callable turns float64 into less while all its inputs are float64; looked at once, when it is asked.
-
-    A `UsesSingle`: where it does, errors of that size are not a wrong gradient, but a finding of their own.
-    """
-
-    def __init__(self, wrapped: Wrapped, point: Point, seed: int) -> None:
-        self._wrapped, self._point, self._seed = wrapped, point, seed
-
-    def __call__(self, trial: Trial) -> bool:
-        """Whether float32 or less takes part."""
-        return bool(self.to)
-
-    @cached_property
-    def to(self) -> str:
-        """The first lower precision that was seen, "" where there is none or the callable does not run."""
-        with Narrowing() as narrowing, torch.enable_grad():
-            try:
-                out, cache = self._wrapped.forward(*self._point.primals.values())
-                self._wrapped.backward(draw_cotangent(out, Generator().manual_seed(self._seed)), cache)
-            except Exception:  # reported by the check itself
-                return ""
-        return narrowing.seen[0] if narrowing.seen else ""
-
-
 @dataclass
 class Run:
     """One taped forward: the point, the copies it was given, its output and graph, and each cotangent with what it gave."""
@@ -250,7 +319,8 @@ class TorchCallable:
     All cotangents of a request share a graph, so that a backward that spoils what it saved is seen; where the first is
     repeated, the forward runs once more, so that one that differs from run to run is seen. `body` is the forward of a
     `torch.autograd.Function` without its backward: what autograd can tape, and vmap batch.
-    `doubted` is whether branches were asked for, as they are where a gradient did not agree at once.
+    `doubted` is whether branches were asked for, as they are where a gradient did not agree at once, `raised` what the forward
+    raised where it did not run.
     """
 
     isolation = "same process; trusted code"
@@ -263,16 +333,12 @@ class TorchCallable:
         self._tidy = False
         self._taping = False
         self.doubted = False
+        self.raised: Exception | None = None
         self._sweep = BatchedSweep(self._value, None if body is None else self._plainly, self._known)
 
     @property
-    def outputs(self) -> int:
-        """How many outputs of the last run have a gradient."""
-        return sum(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves(self._last.out)) if self._last else 0
-
-    @property
     def returned(self) -> tuple[Any] | None:
-        """What the last run gave, alone in a tuple; None where there was none."""
+        """What took part of the last run's output, alone in a tuple; None where there was no run."""
         return (self._last.out,) if self._last else None
 
     def functions(self) -> tuple[str, ...]:
@@ -298,6 +364,7 @@ class TorchCallable:
 
         A graph belongs to its own forward, so nothing that runs in between (`between`) could change it.
         """
+        self._tidy = True
         changed: dict[str, None] = {}
         spoilt: dict[str, None] = {}
         answers: list[Any] = []
@@ -317,13 +384,18 @@ class TorchCallable:
                 run.asked.append((dout, answers[-1]))
                 spoilt |= dict.fromkeys(changed_paths("dout", dout, cotangent))
             for name, value in point.primals.items():
-                changed |= dict.fromkeys(changed_paths(name, value, run.primals[name]))
+                paths = changed_paths(name, value, run.primals[name])
+                self._tidy = self._tidy and not paths
+                if name in self._wrapped.wrt:  # buffers among the inputs, like running statistics, are there to be written
+                    changed |= dict.fromkeys(paths)
             again = run.out
             if len(douts) > 1 and douts[0] is douts[-1]:
                 again = self._forward(point)[1]
         except Exception as error:  # the code under test may raise anything
+            self._tidy = False
+            if run is None:
+                self.raised = error
             return Outcome(None if run is None else (copied(run.out), answers), failure_of(error), tuple(changed), tuple(spoilt))
-        self._tidy = not changed
         return Outcome((copied(again), answers), None, tuple(changed), tuple(spoilt))
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
@@ -345,6 +417,49 @@ class TorchCallable:
         except Exception as error:  # the tape may break anywhere in code that was not written for it
             return Outcome(failure=failure_of(error))
         return Outcome([grads[name] for name in wrt])
+
+    def jvp(self, point: Point, tangents: Mapping[str, Any]) -> Outcome:
+        """See `TapeCandidate.jvp`."""
+        self._rewind()
+        primals = {name: copied(value) for name, value in point.primals.items()}
+        try:
+            return Outcome(self._wrapped.jvp(primals, tangents))
+        except Exception as error:  # the code under test may raise anything
+            return Outcome(failure=failure_of(error))
+
+    def batched_jvp(self, point: Point, tangents: Sequence[Mapping[str, Any]]) -> Outcome:
+        """See `TapeCandidate.batched_jvp`."""
+        self._rewind()
+        primals = {name: copied(value) for name, value in point.primals.items()}
+        names = list(tangents[0])
+        flat = [[leaf for name in names for leaf in leaves(one[name]) if is_tensor(leaf)] for one in tangents]
+
+        def call(*given: Tensor) -> tuple[Tensor, ...]:
+            moved = iter(given)
+            nests = {name: map_leaves(lambda leaf: next(moved) if is_tensor(leaf) else leaf, tangents[0][name]) for name in names}
+            return tuple(filter(is_tensor, leaves(self._wrapped.jvp(primals, nests)[1])))
+
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                return Outcome(_vmap(call)(*map(torch.stack, zip(*flat, strict=True))))
+        except Exception as error:  # the code under test may raise anything
+            return Outcome(failure=failure_of(error))
+
+    def batched_vjp(self, point: Point, douts: Sequence[Any]) -> Outcome:
+        """See `TapeCandidate.batched_vjp`."""
+        try:
+            run = self._last if self._last is not None and self._last.point is point else self._run(point)
+            return Outcome(self._wrapped.batched_backward(douts, run.cache))
+        except Exception as error:  # the code under test may raise anything
+            return Outcome(failure=failure_of(error))
+
+    def undefined_vjp(self, point: Point) -> Outcome:
+        """See `TapeCandidate.undefined_vjp`."""
+        try:
+            return Outcome(self._wrapped.undefined_backward(self._forward(point)[2]))
+        except Exception as error:  # the code under test may raise anything
+            return Outcome(failure=failure_of(error))
 
     def _run(self, point: Point) -> Run:
         start = perf_counter()
@@ -376,7 +491,7 @@ class TorchCallable:
         """`out` alone, by the form without a backward of its own."""
         self._rewind()
         given = primals if self._tidy else tuple(map_tensors(Tensor.clone, value) for value in primals)
-        return self._body(*given) if self._body is not None else None
+        return self._wrapped.out(self._body(*self._wrapped.given(given))) if self._body is not None else None
 
 
 def _recalled(asked: Sequence[tuple[Any, Any]], douts: Sequence[Any]) -> list[Any] | None:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from autograd_check.errors import WireError
 from autograd_check.requests import Code, Seed, StateAfter
-from autograd_check.run.marshal import extent
 from autograd_check.verify.candidate import Opaque, Point
+from autograd_check.verify.tensors import extent
 
 ALIGN = 16
 """Blobs begin at multiples of this, so that their entries can be used in place."""

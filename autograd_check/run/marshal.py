@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Opaque
-from autograd_check.verify.tensors import map_leaves, map_tensors
+from autograd_check.verify.tensors import faithful_clone, map_leaves, map_tensors
 
 MAX_DEPTH = 24
 MAX_VALUES = 20_000
@@ -106,27 +106,6 @@ def tensors_in(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Ten
     elif depth < MAX_DEPTH and isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             yield from tensors_in(item, f"{name}[{position}]", depth + 1)
-
-
-def extent(tensor: Tensor) -> int:
-    """Number of elements from the first to the last one that a view reaches in its storage; 0 for an empty tensor."""
-    if tensor.numel() == 0:
-        return 0
-    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-
-
-def faithful_clone(tensor: Tensor) -> Tensor:
-    """A copy in memory of its own with the same shape, strides and dtype, detached from any tape.
-
-    `Tensor.clone` makes sliced and expanded views contiguous, and a probe that is non-contiguous on purpose would lose
-    its point.
-    """
-    source = tensor.detach() if tensor.requires_grad else tensor
-    if source.layout is not torch.strided or source.is_contiguous() or source.numel() == 0:
-        return source.clone()
-    source = source.resolve_conj().resolve_neg()
-    span = source.as_strided((extent(source),), (1,), source.storage_offset()).clone()
-    return span.as_strided(source.shape, source.stride(), 0)
 
 
 def copied(value: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_check.run.marshal import extent, tensors_in
-from autograd_check.verify.tensors import equal_bits, is_differentiable, leaves, named_leaves
+from autograd_check.run.marshal import tensors_in
+from autograd_check.verify.tensors import equal_bits, extent, is_differentiable, leaves, named_leaves
 from autograd_check.verify.trial import unpack
 
 # Bound when this module loads, so that a student's later patch of torch's namespace does not reach them.

@@ -35,10 +35,10 @@ from autograd_check.verify.precision import Rounding
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.slope import Row, Sweep
 from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
-from autograd_check.verify.tolerances import NEGLIGIBLE
+from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, own_gradients, try_case
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import ProbeResult, probe_vjp
+from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, probe_vjp
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -59,7 +59,8 @@ class Pair:
     uses_single: UsesSingle
     memo: Memo
     points: tuple[Point, ...] = ()
-    _roundings: dict[str, Rounding] = field(default_factory=dict, repr=False)
+    leave: Leave = NO_LEAVE
+    _own: Memo = field(default_factory=Memo, repr=False)
 
     def rounding(self, trial: Trial) -> Rounding:
         """What rounding does to the gradients of a trial: to the definition's, and without one to the code's own."""
@@ -69,7 +70,18 @@ class Pair:
             return oracle_vjp(names.oracle, point, names.wrt, dout)[1]
 
         gradients = definition if names.oracle is not None else own_gradients(self.candidate, names, dout)
-        return self._roundings.setdefault(trial.case.name, Rounding(gradients, trial.case.point))
+        return self._own.once("rounding", [trial], lambda: Rounding(gradients, trial.case.point))
+
+    def repeats(self, trial: Trial) -> Mapping[str, list[Tensor]]:
+        """By how much each tensor of each gradient differs from repeat to repeat, where the user lets it; else zeros."""
+        return self._own.once("repeats", [trial], lambda: contract.repeats(trial, self.candidate, self.names, self.leave))
+
+    def probe(self, trial: Trial, wrt: Sequence[str]) -> Probe:
+        """The slopes of the code's own forward."""
+        sweep, base = own_sweep(self.candidate, self.names), as_tensors(trial.out)
+        jitter = contract.jitter(trial) if self.names.oracle is None else None
+        made = lambda: Probe(sweep, trial.case.point, trial.douts[0], wrt, self.seed, base, jitter, self.memo)  # noqa: E731
+        return self._own.once(("probe", tuple(wrt)), [trial], made)
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,8 @@ def check_caches(trial: Trial, pair: Pair) -> Iterator[Finding]:
         share_cache=True,
         between=others[0] if others else None,
     )
+    if pair.leave.nondet:  # repeats may differ, and how far is a finding of its own
+        return
     yield from contract.check_own_cache(reused, trial, pair.names)
     yield from contract.check_cache_reusable(reused, pair.names, trial.case.name)
 
@@ -147,10 +161,15 @@ def keeps_float32(trial: Trial, pair: Pair) -> Iterator[Finding]:
         yield from contract.check_float32(single, pair.names)
 
 
+def check_linear(trial: Trial, pair: Pair) -> Iterator[Finding]:
+    """The backward is linear in its cotangent."""
+    return contract.check_linear(trial, pair.rounding(trial), pair.uses_single, pair.repeats(trial), pair.leave)
+
+
 BOTH = ("forward", "backward")
 CHECKS = (
     Check("forward runs", check_forward_runs),
-    Check("out repeatable", lambda t, p: contract.check_forward_repeatable(t), ("forward runs",), oracle=False),
+    Check("out repeatable", lambda t, p: contract.check_forward_repeatable(t, p.leave), ("forward runs",), oracle=False),
     Check("out form", lambda t, p: contract.check_out_form(t, p.names), ("forward runs",), oracle=True),
     Check("value", lambda t, p: values.check_out(t, p.names, p.uses_single), ("forward runs", "out form"), oracle=True),
     Check("unmodified", lambda t, p: contract.check_unchanged(t, p.names), ("forward runs",), holds=BOTH),
@@ -159,8 +178,13 @@ CHECKS = (
     Check("aliasing", lambda t, p: contract.check_aliases(t, p.names), ("forward runs", "backward runs"), holds=("backward",)),
     Check("autograd", check_gradients, ("returned",), oracle=True),
     Check("form", check_gradient_forms, ("returned",), oracle=False),
-    Check("linear in dout", lambda t, p: contract.check_linear(t, p.rounding(t), p.uses_single), ("returned",)),
-    Check("repeatable", lambda t, p: contract.check_repeatable(t, p.names), ("returned",), holds=("backward",)),
+    Check("linear in dout", check_linear, ("returned",)),
+    Check(
+        "repeatable",
+        lambda t, p: contract.check_repeatable(t, p.names, p.repeats(t), p.leave),
+        ("returned",),
+        holds=("backward",),
+    ),
     Check("cache reusable", check_caches, once=True, holds=("backward",)),
     Check("keeps float32", keeps_float32, oracle=True, once=True, holds=("backward",)),
 )
@@ -201,6 +225,14 @@ def nothing_beside(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
     return ()
 
 
+After = Callable[[Trial, Pair, Sequence[Finding]], Iterable[Finding]]
+
+
+def nothing_after(trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iterable[Finding]:
+    """The further checks of those who have none."""
+    return ()
+
+
 def unseen(trial: Trial) -> bool:
     """The answer of those who cannot look: float32 is not blamed."""
     return False
@@ -216,6 +248,8 @@ def check_pair(
     uses_single: UsesSingle = unseen,
     memo: Memo | None = None,
     beside: Beside = nothing_beside,
+    leave: Leave = NO_LEAVE,
+    after: After = nothing_after,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are aggregated to one for each check and subject.
 
@@ -228,6 +262,8 @@ def check_pair(
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         memo: what other checks of the same cases have computed already.
         beside: checks of the caller's own, where some gradient came back; it is told which subjects are wrong already.
+        leave: what the user grants on top of what is measured.
+        after: further checks of a trial, with what has been found of it.
 
     """
     unusable = _unusable(candidate, names)
@@ -238,13 +274,14 @@ def check_pair(
     def single(trial: Trial) -> bool:
         return known[trial.case.name] if trial.case.name in known else known.setdefault(trial.case.name, uses_single(trial))
 
-    pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases))
+    pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases), leave)
     trials = list(_trials(pair, cases))
     findings = [found for trial in trials for found in _checked(trial, pair, once=False)]
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return aggregate(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
-    findings = explain.findings(pair, trials, findings)
+    if any(finding.status is Status.FAILED for finding in findings):
+        findings = explain.findings(pair, trials, findings)
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
@@ -254,6 +291,7 @@ def check_pair(
         findings += left
         for trial in sound[:DIFFERENCED] if wanted else ():
             findings += check_differences(trial, pair, wanted)
+        findings += after(sound[0], pair, findings)
     if names.oracle is None and any(known.values()):
         findings.append(values.narrowed("out"))
     return aggregate(findings)
@@ -341,37 +379,27 @@ def _wanted(
 def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Finding]:
     """One finding for each primal in `wrt`; without an oracle a wrong one is located and explained as far as that goes."""
     candidate, names, point, dout = pair.candidate, pair.names, trial.case.point, trial.douts[0]
-    sweep, rounding = own_sweep(candidate, names), pair.rounding(trial)
+    probe, rounding, repeats = pair.probe(trial, wrt), pair.rounding(trial), pair.repeats(trial)
 
     def spread(name: str) -> Sequence[Tensor]:
         """What rounding does to a gradient; and what the definition's does where its inputs move, if there is one."""
         moved = rounding(name)
         if names.oracle is None:
-            return moved
+            noise = repeats.get(name, [])
+            return [one + other for one, other in zip(moved, noise, strict=True)] if moved and noise else moved or noise
         right = zip(leaves(trial.reference.grads[f"d{name}"]), leaves(trial.reference.grad_spread[f"d{name}"]), strict=True)
         # out and the gradient agree with the definition's as far as a negligible constant in the forward lets them
         known = [change + NEGLIGIBLE * largest(leaf) for leaf, change in right]
         return [one + other for one, other in zip(known, moved, strict=True)] if moved else known
 
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    verdicts = probe_vjp(
-        sweep,
-        point,
-        grads,
-        dout,
-        wrt=wrt,
-        regrad=own_gradients(candidate, names, dout),
-        seed=pair.seed,
-        base=as_tensors(trial.out),
-        spread=spread,
-        single=lambda: pair.uses_single(trial),
-        memo=pair.memo,
-    )
+    elsewhere = again(own_gradients(candidate, names, dout), pair.leave)
+    verdicts = probe.verdicts(Gradients(grads, spread, pair.leave), elsewhere, lambda: pair.uses_single(trial))
     findings = {name: _difference(f"d{name}", verdict, trial.case.name, names) for name, verdict in verdicts.items()}
     for name, finding in findings.items():
         if names.oracle is None and finding.status is Status.FAILED:
-            tape = _trusted_tape(trial, pair, name, sweep)
-            suspect = Suspect(f"d{name}", name, point, grads[name], dout, sweep, tape, pair.explain.suspect)
+            tape = _trusted_tape(trial, pair, name, probe.sweep)
+            suspect = Suspect(f"d{name}", name, point, grads[name], dout, probe.sweep, tape, pair.explain.suspect)
             findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
 
@@ -379,9 +407,13 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
 def _difference(subject: str, verdict: ProbeResult, probe: str, names: PairNames) -> Finding:
     if verdict.status is Status.PASSED:
         text = "matches finite differences of your own forward"
+        if verdict.reason == WITHIN:
+            text += f", {WITHIN}; the measured error is {verdict.error:.1g}"
         if names.oracle is None and verdict.resolution:
             text += f"; an error above {verdict.resolution:.1g} in one entry would have been seen"
         return passed(DIFFERENCES, subject, probe, text, Kind.GRADIENT)
+    if verdict.reason == OTHER_FORM:
+        return failed(DIFFERENCES, subject, probe, f"{OTHER_FORM}: there is no derivative", Kind.GRADIENT, Cause.WRONG_SHAPE)
     if verdict.status is Status.FAILED:
         analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
         text = (

@@ -7,14 +7,15 @@ gradient: code that writes into `dout` or returns float64 for float32 may still 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Failure, Opaque, Outcome
+from autograd_check.verify.candidate import Failure, Opaque, Outcome, PairCandidate
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.precision import Rounding
 from autograd_check.verify.tensors import (
@@ -22,12 +23,25 @@ from autograd_check.verify.tensors import (
     equal_bits,
     is_differentiable,
     is_tensor,
+    largest,
     largest_of,
     leaves,
+    map_leaves,
     natural_size,
     same_structure,
 )
-from autograd_check.verify.tolerances import EPS, GAIN, ROUNDINGS, SINGLE_EPS, WEIGHTS, of_its_size
+from autograd_check.verify.tolerances import (
+    EPS,
+    GAIN,
+    LAST_BITS,
+    NO_LEAVE,
+    REPEATS,
+    ROUNDINGS,
+    SINGLE_EPS,
+    WEIGHTS,
+    Leave,
+    of_its_size,
+)
 from autograd_check.verify.trial import Gradient, PairNames, Trial, UsesSingle, parts, unpack
 
 # --- Calls that gave no value ----------------------------------------------------------------------------------------
@@ -179,11 +193,17 @@ def _form(leaf: Any) -> Any:
     return ((), True) if plain_number(leaf) else type_text(leaf)
 
 
-def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> Iterator[Finding]:
+def check_linear(
+    trial: Trial,
+    rounding: Rounding,
+    uses_single: UsesSingle,
+    repeats: Mapping[str, Sequence[Tensor]],
+    leave: Leave = NO_LEAVE,
+) -> Iterator[Finding]:
     """v(αd₁ + βd₂ + γd₃) = αv(d₁) + βv(d₂) + γv(d₃), to rounding: a backward pass is linear in its cotangent.
 
     A constant c too much shows as (α + β + γ − 1) c, so that v(0) = 0 follows.
-    `rounding` is asked where a gradient may be what cancellation has left.
+    `rounding` is asked where a gradient may be what cancellation has left; `repeats` and `leave` are what the user grants.
     """
     if len(trial.unpacked) < 4:
         return
@@ -193,7 +213,8 @@ def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> I
         if len({tuple(map(_form, value)) for value in values}) > 1:
             text = f"{subject} has another shape or type for another dout; a backward is linear in its cotangent"
         else:
-            mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), rounding, uses_single)
+            granted = Granted(repeats.get(gradient.primal, ()), leave)
+            mismatch = _nonlinear(trial, gradient.primal, list(zip(*values, strict=True)), rounding, uses_single, granted)
             text = (
                 f"{subject} is not linear in dout: the backward of a sum of two upstream gradients must be the sum of the two "
                 "backwards"
@@ -204,8 +225,21 @@ def check_linear(trial: Trial, rounding: Rounding, uses_single: UsesSingle) -> I
         yield failed("linear in dout", subject, trial.case.name, text, Kind.GRADIENT, cause, mismatch=mismatch)
 
 
+@dataclass(frozen=True)
+class Granted:
+    """What the user grants to the tensors of a gradient: differences of its repeats, and leave for every entry."""
+
+    repeats: Sequence[Tensor]
+    leave: Leave
+
+    def to(self, place: int, expected: Tensor) -> Tensor | float:
+        """The error that is granted to every entry of one tensor; 0 where nothing is."""
+        noise = GAIN * largest(self.repeats[place]) if place < len(self.repeats) else 0.0
+        return GAIN * self.leave.of(expected) + noise if self.leave else noise
+
+
 def _nonlinear(
-    trial: Trial, primal: str, rows: list[tuple[Any, ...]], rounding: Rounding, uses_single: UsesSingle
+    trial: Trial, primal: str, rows: list[tuple[Any, ...]], rounding: Rounding, uses_single: UsesSingle, granted: Granted
 ) -> Mismatch | None:
     """The first tensor of a gradient whose v of the combination is off by more than rounding."""
     count = max((leaf.numel() for leaf in leaves(trial.out) if is_tensor(leaf)), default=1)
@@ -230,7 +264,9 @@ def _nonlinear(
         coarse = of_its_size(size, terms, SINGLE_EPS) + SINGLE_EPS / EPS * noise
         if off <= tolerance + noise or (off <= coarse and uses_single(trial)):
             continue
-        return compare(both, expected, GAIN * (tolerance + noise))
+        mismatch = compare(both, expected, GAIN * (tolerance + noise) + granted.to(place, expected))
+        if mismatch is not None:
+            return mismatch
     return None
 
 
@@ -252,25 +288,84 @@ def check_aliases(trial: Trial, names: PairNames) -> Iterator[Finding]:
         yield failed("aliasing", names.backward, trial.case.name, text, Kind.CONVENTION, Cause.ALIASES_INPUT, evidence=evidence)
 
 
-def check_repeatable(trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """Two backward calls on the same inputs give the same bits."""
+def check_repeatable(
+    trial: Trial, names: PairNames, repeats: Mapping[str, Sequence[Tensor]], leave: Leave = NO_LEAVE
+) -> Iterator[Finding]:
+    """Two backward calls on the same inputs give the same bits, or what differs by no more than the user lets them."""
     again = trial.unpacked[-1] if len(trial.unpacked) > 4 else {}
     for subject in again:
-        if not equal_bits(trial.unpacked[0][subject].value, again[subject].value):
-            text = (
-                f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
+        if equal_bits(trial.unpacked[0][subject].value, again[subject].value):
+            continue
+        off = max(map(largest, repeats.get(again[subject].primal, ())), default=math.inf)
+        if off <= leave.nondet:
+            yield passed(
+                "repeatable", subject, trial.case.name, f"repeats differ by {off:.1g}, within nondet_tol", Kind.CONVENTION
             )
-            yield failed("repeatable", names.backward, trial.case.name, text, Kind.CONVENTION, Cause.NONDETERMINISTIC)
-            return
+            continue
+        text = f"{subject} differs between two calls with the same inputs: something is left over from the first call, or random"
+        if names.oracle is None:
+            apart = off if math.isfinite(off) else _apart(trial.unpacked[0][subject].value, again[subject].value)
+            text += f" (by {apart:.1g}; where a device adds in any order, say how far it may differ with nondet_tol)"
+        yield failed("repeatable", names.backward, trial.case.name, text, Kind.CONVENTION, Cause.NONDETERMINISTIC)
+        return
 
 
-def check_forward_repeatable(trial: Trial) -> Iterator[Finding]:
-    """Two forward calls on the same inputs, with the same seed, give the same bits."""
+def repeats(trial: Trial, candidate: PairCandidate, names: PairNames, leave: Leave) -> Mapping[str, list[Tensor]]:
+    """By how much each tensor of each gradient differs over some repeats, by primal; empty where the user lets none differ."""
+    if not leave.nondet or not trial.gradients:
+        return {}
+    found = {gradient.primal: leaves(gradient.value) for gradient in trial.gradients.values()}
+    apart = {name: [torch.zeros_like(leaf).abs() for leaf in tensors if is_tensor(leaf)] for name, tensors in found.items()}
+    # each cotangent is another object with the same numbers, so that nobody answers from memory
+    douts = [map_leaves(lambda leaf: leaf.clone() if is_tensor(leaf) else leaf, trial.douts[0]) for _ in range(REPEATS)]
+    outcome = candidate.vjp(names.forward, names.backward, trial.case.point, douts, wrt=names.wrt)
+    for answer in outcome.value[1] if outcome.ok and outcome.value is not None else ():
+        for subject, gradient in (unpack(answer, names.wrt) or {}).items():
+            first = leaves(trial.gradients[subject].value)
+            for place, (one, other) in enumerate(zip(first, leaves(gradient.value), strict=True)):
+                if is_tensor(one) and one.shape == other.shape:
+                    apart[gradient.primal][place] = torch.maximum(apart[gradient.primal][place], (one - other).abs())
+    return apart
+
+
+def _apart(one: Any, other: Any) -> float:
+    pairs = zip(leaves(one), leaves(other), strict=True)
+    return max((largest(a - b) for a, b in pairs if is_tensor(a) and is_tensor(b) and a.shape == b.shape), default=math.inf)
+
+
+def jitter(trial: Trial) -> Any:
+    """By how much the output differs from its repeat; None where it does not, or where it has another form."""
+    if equal_bits(trial.out, trial.reference.out) or not same_structure(trial.out, trial.reference.out):
+        return None
+    again = iter(leaves(trial.reference.out))
+    return map_leaves(lambda leaf: _off(leaf, next(again)), trial.out)
+
+
+def _off(leaf: Any, other: Any) -> Any:
+    if not is_differentiable(leaf) or not is_tensor(other) or leaf.shape != other.shape:
+        return leaf
+    return torch.nan_to_num(leaf - other, 0.0, 0.0, 0.0)
+
+
+def check_forward_repeatable(trial: Trial, leave: Leave = NO_LEAVE) -> Iterator[Finding]:
+    """Two forward calls on the same inputs, with the same seed, give the same numbers but for their last bits."""
+    where = trial.case.name
     if equal_bits(trial.out, trial.reference.out):
-        yield passed("repeatable", "out", trial.case.name, "the same twice")
+        yield passed("repeatable", "out", where, "the same twice")
+        return
+    off = jitter(trial)
+    pairs = list(zip(leaves(off), leaves(trial.out), strict=True)) if off is not None else []
+    fits = bool(pairs) and all(
+        same.shape == one.shape and largest(error) <= max(leave.nondet, LAST_BITS * largest(torch.nan_to_num(one, 0.0, 0.0, 0.0)))
+        for (error, one), same in zip(pairs, leaves(trial.reference.out), strict=True)
+        if is_differentiable(one) and is_tensor(same)
+    )
+    if fits:
+        size = max(largest(error) for error, one in pairs if is_differentiable(one))
+        yield passed("repeatable", "out", where, f"differs from run to run by {size:.1g}, which enters the tolerance")
         return
     text = "out differs between two calls with the same inputs and the same seed: nothing can be compared with it"
-    yield failed("repeatable", "out", trial.case.name, text, Kind.VALUE, Cause.NONDETERMINISTIC)
+    yield failed("repeatable", "out", where, text, Kind.VALUE, Cause.NONDETERMINISTIC)
 
 
 def check_cache_reusable(outcome: Outcome, names: PairNames, probe: str) -> Iterator[Finding]:

@@ -111,7 +111,8 @@ def _expected(suspect: Suspect, x: Tensor) -> tuple[Tensor | None, float]:
     if x.numel() > MOST_ENTRIES or x.is_complex():
         return None, 0
     values = entries(slopes, suspect.name, range(x.numel()))
-    return torch.tensor([values[place] for place in range(x.numel())], dtype=torch.float64).reshape(x.shape), LOOSE
+    measured = [values[place] for place in range(x.numel())]
+    return torch.tensor(measured, dtype=torch.float64, device=x.device).reshape(x.shape), LOOSE
 
 
 # --- Bisection -------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def corrected(slopes: Slopes, name: str, gradient: Tensor, generator: Generator,
         if found is None:
             return None
         for place, value in entries(slopes, name, found).items():
-            right.view(-1)[place] = torch.tensor(value, dtype=right.dtype)
+            right.view(-1)[place] = torch.tensor(value, dtype=right.dtype, device=right.device)
             slack.view(-1)[place] = PRECISE * abs(value)
         if _passes(slopes, name, right, slack, generator):
             return right
@@ -213,7 +214,9 @@ def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, co
 
 def _axis(name: str, x: Tensor, place: int, axis: complex, width: float) -> Ray:
     width = 2.0 ** round(math.log2(width))
-    return Ray(name, 0, "entry", _only(x, place, torch.tensor(axis * width, dtype=x.dtype)), steps_of(x)[0], width)
+    return Ray(
+        name, 0, "entry", _only(x, place, torch.tensor(axis * width, dtype=x.dtype, device=x.device)), steps_of(x)[0], width
+    )
 
 
 def _passes(slopes: Slopes, name: str, gradient: Tensor, slack: Tensor, generator: Generator) -> bool:
@@ -224,7 +227,7 @@ def _passes(slopes: Slopes, name: str, gradient: Tensor, slack: Tensor, generato
         slopes.dout,
         wrt=[name],
         regrad=lambda _: None,
-        seed=int(torch.randint(0, 2**31, (), generator=generator)),
+        seed=int(torch.randint(0, 2**31, (), generator=generator, device="cpu")),
         base=slopes.base,
         spread=lambda _: [slack],
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, norm
+from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, leaves, map_leaves, norm
 from autograd_check.verify.tolerances import STEPS
 
 KINDS = ("uniform", "relative")
@@ -52,13 +52,13 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator
     """
     reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
     drawn: list[list[Direction]] = [[] for _ in tensors]
-    for dtype in dict.fromkeys(x.dtype for x in reals):
-        places = [place for place, x in enumerate(reals) if x.dtype is dtype]
+    for kind in dict.fromkeys((x.dtype, x.device) for x in reals):
+        places = [place for place, x in enumerate(reals) if (x.dtype, x.device) == kind]
         together = _draw([reals[place] for place in places], kinds, generator)
         for place, directions in zip(places, together, strict=True):
             drawn[place] = directions
     return [
-        [replace(one, u=torch.view_as_complex(one.u)) for one in directions] if x.is_complex() else directions
+        [replace(one, u=torch.complex(*one.u.unbind(-1))) for one in directions] if x.is_complex() else directions
         for x, directions in zip(tensors, drawn, strict=True)
     ]
 
@@ -75,15 +75,15 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
         size = torch.where(still, 0, size)
         parts = size.split(counts)
         scales = [_rms(part) for part in parts]
-    rms = torch.tensor(scales, dtype=size.dtype)
-    rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts))
+    rms = torch.tensor(scales, dtype=size.dtype, device=size.device)
+    rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts, device=size.device))
     own, least = size, scales
     if kinds != ("uniform",):
         least = [float(part.min()) for part in parts]
         if 0 in least:
             own = torch.where(size > 0, size, rms)
             least = [float(part.min()) for part in own.split(counts)]
-    u = torch.empty((len(kinds), size.numel()), dtype=size.dtype).uniform_(-1, 1, generator=generator)
+    u = drawn_on(size, (len(kinds), size.numel()), generator)
     u = u.add_(u.sign())
     rows = u.unbind(0)
     for row, kind in zip(rows, kinds, strict=True):
@@ -99,6 +99,11 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
         ]
         for k, x in enumerate(tensors)
     ]
+
+
+def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:
+    """Uniform numbers in ±1 of the dtype and on the device of `like`: the same ones whatever the device, whose generator is the CPU's."""
+    return torch.empty(tuple(shape), dtype=like.dtype, device="cpu").uniform_(-1, 1, generator=generator).to(like.device)
 
 
 def _shorten(u: Tensor, count: int) -> None:
@@ -150,10 +155,10 @@ class Ray:
         """x + t·u in this tensor, all others as they are."""
         value = point.primals[self.primal]
         if isinstance(value, Tensor):
-            moved: Any = torch.add(value, self.u, alpha=t)
+            moved: Any = shifted(value, self.u, t)
         else:
             places = iter(range(len(leaves(value))))
-            moved = map_leaves(lambda leaf: torch.add(leaf, self.u, alpha=t) if next(places) == self.leaf else leaf, value)
+            moved = map_leaves(lambda leaf: shifted(leaf, self.u, t) if next(places) == self.leaf else leaf, value)
         return Point({**point.primals, self.primal: moved}, point.hyper)
 
     def slope(self, grad: Any) -> tuple[float, float]:
@@ -170,6 +175,11 @@ class Ray:
             products = torch.where(u != 0, products, 0)
             total = float(products.sum())
         return total, norm(products)
+
+
+def shifted(x: Tensor, u: Tensor, t: float) -> Tensor:
+    """x + t·u; a view into a larger storage moves inside a copy of it."""
+    return faithful_clone(x).add_(u, alpha=t) if has_room(x) else torch.add(x, u, alpha=t)
 
 
 class Walk(Sequence[Point]):

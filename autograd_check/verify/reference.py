@@ -109,5 +109,5 @@ def nudged(tensor: Tensor, generator: Generator, units: int = NUDGE) -> Tensor:
         return torch.view_as_complex(nudged(torch.view_as_real(tensor.resolve_conj()), generator, units))
     if not tensor.is_floating_point():
         return tensor
-    steps = torch.randint(-units, units + 1, tensor.shape, generator=generator).to(tensor.dtype)
+    steps = torch.randint(-units, units + 1, tensor.shape, generator=generator, device="cpu").to(tensor.device, tensor.dtype)
     return tensor * (1 + steps * torch.finfo(tensor.dtype).eps)

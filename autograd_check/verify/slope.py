@@ -19,7 +19,19 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.rays import Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
-from autograd_check.verify.tolerances import BEND, COARSE_TICKS, FADING, HUM, KINK, NOISE_FLOOR, QUIET, RATIO, STEADY, TICKS
+from autograd_check.verify.tolerances import (
+    BEND,
+    COARSE_TICKS,
+    FADING,
+    HUM,
+    KINK,
+    NOISE_FLOOR,
+    QUIET,
+    RATIO,
+    STANDS_STILL,
+    STEADY,
+    TICKS,
+)
 
 SMOOTH = b""
 """The branch signature of a run that decided nothing: wherever it runs, it takes the same branches."""
@@ -162,7 +174,8 @@ CAREFUL_LEVELS = 5
 class Slopes:
     """A point, what is known about the function there, and ways to measure its slopes.
 
-    `base` is the output at the point, `signature` its branches (None where not asked for yet).
+    `base` is the output at the point, `signature` its branches (None where not asked for yet), `jitter` by how much the output
+    differs from run to run (None where it does not).
     """
 
     sweep: Sweep
@@ -170,17 +183,30 @@ class Slopes:
     dout: Any
     base: Any
     signature: bytes | None = None
+    jitter: Any = None
 
     def __post_init__(self) -> None:
         self.pairing = Pairing(self.base, self.dout)
         self.model = self.pairing.model_noise()
+        self.still: dict[int, Ray] = {}  # rays along which a quick measurement saw no change at all, by their direction
+        if self.jitter is not None:
+            self.model = math.hypot(self.model, NOISE_FLOOR * Pairing(self.jitter, self.dout).size())
 
     def quick(self, rays: Sequence[Ray]) -> list[Estimate]:
         """Every ray's slope from two or three steps, one request for all."""
         ladders = [[ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))] for ray in rays]
         stops = [(ray, t) for ray, steps in zip(rays, ladders, strict=True) for step in steps for t in (step, -step)]
-        differences = iter(self.pairing.alternating(self._request(stops, False)))
-        return [brief([next(differences) / (2 * step) for step in steps], steps, self.model) for steps in ladders]
+        rows = self._request(stops, False)
+        differences, place, found = iter(self.pairing.alternating(rows)), 0, []
+        for ray, steps in zip(rays, ladders, strict=True):
+            quotients = [next(differences) / (2 * step) for step in steps]
+            if not any(quotients):
+                outs = [rows[k][0] for k in range(place, place + 2 * len(steps))]
+                if not any(self.pairing.differences([(out, self.base) for out in outs])):
+                    self.still[id(ray.u)] = ray
+            place += 2 * len(steps)
+            found.append(brief(quotients, steps, self.model))
+        return found
 
     def settle(self, rays: Sequence[Ray]) -> list[Ray]:
         """Each ray with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
@@ -201,6 +227,20 @@ class Slopes:
                     crossing.append(k)
             waiting = crossing
         return settled
+
+    def other_form(self, ray: Ray) -> bool:
+        """Whether the output has another shape or dtype at the nearest points to either side."""
+        answers = self._request([(ray, ray.smallest), (ray, -ray.smallest)], False)
+        forms = [[(leaf.shape, leaf.dtype) for leaf in leaves(out) if is_differentiable(leaf)] for out, _ in answers]
+        here = [(leaf.shape, leaf.dtype) for leaf in leaves(self.base) if is_differentiable(leaf)]
+        return any(out is not None and form != here for (out, _), form in zip(answers, forms, strict=True))
+
+    def flat(self, ray: Ray) -> float | None:
+        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
+        steps = _steps(ray, CAREFUL_LEVELS)
+        row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
+        most = max((abs(value) for value in self.pairing.differences([(out, self.base) for out in row])), default=math.inf)
+        return HUM * self.model / ray.step if most <= HUM * self.model else None
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
@@ -305,6 +345,12 @@ class Careful:
                 best = replace(finer, settled=best.settled)
         return best
 
+    @property
+    def constant(self) -> bool:
+        """Whether the function did not change at all, to the last bit, at any step of a ladder that began with large ones."""
+        largest_step = self.estimate.step * RATIO ** len(self.quotients)
+        return largest_step > STANDS_STILL and not self.bends and all(quotient == 0 for quotient in self.quotients)
+
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.
 
@@ -336,8 +382,10 @@ def _next_steps(ray: Ray, done: int) -> list[float]:
     return [step for step in steps if step >= ray.smallest]
 
 
-def slopes_at(sweep: Sweep, point: Point, dout: Any, base: Any = None, signature: bytes | None = None) -> Slopes | None:
+def slopes_at(
+    sweep: Sweep, point: Point, dout: Any, base: Any = None, signature: bytes | None = None, jitter: Any = None
+) -> Slopes | None:
     """Slopes at a point, evaluated there unless its output is known; None where the function does not run, or gives nothing that `dout` fits."""
     if base is None:
         base = sweep([point], False)[0][0]
-    return Slopes(sweep, point, dout, base, signature) if base is not None and fits(base, dout) else None
+    return Slopes(sweep, point, dout, base, signature, jitter) if base is not None and fits(base, dout) else None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograd_check.verify.finding import Mismatch
@@ -76,6 +77,47 @@ def is_single(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and leaf.dtype in LOW
 
 
+ROOM = 2**12
+"""A view keeps its place in a storage of at most this many entries, or of four times its own; a slice of a large array is copied alone."""
+
+
+def extent(tensor: Tensor) -> int:
+    """Number of elements from the first to the last one that a view reaches in its storage; 0 for an empty tensor."""
+    if tensor.numel() == 0:
+        return 0
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def has_room(tensor: Tensor) -> bool:
+    """Whether a tensor is a view into a storage that holds more, to which `as_strided` could reach."""
+    if tensor.layout is not torch.strided or is_functorch_wrapped_tensor(tensor):
+        return False
+    held, itemsize = tensor.untyped_storage().nbytes(), tensor.itemsize
+    dense = tensor.numel() * itemsize
+    return bool(dense < held != extent(tensor) * itemsize and held <= max(4 * dense, ROOM * itemsize))
+
+
+def faithful_clone(tensor: Tensor) -> Tensor:
+    """A copy in memory of its own with the same shape, strides and dtype, detached from any tape.
+
+    `Tensor.clone` makes sliced and expanded views contiguous, and a probe that is non-contiguous on purpose would lose
+    its point. A view into a larger storage (`has_room`) keeps its surroundings, which `as_strided` can see.
+    """
+    source = tensor.detach() if tensor.requires_grad else tensor
+    if source.layout is not torch.strided or source.numel() == 0:
+        return source.clone()
+    if has_room(source):
+        source = source.resolve_conj().resolve_neg()
+        held = source.untyped_storage().nbytes() // source.itemsize
+        everything = source.as_strided((held,), (1,), 0).clone()
+        return everything.as_strided(source.shape, source.stride(), source.storage_offset())
+    if source.is_contiguous():
+        return source.clone()
+    source = source.resolve_conj().resolve_neg()
+    span = source.as_strided((extent(source),), (1,), source.storage_offset()).clone()
+    return span.as_strided(source.shape, source.stride(), 0)
+
+
 def named_leaves(value: Any, name: str, part_names: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
     """Leaves of nested lists, tuples and dicts, each with its path.
 
@@ -139,7 +181,9 @@ def same_structure(one: Any, other: Any) -> bool:
 
 def as_tensors(value: Any) -> Any:
     """The same nest with python numbers as 0-d tensors: a loss may end in `.item()`, which breaks a convention and no gradient."""
-    return map_leaves(lambda leaf: torch.tensor(leaf, dtype=torch.float64) if type(leaf) in (int, float) else leaf, value)
+    return map_leaves(
+        lambda leaf: torch.tensor(leaf, dtype=torch.float64, device="cpu") if type(leaf) in (int, float) else leaf, value
+    )
 
 
 def non_contiguous(tensor: Tensor) -> Tensor:

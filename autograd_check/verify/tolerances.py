@@ -7,6 +7,7 @@ are those of tests/vary_tolerances.py: hard right functions, single wrong entrie
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,6 +71,13 @@ in a higher one on most devices."""
 COTANGENT = 0.5, 2.0
 """Least and greatest size of a cotangent's entries. Derivation: a mistake in an entry shows at half its size at least; a factor
 of four between entries tells them apart, and leaves the digits of a sum."""
+GRANTED = 4.0
+"""Error of a slope over ‖u·δ‖₂ for errors δ of the entries that the user grants. Derivation: the signs of u are random, so the slope's error has
+that for its standard deviation, whatever the errors' own signs; four of them are passed once in 16,000."""
+REPEATS = 4
+"""How often a backward is asked again where the user lets it differ. Derivation: as `DRAWS`."""
+LAST_BITS = 1e-10
+"""How far a forward may differ from run to run, relative to its largest entry, and be measured in place of refused. Derivation: `RELATIVE`."""
 LARGE = 2.0**10
 """How much larger the second cotangent is. Derivation: what clips a gradient, or adds a constant to it, acts at a size of its
 own; a thousand times apart one of two sizes meets it. A power of two adds no rounding."""
@@ -138,6 +146,9 @@ QUIET = 1e-10
 ROUGH = 1e-4
 """A function that changes by this share of itself between the smallest steps has no slope that they could measure.
 Derivation: its slope would be 2³⁰·1e-4 = 10⁵ times its size."""
+STANDS_STILL = 2.0**-22
+"""A function that does not change at all over steps from this one down has slope zero. Derivation: float32 on the way rounds to 2⁻²⁴, and
+would have changed."""
 KINK = 0.5, 1.1
 """One-sided slopes that stay apart: what a level keeps of the bend before, and how far within it a subgradient lies.
 Derivation: a smooth bend falls to a quarter, a kink keeps all; half is between (at a quarter wrong entries pass for kinks). A
@@ -145,6 +156,41 @@ tenth for its noise."""
 STEADY = 0.1
 """Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold.
 Measured: 0.025 to 0.4 give the same 132 verdicts."""
+
+# --- Functions that know one precision --------------------------------------------------------------------------------
+ACCUMULATED = 8.0
+"""Roundings in float32 that a sum in any precision may add, over one. Derivation: kernels add up in float32, one block after another; K terms
+leave √(K/6) roundings of the sum's own size, 8 for 400 blocks."""
+KERNEL_DRAWS = 8
+"""How often a definition is run with every operation rounding anew. Derivation: the standard deviation of eight is right to a quarter."""
+KERNEL_SIGMAS = 8.0
+"""Standard deviations that an entry may be off. Derivation: five pass once in 10⁶ entries; the rest is for the quarter of `KERNEL_DRAWS`, and for
+a kernel that rounds a few more times than its definition has operations."""
+POOLED = 0.25
+"""Least deviation that is granted to an entry, over the mean of its tensor. Derivation: entries that cancel round as their neighbours do; a
+quarter of the draws' own doubt."""
+KERNEL_STEPS = {
+    torch.float64: (2.0**-6, 2.0**-18),
+    torch.float32: (2.0**-3, 2.0**-9),
+    torch.float16: (1.0, 2.0**-6),
+    torch.bfloat16: (1.0, 2.0**-4),
+}
+"""Largest and smallest step in sizes of the input. Derivation: a linear kernel is best moved by its own size, where p bits of an output leave
+2⁻ᵖ of a slope; three or four levels below show how far it bends, and end where rounding takes an eighth."""
+KERNEL_DIRECTIONS = 16
+"""Directions through a whole tensor. Derivation: noise falls with their root, to a quarter."""
+KERNEL_MORE = 16
+"""How many times more of them are taken where they leave a common factor open. Derivation: noise falls to another quarter."""
+KERNEL_GROUPS = 64
+"""In so many groups the entries are moved as well. Derivation: a group of 64 entries shows one that is wrong by its own size in eight parts of
+noise; more groups cost more than the kernel's author would wait for."""
+NOISY = 3.0
+"""Bound on what noise leaves over, in `ROUNDOFF`·noise/h. Derivation: a quotient of two values, each rounded once, has the deviation 0.7·noise/h;
+these are six of them."""
+LEAST_GRAIN = 3.0**-0.5
+"""Least noise of an output's entry, in units of its round-off. Derivation: the deviation of what is uniform between −1 and 1."""
+TOO_COARSE = 0.1
+"""A factor common to all entries that is hidden by more than this leaves nothing judged. Source: gradcheck.md: a tenth off in bfloat16 is failed."""
 
 # --- Verdicts from slopes --------------------------------------------------------------------------------------------
 SAFETY = 8.0
@@ -159,6 +205,9 @@ TIGHT = 1e-5
 CLOSE = {"uniform": 1e-9, "relative": TIGHT}
 """What a quick measurement must resolve, as a share of the signal. Derivation: one entry of 100,000 that is off by 1e-3 changes
 a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on two steps, which seldom reach further than 1e-5."""
+FINER = 2.0**8
+"""How much smaller the steps of a second quick measurement are. Derivation: from 2⁻¹⁴ on a step crosses one kink where it crossed 256, and eps/h at
+2⁻¹⁸ is 6e-11, within what `CLOSE` asks for."""
 FAINT = EPS
 """A slope of this share of an output of ones, beside an output that is zero, is a tail that rounding took off. Derivation: eps."""
 RESOLVED = 1e-6
@@ -186,6 +235,26 @@ TAPED = 1e-10
 LOOSE = 1e-6
 """The same where every entry comes from differences. Derivation: an entry of a thousandth of the largest is known to `PRECISE`
 times a thousand, which is this."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """What the user grants on top of what is measured: errors of atol + rtol·|expected|, and repeats that differ by up to `nondet`."""
+
+    atol: float = 0.0
+    rtol: float = 0.0
+    nondet: float = 0.0
+
+    def of(self, expected: Tensor) -> Tensor:
+        """The error that is granted to every entry."""
+        return self.atol + self.rtol * torch.nan_to_num(expected.detach().abs(), 0.0, 0.0, 0.0)
+
+    def __bool__(self) -> bool:
+        return self.atol > 0 or self.rtol > 0
+
+
+NO_LEAVE = Leave()
+"""What is granted where the user grants nothing. Derivation: nothing at all; the tolerance is then what is measured."""
 
 
 def gradient_tolerance(reference: Tensor, spread: Tensor | None = None) -> Tensor:

@@ -76,18 +76,17 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
             return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else leaf
         shape = (*leaf.shape, 2) if leaf.is_complex() else leaf.shape
         least, most = COTANGENT
-        drawn = torch.empty(shape, dtype=torch.float64).uniform_(least - most, most - least, generator=generator)
+        drawn = torch.empty(shape, dtype=torch.float64, device="cpu").uniform_(least - most, most - least, generator=generator)
         drawn.add_(drawn.sign(), alpha=least)
-        return (torch.view_as_complex(drawn) if leaf.is_complex() else drawn).to(leaf.dtype)
+        return (torch.view_as_complex(drawn) if leaf.is_complex() else drawn).to(leaf.device, leaf.dtype)
 
     return map_leaves(draw, out)
 
 
 def combine(a: float, one: Any, b: float, other: Any) -> Any:
     """a·one + b·other for two cotangents of the same nest."""
-    if isinstance(one, (list, tuple)):
-        return type(one)(combine(a, x, b, y) for x, y in zip(one, other, strict=True))
-    return a * one + b * other if isinstance(one, Tensor) else one
+    others = iter(leaves(other))
+    return map_leaves(lambda x: (lambda y: a * x + b * y if isinstance(x, Tensor) else x)(next(others)), one)
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _one_of(leaf: Any, generator: Generator) -> Any:
     if not is_differentiable(leaf) or not leaf.numel():
         return leaf
     sparse = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
-    sparse.view(-1)[int(torch.randint(leaf.numel(), (), generator=generator))] = SMALL
+    sparse.view(-1)[int(torch.randint(leaf.numel(), (), generator=generator, device="cpu"))] = SMALL
     return sparse
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -16,26 +17,37 @@ from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.rays import KINDS, Direction, Ray, draw_directions, draw_rays, real_dtype, steps_of
 from autograd_check.verify.slope import Careful, Slopes, Sweep, slopes_at
-from autograd_check.verify.tensors import is_differentiable, map_tensors
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
 from autograd_check.verify.tolerances import (
     CLOSE,
     FAINT,
+    FINER,
+    GRANTED,
     INCONCLUSIVE_SHARE,
     MOVED,
+    NO_LEAVE,
     PRECISION,
     QUIET,
+    RATIO,
     RESOLVED,
     ROUGH,
     SAFETY,
     SHORT,
     SINGLE,
+    STANDS_STILL,
     TIGHT,
+    Leave,
 )
 
 Spread = Callable[[str], Sequence[Tensor]]
 """How far every entry of a primal's gradient may be off by rounding, for each of its tensors."""
 
+GROUPS = 512
+"""In so many groups the entries are measured where the user grants an error."""
+
 ON_A_KINK = "the point lies on a kink"
+OTHER_FORM = "the output has another shape or dtype right beside the point"
+WITHIN = "within your tolerance"
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class ProbeResult:
 
     `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference; `resolution`
     is the size of a single-entry error that would have been seen, `moved` whether the point lay on a kink and was moved,
-    `leaf` the number of the tensor in a nested primal.
+    `leaf` the number of the tensor in a nested primal, `error` that of an entry, in the mean, where the user grants it.
     """
 
     status: Status
@@ -55,20 +67,32 @@ class ProbeResult:
     moved: bool = False
     reason: str = ""
     leaf: int = 0
+    error: float = 0.0
+
+
+class Says(Protocol):
+    """What a derivative under test says along rays, and what may be said for it where it disagrees with the function."""
+
+    def slope(self, ray: Ray) -> tuple[float, float]:
+        """The slope along the ray, and the size of what was added up for it."""
+        ...
+
+    def shake(self, ray: Ray) -> float:
+        """What rounding does to that slope; asked for only where the derivative disagrees, before anything is said of it."""
+        ...
+
+    def leave(self, ray: Ray) -> float:
+        """The error of the slope that the user grants."""
+        ...
 
 
 @dataclass(frozen=True)
-class UnderTest:
-    """Gradients under test on some slopes, and what may be said for them where they disagree with it.
+class Gradients:
+    """Gradients by primal. `spread` is what rounding does to them; `granted` what the user lets pass."""
 
-    `spread` is what rounding does to them, `single` whether float32 takes part; both are asked for only where a gradient
-    disagrees, before anything is said of it.
-    """
-
-    slopes: Slopes
     grads: Mapping[str, Any]
     spread: Spread | None = None
-    single: Callable[[], bool] = lambda: False
+    granted: Leave = NO_LEAVE
 
     def slope(self, ray: Ray) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂."""
@@ -79,6 +103,31 @@ class UnderTest:
         change = self.spread(ray.primal) if self.spread is not None else []
         size = ray.slope(change)[1] if len(change) > ray.leaf else 0.0
         return size if math.isfinite(size) else 0.0
+
+    def leave(self, ray: Ray) -> float:
+        """What the errors δ that are granted may amount to: Σ |δ·u| at most, and for many of them four times ‖δ·u‖₂."""
+        if not self.granted:
+            return 0.0
+        delta = map_leaves(lambda g: self.granted.of(g) if isinstance(g, Tensor) else 0.0, self.grads[ray.primal])
+        size = leaves(delta)[ray.leaf].to(torch.float64) * ray.u.abs()
+        return min(float(size.sum()), GRANTED * norm(size))
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """A derivative under test on some slopes. `single` is whether float32 takes part, asked for only where it disagrees."""
+
+    slopes: Slopes
+    says: Says
+    single: Callable[[], bool] = lambda: False
+
+    def slope(self, ray: Ray) -> tuple[float, float]:
+        """See `Says`."""
+        return self.says.slope(ray)
+
+    def shake(self, ray: Ray) -> float:
+        """See `Says`."""
+        return self.says.shake(ray)
 
 
 def measured(
@@ -103,6 +152,8 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     analytic, size = test.slope(ray)
     result, signal = measured(ray, analytic, size, careful.estimate)
     gap = abs(result.numeric - result.analytic)
+    if analytic == 0 == size and careful.constant:
+        return replace(result, reason="constant around the point")
     if max(signal, gap) <= FAINT * test.slopes.pairing.unit() and _is_noise(test, ray, careful):
         return replace(result, reason="no larger than rounding")
     shake = 0.0
@@ -118,6 +169,8 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
         return replace(result, status=Status.FAILED, reason="the gradient is not finite")
     if gap != gap or gap == float("inf"):
         return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
+    if gap > result.tolerance and gap <= result.tolerance + test.says.leave(ray) and _granted_everywhere(test, ray):
+        return replace(result, reason=WITHIN, error=gap / float(torch.linalg.vector_norm(ray.u)))
     if gap > result.tolerance:
         rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.slopes.pairing.size()
         if rough and not _is_noise(test, ray, careful):
@@ -129,7 +182,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
-    quiet = result.tolerance <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
+    quiet = careful.estimate.error <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
     if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
         return replace(result, reason="no larger than rounding")
     if signal <= SAFETY * (shake or test.shake(ray)):
@@ -139,6 +192,22 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     if not careful.estimate.settled:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
+
+
+def _granted_everywhere(test: UnderTest, ray: Ray) -> bool:
+    """Whether every entry (of many: every group of neighbours) is within what is granted: one that is not would drown in the rest."""
+    count, flat = ray.u.numel(), ray.u.reshape(-1)
+    bounds = [count * group // min(count, GROUPS) for group in range(min(count, GROUPS) + 1)]
+    rays = []
+    for start, stop in zip(bounds, bounds[1:], strict=False):
+        u = torch.zeros_like(ray.u, memory_format=torch.contiguous_format)
+        u.view(-1)[start:stop] = flat[start:stop]
+        rays.append(replace(ray, u=u))
+    for ray, estimate in zip(rays, test.slopes.quick(rays), strict=True):
+        result, _ = measured(ray, *test.slope(ray), estimate)
+        if not abs(result.numeric - result.analytic) <= result.tolerance + test.says.leave(ray):
+            return False
+    return True
 
 
 def _is_noise(test: UnderTest, ray: Ray, careful: Careful) -> bool:
@@ -173,6 +242,66 @@ DIRECTIONS = 1 << 32
 """Where the seeds of directions begin: a direction drawn like the cotangent has its signs, and tells less."""
 
 
+@dataclass(frozen=True)
+class Probe:
+    """A function at a point, its slopes there and the rays along which they are asked for; what is measured of them is kept.
+
+    `base` is the output at the point, where it is known already, `jitter` by how much it differs from run to run. `slopes` is
+    None where the function does not run.
+    """
+
+    sweep: Sweep
+    point: Point
+    dout: Any
+    wrt: Sequence[str]
+    seed: int
+    base: Any = None
+    jitter: Any = None
+    memo: Memo = field(default_factory=Memo)
+
+    @cached_property
+    def slopes(self) -> Slopes | None:
+        """The slopes at the point."""
+        return slopes_at(self.sweep, self.point, self.dout, self.base, jitter=self.jitter)
+
+    @cached_property
+    def rays(self) -> list[Ray]:
+        """A ray of each kind through every tensor."""
+
+        def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
+            return self.memo.once(("directions", kinds, self.seed), tensors, lambda: draw_directions(tensors, kinds, start))
+
+        return draw_rays(self.point.primals, self.wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * self.seed), draw)
+
+    @cached_property
+    def estimates(self) -> Sequence[Estimate]:
+        """The quick measurement of every ray."""
+        return self.slopes.quick(self.rays) if self.slopes is not None else ()
+
+    def verdicts(
+        self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
+    ) -> dict[str, ProbeResult]:
+        """What the slopes say of a derivative, by primal. `elsewhere` gives it at a point to which one on a kink is moved."""
+        generator = Generator().manual_seed(DIRECTIONS + 2 * self.seed + 1)
+        if self.slopes is None:
+            return dict.fromkeys(self.wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
+        test = UnderTest(self.slopes, says, single)
+        results = _on(test, self.wrt, self.rays, self.estimates, generator)
+        for _ in range(MOVES):
+            kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
+            if not kinked:
+                break
+            there = _moved(self.point, kinked, generator)
+            derivative = elsewhere(there)
+            moved = slopes_at(self.sweep, there, self.dout, jitter=self.jitter) if derivative is not None else None
+            if moved is None or derivative is None or not moved.pairing.regular(self.slopes.base):
+                break
+            rays = draw_rays(there.primals, kinked, KINDS, generator)
+            found = _on(UnderTest(moved, derivative, single), kinked, rays, moved.quick(rays), generator)
+            results |= {name: replace(result, moved=True) for name, result in found.items()}
+        return results
+
+
 def probe_vjp(
     sweep: Sweep,
     point: Point,
@@ -193,30 +322,18 @@ def probe_vjp(
     to which a point on a kink is moved. `base` is the output at the point, where it is known already. `spread` is what rounding
     does to a primal's gradient and `single` whether float32 takes part; both are asked for only where a gradient disagrees.
     """
-    kept, generator = memo or Memo(), Generator().manual_seed(DIRECTIONS + 2 * seed + 1)
+    probe = Probe(sweep, point, dout, wrt, seed, base, memo=memo or Memo())
+    return probe.verdicts(Gradients(grads, spread), again(regrad), single)
 
-    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
-        return kept.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
 
-    slopes = slopes_at(sweep, point, dout, base)
-    if slopes is None:
-        return dict.fromkeys(wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
-    test = UnderTest(slopes, grads, spread, single)
-    rays = draw_rays(point.primals, wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * seed), draw)
-    results = _on(test, wrt, rays, generator)
-    for _ in range(MOVES):
-        kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
-        if not kinked:
-            break
-        elsewhere = _moved(point, kinked, generator)
-        gradients = regrad(elsewhere)
-        moved = slopes_at(sweep, elsewhere, dout) if gradients is not None else None
-        if moved is None or gradients is None or not moved.pairing.regular(slopes.base):
-            break
-        rays = draw_rays(elsewhere.primals, kinked, KINDS, generator)
-        found = _on(UnderTest(moved, gradients, single=single), kinked, rays, generator)
-        results |= {name: replace(result, moved=True) for name, result in found.items()}
-    return results
+def again(regrad: Regrad, granted: Leave = NO_LEAVE) -> Callable[[Point], Says | None]:
+    """The gradients at another point, as far as there are any."""
+
+    def elsewhere(point: Point) -> Says | None:
+        grads = regrad(point)
+        return None if grads is None else Gradients(grads, granted=granted)
+
+    return elsewhere
 
 
 def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
@@ -225,24 +342,24 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
             return x
         size = x.abs()[torch.isfinite(x)]
         scale = float(size.mean()) if bool(size.any()) else 1.0
-        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(real_dtype(x))
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64, device="cpu").to(x.device, real_dtype(x))
         return x + MOVED * scale * noise
 
     primals = {name: map_tensors(nudge, value) if name in names else value for name, value in point.primals.items()}
     return Point(primals, point.hyper)
 
 
-def _on(test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: Generator) -> dict[str, ProbeResult]:
+def _on(
+    test: UnderTest, names: Sequence[str], rays: Sequence[Ray], estimates: Sequence[Estimate], generator: Generator
+) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
-    slopes = test.slopes
-    verdicts: list[tuple[Ray, ProbeResult]] = []
-    rest: list[Ray] = []
-    for ray, estimate in zip(rays, slopes.quick(rays), strict=True):
-        result, signal = measured(ray, *test.slope(ray), estimate)
-        if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
-            verdicts.append((ray, result))
-        else:
-            rest.append(ray)
+    verdicts, rest = _at_once(test, rays, estimates)
+    if rest:  # large steps cross kinks that small ones do not reach
+        fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
+        agreed, _ = _at_once(test, fine, test.slopes.quick(fine)) if len(fine) == len(rest) else ([], [])
+        known = {id(ray.u) for ray, _ in agreed}
+        verdicts += agreed
+        rest = [ray for ray in rest if id(ray.u) not in known]
     if rest:
         verdicts += _carefully(test, rest)
         wrong = [ray for ray, verdict in verdicts if verdict.status is Status.FAILED]
@@ -251,12 +368,42 @@ def _on(test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: G
     return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
+def _at_once(
+    test: UnderTest, rays: Sequence[Ray], estimates: Sequence[Estimate]
+) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+    """The verdicts that a quick measurement settles, and the rays that it leaves open."""
+    verdicts: list[tuple[Ray, ProbeResult]] = []
+    rest: list[Ray] = []
+    for ray, estimate in zip(rays, estimates, strict=True):
+        analytic, size = test.slope(ray)
+        result, signal = measured(ray, analytic, size, estimate)
+        if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
+            verdicts.append((ray, result))
+        elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step > STANDS_STILL:
+            verdicts.append((ray, replace(result, reason="constant around the point")))
+        else:
+            rest.append(ray)
+    return verdicts, rest
+
+
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
     measurements = iter(test.slopes.careful([ray for ray in settled if ray.step], whole=whole))
-    kinked = ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK)
-    return [(ray, verdict_on(test, ray, next(measurements)) if ray.step else replace(kinked, leaf=ray.leaf)) for ray in settled]
+    return [(ray, verdict_on(test, ray, next(measurements)) if ray.step else _unsettled(test, ray)) for ray in settled]
+
+
+def _unsettled(test: UnderTest, ray: Ray) -> ProbeResult:
+    """What there is to say where no step stays on one piece of the function: a kink, or an output that changes its form there."""
+    if test.slopes.other_form(ray):
+        return ProbeResult(Status.FAILED, reason=OTHER_FORM, leaf=ray.leaf)
+    analytic, _ = test.slope(ray)
+    bound = test.slopes.flat(replace(ray, step=steps_of(ray.u)[0]))
+    if bound is not None and abs(analytic) <= bound + SAFETY * test.shake(
+        ray
+    ):  # pieces that differ by rounding alone: rounding chooses among them
+        return ProbeResult(Status.PASSED, analytic=analytic, tolerance=bound, leaf=ray.leaf, reason="no larger than rounding")
+    return ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=ray.leaf)
 
 
 def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generator) -> tuple[Ray, ProbeResult]:

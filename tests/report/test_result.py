@@ -7,7 +7,7 @@ import json
 import pytest
 
 from autograd_check.causes import Cause
-from autograd_check.errors import GradientError
+from autograd_check.report.gradient_error import GradientError
 from autograd_check.report.result import Report
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 

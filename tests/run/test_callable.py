@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.run.callable import TorchCallable, callee, wrap
+from autograd_check.run.callable import TorchCallable, Wrapped, callee
 from autograd_check.run.restore import reseed
 from autograd_check.verify.candidate import Failure, Outcome, Point
 
@@ -21,7 +21,7 @@ D = torch.tensor([0.5, 1.0, -1.5], dtype=torch.float64)
 def candidate_of(fn: Callable[..., Any], *inputs: Tensor) -> tuple[TorchCallable, Point]:
     """The candidate, and the point of its inputs."""
     called = callee(fn, [value.detach().clone().requires_grad_() for value in inputs])
-    candidate = TorchCallable(wrap(called), called.body, reseed)
+    candidate = TorchCallable(Wrapped(called), called.body, reseed)
     return candidate, Point(dict(zip(called.names, inputs, strict=True)))
 
 
@@ -97,10 +97,13 @@ def test_a_changed_input_is_named_and_the_point_is_left_alone() -> None:
             w.nan_to_num_()
         return x * 2
 
-    called = callee(fn, [X.clone().requires_grad_(), X.clone()])
-    candidate = TorchCallable(wrap(called), called.body, reseed)
+    called = callee(fn, [X.clone().requires_grad_(), X.clone().requires_grad_()])
+    candidate = TorchCallable(Wrapped(called), called.body, reseed)
     point = Point({"x": X, "w": torch.tensor([math.nan, 1.0, 2.0], dtype=torch.float64)})
     assert vjp(candidate, point, D).changed == ("w",)
+    # running statistics are there to be written: an input that needs no gradient is restored, and no finding
+    buffer = callee(fn, [X.clone().requires_grad_(), X.clone()])
+    assert vjp(TorchCallable(Wrapped(buffer), buffer.body, reseed), point, D).changed == ()
     candidate.sweep("forward", [point])
     assert math.isnan(point.primals["w"][0])
 
@@ -143,11 +146,15 @@ def test_the_tape_is_the_functions_own_where_it_has_a_backward_of_its_own() -> N
 
 def test_what_a_run_gave_is_known() -> None:
     candidate, point = candidate_of(lambda x: (x * 2, x + 1, x.detach(), 3), X)
-    assert (candidate.outputs, candidate.returned) == (0, None)
+    before = candidate.returned
     vjp(candidate, point)
-    assert candidate.outputs == 2
-    assert candidate.returned is not None
-    assert candidate.returned[0][3] == 3
+    after = candidate.returned
+    assert before is None
+    assert after is not None
+    first, second, *others = after[0]
+    assert torch.equal(first, 2 * X)
+    assert torch.equal(second, X + 1)
+    assert others == [None, None]  # neither has a gradient
 
 
 def test_branches_asked_for_are_remembered() -> None:

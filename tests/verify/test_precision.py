@@ -205,7 +205,7 @@ def test_the_share_of_the_largest_entry_that_is_granted() -> None:
 
 
 class OneAtATime(torch.autograd.Function):
-    """sin x and x², whose backward takes None for either; `wrong` doubles nothing where only x² is asked for."""
+    """sin x and x², whose backward takes None for either or both; `wrong` doubles nothing where only x² is asked for."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, wrong: bool) -> tuple[Tensor, Tensor]:
@@ -215,8 +215,10 @@ class OneAtATime(torch.autograd.Function):
         return x.sin(), x * x
 
     @staticmethod
-    def backward(ctx: Any, first: Tensor | None, second: Tensor | None) -> tuple[Tensor, None]:
+    def backward(ctx: Any, first: Tensor | None, second: Tensor | None) -> tuple[Tensor | None, None]:
         (x,) = ctx.saved_tensors
+        if first is None and second is None:
+            return None, None
         if first is None:
             return x * second * (1 if ctx.wrong else 2), None
         if second is None:

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_check.run.marshal import copied, faithful_clone
+from autograd_check.run.marshal import copied
 from autograd_check.run.side_effects import share_memory
-from autograd_check.verify.tensors import equal_bits
+from autograd_check.verify.tensors import equal_bits, faithful_clone
 
 BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
 

@@ -1,0 +1,131 @@
+"""What autograd asks of a backward besides one cotangent: none at all, one output's alone, several in one call under vmap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.causes import Cause
+from autograd_check.verify.candidate import Point, TapeCandidate
+from autograd_check.verify.finding import Finding, Kind, failed, passed
+from autograd_check.verify.precision import Rounding
+from autograd_check.verify.tensors import (
+    compare,
+    is_differentiable,
+    largest,
+    leaves,
+    map_leaves,
+    mismatch_text,
+    named_leaves,
+)
+from autograd_check.verify.tolerances import ROUNDINGS, of_its_size
+from autograd_check.verify.trial import PairNames, draw_cotangent, own_gradients, parts, unpack
+
+UNDEFINED = "undefined gradients"
+BATCHED = "batched gradients"
+
+
+def check_undefined(candidate: TapeCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
+    """The backward copes with None for the outputs that nothing uses: for all of them, and for all but one.
+
+    What the outputs give one at a time adds up to what they give together.
+    """
+    outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
+    found = list(_apart(candidate, names, point, out, outs, seed)) if len(outs) > 1 else []
+    text = "one output at a time, and none at all" if len(outs) > 1 else "a backward without a cotangent gives zero"
+    yield from found or list(_undefined(candidate, names, point)) or [passed(UNDEFINED, "out", "", text, Kind.GRADIENT)]
+
+
+def _undefined(candidate: TapeCandidate, names: PairNames, point: Point) -> Iterator[Finding]:
+    outcome = candidate.undefined_vjp(point)
+    says = "A backward gets None for an output that nothing uses; treat it as zero."
+    if outcome.failure is not None:
+        text = f"without a cotangent the backward raised {outcome.failure.exception}: {outcome.failure.says}"
+        yield failed(UNDEFINED, "out", "", text, Kind.GRADIENT, Cause.CRASHED, says=says)
+        return
+    for name, gradient in zip(names.wrt, outcome.value, strict=True):
+        for path, leaf in parts(gradient, f"d{name}", names):
+            if is_differentiable(leaf) and largest(leaf) != 0:
+                text = f"{path} is not zero where no output has a cotangent: its largest entry is {largest(leaf):.4g}"
+                yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.NONLINEAR_IN_UPSTREAM, says=says)
+                return
+
+
+def _apart(
+    candidate: TapeCandidate, names: PairNames, point: Point, out: Any, outs: Sequence[tuple[str, Tensor]], seed: int
+) -> Iterator[Finding]:
+    drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
+
+    def only(wanted: set[int]) -> Any:
+        places = iter(range(len(outs)))
+        return map_leaves(
+            lambda leaf: drawn[place] if is_differentiable(leaf) and (place := next(places)) in wanted else None, out
+        )
+
+    every = set(range(len(outs)))
+    outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
+    answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
+    if outcome.failure is not None and len(answers) < len(outs):
+        path, failure = outs[len(answers)][0], outcome.failure
+        text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
+        says = "A backward gets None for an output that nothing uses; treat it as zero."
+        yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.CRASHED, says=says)
+        return
+    rounding = Rounding(own_gradients(candidate, names, only(every)), point)
+    for name in names.wrt if len(answers) > len(outs) else ():
+        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
+        for place, row in enumerate(rows):
+            path, given = row[0][0], [leaf for _, leaf in row]
+            if not all(map(is_differentiable, given)):
+                continue
+            summed = torch.stack(given[:-1]).sum(0)
+            size = sum(map(largest, given))
+            tolerance = of_its_size(size, given[0].numel())
+            mismatch = compare(summed, given[-1], tolerance)
+            if mismatch is not None:
+                mismatch = compare(summed, given[-1], tolerance + ROUNDINGS * rounding.largest(name, place))
+            if mismatch is not None:
+                text = (
+                    f"cotangents for one output at a time give another {path} than all of them together: "
+                    f"{mismatch_text(mismatch)}"
+                )
+                says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
+                yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.NONLINEAR_IN_UPSTREAM, says=says, mismatch=mismatch)
+                return
+
+
+def check_batched(candidate: TapeCandidate, names: PairNames, point: Point, douts: Sequence[Any]) -> Iterator[Finding]:
+    """Cotangents in one call under vmap give what they give one by one."""
+    outcome = candidate.vjp(names.forward, names.backward, point, douts)
+    answers = outcome.value[1] if outcome.ok and outcome.value is not None else ()
+    batch = candidate.batched_vjp(point, douts)
+    if batch.failure is not None:
+        text = f"under vmap the backward raised {batch.failure.exception}: {batch.failure.says}"
+        yield failed(BATCHED, "out", "", text, Kind.GRADIENT, Cause.CRASHED)
+        return
+    paths = [
+        path for name in names.wrt for path, leaf in named_leaves(point.primals[name], f"d{name}") if is_differentiable(leaf)
+    ]
+    rows = [[leaf for part in answer for leaf in leaves(part) if is_differentiable(leaf)] for answer in answers]
+    yield from compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "cotangents")
+
+
+def compare_batched(
+    check: str, paths: Sequence[str], batched: Sequence[Tensor], singly: Sequence[Sequence[Tensor]], of: str
+) -> Iterator[Finding]:
+    """What one call under vmap gave, beside the answers of single calls; the first axis counts the calls."""
+    for path, together, apart in zip(paths, batched, singly, strict=True):
+        one_by_one = torch.stack(list(apart))
+        if together.shape != one_by_one.shape:
+            text = f"under vmap {path} has shape {tuple(together.shape[1:])}, expected {tuple(one_by_one.shape[1:])}"
+            yield failed(check, path, "", text, Kind.GRADIENT, Cause.WRONG_SHAPE)
+            return
+        mismatch = compare(together, one_by_one, of_its_size(largest(one_by_one), one_by_one.numel()))
+        if mismatch is not None:
+            text = f"{len(one_by_one)} {of} under vmap give another {path} than one by one: {mismatch_text(mismatch)}"
+            yield failed(check, path, "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+            return
+    yield passed(check, "out", "", f"{of} under vmap give what they give one by one", Kind.GRADIENT)

@@ -1,0 +1,305 @@
+"""Forward mode as a check of its own: jvp against finite differences along the same rays, and against the vjp.
+
+⟨d, J u⟩ is the slope of ⟨d, f⟩ along u, so a jvp is judged like a gradient, on the same measurements. Where the backward is right as well,
+⟨d, J u⟩ = ⟨Jᵀ d, u⟩ holds to rounding. A wrong jvp is located through the gradient that it stands for, ⟨d, J eₖ⟩ in every entry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograd_check.causes import Cause
+from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
+from autograd_check.verify.cotangents import compare_batched
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, inconclusive, passed
+from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
+from autograd_check.verify.precision import RandomRounding
+from autograd_check.verify.rays import Ray, draw_rays
+from autograd_check.verify.tensors import (
+    compare,
+    is_differentiable,
+    largest,
+    leaves,
+    map_leaves,
+    mismatch_text,
+    named_leaves,
+    norm,
+    number_pair,
+)
+from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, GRANTED, LARGE, PRECISION, ROUNDINGS, SAFETY, Leave, of_its_size
+from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult
+
+FORWARD = "forward mode"
+AGREE = "forward against reverse mode"
+BATCHED = "batched forward gradients"
+UNDEFINED = "undefined tangents"
+
+
+@dataclass(frozen=True)
+class Tangents:
+    """What forward mode says at a point: a `Says` for the cotangent `dout`. Each ray is asked for once."""
+
+    candidate: TapeCandidate
+    point: Point
+    dout: Any
+    granted: Leave
+    _known: dict[int, tuple[Ray, Outcome]] = field(default_factory=dict, repr=False)
+
+    def along(self, ray: Ray) -> Outcome:
+        """`(out, tangent)` along a ray."""
+        if id(ray) not in self._known:
+            self._known[id(ray)] = ray, self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+        return self._known[id(ray)][1]
+
+    def slope(self, ray: Ray) -> tuple[float, float]:
+        """⟨d, J u⟩ and ‖d·J u‖₂; nan where forward mode does not run or its tangent does not fit."""
+        return self._paired(self.along(ray))
+
+    def shake(self, ray: Ray) -> float:
+        """How far that moves when every operation rounds anew."""
+        exact, _ = self.slope(ray)
+        most = 0.0
+        for seed in range(DRAWS):
+            with RandomRounding(Generator().manual_seed(seed)):
+                outcome = self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+            moved = abs(self._paired(outcome)[0] - exact)
+            most = max(most, moved if math.isfinite(moved) else 0.0)
+        return EPS / COARSE * most
+
+    def leave(self, ray: Ray) -> float:
+        """What the errors δ of the tangent that the user grants may amount to: Σ |δ·d| at most, and for many four times ‖δ·d‖₂."""
+        outcome = self.along(ray)
+        if not self.granted or outcome.failure is not None:
+            return 0.0
+        pairs = zip(leaves(outcome.value[1]), leaves(self.dout), strict=True)
+        sizes = [self.granted.of(t).to(torch.float64) * d.abs() for t, d in pairs if is_differentiable(t)]
+        return min(sum(float(size.sum()) for size in sizes), GRANTED * math.hypot(*map(norm, sizes)))
+
+    def _nest(self, ray: Ray) -> Any:
+        places = iter(range(len(leaves(self.point.primals[ray.primal]))))
+        return map_leaves(
+            lambda leaf: ray.u if next(places) == ray.leaf else torch.zeros_like(leaf) if is_differentiable(leaf) else leaf,
+            self.point.primals[ray.primal],
+        )
+
+    def _paired(self, outcome: Outcome) -> tuple[float, float]:
+        if outcome.failure is not None:
+            return math.nan, math.nan
+        total, sizes = 0.0, []
+        for out, tangent, d in zip(leaves(outcome.value[0]), leaves(outcome.value[1]), leaves(self.dout), strict=True):
+            if is_differentiable(tangent) and is_differentiable(d):
+                if tangent.shape != d.shape:
+                    return math.nan, math.nan
+                products = (d.conj() * tangent).real if d.is_complex() or tangent.is_complex() else d * tangent
+                products = products.to(torch.float64)
+                if not math.isfinite(largest(out)):  # an entry that is not finite counts as constant, as in a slope
+                    products = torch.where(torch.isfinite(out), products, 0)
+                total += float(products.sum())
+                sizes.append(norm(products))
+        return total, math.hypot(*sizes)
+
+
+@dataclass(frozen=True)
+class ForwardCheck:
+    """What the checks of forward mode share: the probe, and the gradients of the backward where these are right already."""
+
+    candidate: TapeCandidate
+    probe: Probe
+    gradients: Mapping[str, Any]
+    explain: Callable[[Suspect, Tensor], Diagnosis | None]
+    single: Callable[[], bool]
+    granted: Leave
+    undefined: bool
+
+    def findings(self) -> Iterator[Finding]:
+        """All findings about forward mode."""
+        point = self.probe.point
+        says = Tangents(self.candidate, point, self.probe.dout, self.granted)
+        failure = next((says.along(ray).failure for ray in self.probe.rays if says.along(ray).failure is not None), None)
+        if failure is not None:
+            for name in self.probe.wrt:
+                text = f"forward mode raised {failure.exception}: {failure.says}"
+                yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+            return
+        yield from self._forms(says)
+        verdicts = self.probe.verdicts(
+            says, lambda there: Tangents(self.candidate, there, self.probe.dout, self.granted), self.single
+        )
+        for name, verdict in verdicts.items():
+            yield self._difference(name, verdict, says)
+        sound = [name for name in self.probe.wrt if verdicts[name].status is Status.PASSED and not verdicts[name].moved]
+        yield from self._agreement(says, [name for name in sound if name in self.gradients])
+        yield from self._linear(says)
+        if self.undefined:
+            yield from self._undefined()
+
+    def _forms(self, says: Tangents) -> Iterator[Finding]:
+        for ray in self.probe.rays:
+            out, tangent = says.along(ray).value
+            for (path, one), other in zip(named_leaves(out, "out"), leaves(tangent), strict=True):
+                if is_differentiable(one) and one.shape != other.shape:
+                    text = f"the tangent of {path} has shape {tuple(other.shape)}, expected {tuple(one.shape)}"
+                    yield failed(FORWARD, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.WRONG_SHAPE)
+                    return
+
+    def _difference(self, name: str, verdict: ProbeResult, says: Tangents) -> Finding:
+        subject = f"d{name}"
+        if verdict.status is Status.PASSED:
+            text = "the jvp matches finite differences of your own forward"
+            if verdict.reason == WITHIN:
+                text += f", {WITHIN}; the measured error is {verdict.error:.1g}"
+            return passed(FORWARD, subject, "", text, Kind.GRADIENT)
+        if verdict.status is Status.INCONCLUSIVE:
+            return inconclusive(FORWARD, subject, "", f"finite differences cannot tell here: {verdict.reason}")
+        if verdict.reason == OTHER_FORM:
+            return failed(FORWARD, subject, "", f"{OTHER_FORM}: there is no derivative", Kind.GRADIENT, Cause.WRONG_SHAPE)
+        analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
+        text = (
+            f"along a random direction your forward changes by {numeric}, the jvp with respect to {name} says "
+            f"{analytic} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
+        )
+        finding = failed(FORWARD, subject, "", text, Kind.GRADIENT)
+        gradient = self._gradient(name, says)
+        if gradient is None:
+            return finding
+        tape = self.gradients.get(name)
+        suspect = Suspect(subject, name, self.probe.point, gradient, self.probe.dout, self.probe.sweep, tape, self.explain)
+        return locate(finding, suspect, verdict.leaf)
+
+    def _gradient(self, name: str, says: Tangents) -> Any:
+        """The gradient that a jvp stands for, entry by entry; None for more entries than anybody would wait for."""
+        primal = self.probe.point.primals[name]
+        if sum(leaf.numel() for leaf in leaves(primal) if is_differentiable(leaf)) > MOST_ENTRIES:
+            return None
+        places = iter(range(len(leaves(primal))))
+
+        def found(leaf: Any) -> Any:
+            place = next(places)
+            if not is_differentiable(leaf):
+                return leaf
+            slopes: list[complex] = []
+            for entry in range(leaf.numel()):
+                slopes.append(0)
+                for axis in (1.0, 1j) if leaf.is_complex() else (1.0,):
+                    u = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
+                    u.view(-1)[entry] = torch.tensor(axis, dtype=u.dtype, device=u.device)
+                    slopes[-1] += says.slope(Ray(name, place, "entry", u, 1, 1))[0] * axis
+            return torch.tensor(slopes, dtype=leaf.dtype, device=leaf.device).reshape(leaf.shape)
+
+        return map_leaves(found, primal)
+
+    def _agreement(self, says: Tangents, names: Sequence[str]) -> Iterator[Finding]:
+        """⟨d, J u⟩ = ⟨Jᵀ d, u⟩, where both match finite differences already."""
+        if not names:
+            return
+        backward = Gradients(self.gradients, granted=self.granted)
+        for ray in self.probe.rays:
+            if ray.primal not in names:
+                continue
+            (forward, size), (reverse, other) = says.slope(ray), backward.slope(ray)
+            tolerance = PRECISION * max(size, other) + says.leave(ray) + backward.leave(ray)
+            if abs(forward - reverse) > tolerance and abs(forward - reverse) > tolerance + SAFETY * ROUNDINGS * says.shake(ray):
+                one, two = number_pair(forward, reverse)
+                text = f"along a random direction forward mode gives {one}, the backward {two} (error bound {tolerance:.1g})"
+                yield failed(AGREE, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
+                return
+        yield passed(AGREE, "out", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
+
+    def _linear(self, says: Tangents) -> Iterator[Finding]:
+        """J(u + K v) = J u + J(K v) for K = 2¹⁰."""
+        first = {ray.primal: ray for ray in self.probe.rays if ray.kind == "uniform" and ray.leaf == 0}
+        second = {ray.primal: ray for ray in self.probe.rays if ray.kind == "relative" and ray.leaf == 0}
+        for name in first.keys() & second.keys():
+            one, two = first[name], second[name]
+            far = Ray(name, one.leaf, "far", LARGE * two.u, 1, 1)
+            both = Ray(name, one.leaf, "both", one.u + far.u, 1, 1)
+            outcomes = [says.along(ray) for ray in (one, far, both)]
+            if any(outcome.failure is not None for outcome in outcomes):
+                continue
+            for path, a, b, c in zip(
+                [path for path, _ in named_leaves(outcomes[0].value[1], "out")],
+                *(leaves(outcome.value[1]) for outcome in outcomes),
+                strict=True,
+            ):
+                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a + b)):
+                    continue
+                tolerance = of_its_size(largest(a) + largest(b), max(a.numel(), one.u.numel()))
+                mismatch = compare(c, a + b, tolerance)
+                if mismatch is not None:
+                    mismatch = compare(c, a + b, tolerance + ROUNDINGS * self._moved(far, says, path))
+                if mismatch is not None:
+                    text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
+                    yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+                    return
+
+    def _moved(self, ray: Ray, says: Tangents, path: str) -> float:
+        """How far the largest entry of a tangent moves when every operation rounds anew."""
+        exact = dict(named_leaves(says.along(ray).value[1], "out"))[path]
+        most = 0.0
+        for seed in range(DRAWS):
+            with RandomRounding(Generator().manual_seed(seed)):
+                outcome = self.candidate.jvp(says.point, {ray.primal: says._nest(ray)})
+            if outcome.failure is None:
+                most = max(
+                    most, largest(torch.nan_to_num(dict(named_leaves(outcome.value[1], "out"))[path] - exact, 0.0, 0.0, 0.0))
+                )
+        return EPS / COARSE * most
+
+    def _undefined(self) -> Iterator[Finding]:
+        """An input without a tangent gives what one with a tangent of zeros gives."""
+        point, names = self.probe.point, self.probe.wrt
+        drawn = {ray.primal: ray for ray in self.probe.rays if ray.kind == "uniform" and ray.leaf == 0}
+        says = Tangents(self.candidate, point, self.probe.dout, self.granted)
+        full = {name: says._nest(ray) for name, ray in drawn.items()}
+        for name in names if len(full) > 1 else ():
+            if name not in full:
+                continue
+            zeros = map_leaves(lambda leaf: torch.zeros_like(leaf) if is_differentiable(leaf) else leaf, full[name])
+            without = self.candidate.jvp(point, {key: value for key, value in full.items() if key != name})
+            with_zeros = self.candidate.jvp(point, {**full, name: zeros})
+            if without.failure is not None:
+                text = f"without a tangent for {name} forward mode raised {without.failure.exception}: {without.failure.says}"
+                yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+                return
+            if with_zeros.failure is not None:
+                continue
+            for (path, one), other in zip(named_leaves(without.value[1], "out"), leaves(with_zeros.value[1]), strict=True):
+                if is_differentiable(one) and one.shape == other.shape:
+                    mismatch = compare(one, other, of_its_size(largest(other), other.numel()))
+                    if mismatch is not None:
+                        text = f"the tangent of {path} is another without a tangent for {name} than with zeros: {mismatch_text(mismatch)}"
+                        yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+                        return
+        yield passed(UNDEFINED, "out", "", "an input without a tangent counts as one with zeros", Kind.GRADIENT)
+
+
+def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[str], seed: int) -> Iterator[Finding]:
+    """Tangents in one call under vmap give what they give one by one."""
+    generator = Generator().manual_seed(seed)
+    for name in wrt:
+        drawn = [[ray for ray in draw_rays(point.primals, [name], ("uniform",), generator) if ray.leaf == 0] for _ in range(2)]
+        says = Tangents(candidate, point, None, Leave())
+        tangents = [{name: says._nest(rays[0])} for rays in drawn if rays]
+        if len(tangents) < 2:
+            continue
+        singly = [candidate.jvp(point, tangent) for tangent in tangents]
+        if any(outcome.failure is not None for outcome in singly):
+            return  # said by the check of forward mode
+        batch = candidate.batched_jvp(point, tangents)
+        if batch.failure is not None:
+            text = f"under vmap forward mode raised {batch.failure.exception}: {batch.failure.says}"
+            yield failed(BATCHED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+            return
+        rows = [[leaf for leaf in leaves(outcome.value[1]) if is_differentiable(leaf)] for outcome in singly]
+        paths = [path for path, leaf in named_leaves(singly[0].value[1], "out") if is_differentiable(leaf)]
+        found = list(compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "tangents"))
+        if found[0].status is not Status.PASSED:
+            yield from found
+            return
+    yield passed(BATCHED, "out", "", "tangents under vmap give what they give one by one", Kind.GRADIENT)

@@ -1,0 +1,195 @@
+"""Forward mode as a check of its own, and what autograd may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+import autograd_check as ac
+
+Tangent = Callable[[Tensor, Tensor], Tensor]
+
+
+def tensor(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=Generator().manual_seed(seed), dtype=dtype).requires_grad_()
+
+
+def cube(tangent: Tangent) -> Callable[[Tensor], Any]:
+    """x³ with a right backward, and forward mode by `tangent(x, t)`."""
+
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return 3 * dout * ctx.saved_tensors[0] ** 2
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor) -> Tensor:
+            return tangent(ctx.saved_tensors[0], t)
+
+    apply: Callable[[Tensor], Any] = Cube.apply
+    return apply
+
+
+def off(t: Tensor, place: int, factor: float) -> Tensor:
+    wrong = t.clone()
+    wrong.view(-1)[place] *= factor
+    return wrong
+
+
+X = tensor(3, 4)
+RIGHT: dict[str, tuple[Callable[..., Any], Any]] = {
+    "its own jvp": (cube(lambda x, t: 3 * x**2 * t), X),
+    "two inputs": (lambda a, b: (a @ b).softmax(-1), (tensor(4, 3), tensor(3, 5, seed=1))),
+    "several outputs": (lambda x: (x.sin(), x.sort(-1), {"norm": x.norm()}), X),
+    "complex": (lambda z: (z * z.conj()).real.sqrt() + z.exp().abs(), tensor(5, dtype=torch.complex128)),
+    "real to complex": (lambda x: torch.fft.fft(x), tensor(6)),
+    "an input that stands still": (lambda a, b: a * b, (tensor(4), tensor(4, seed=1).detach())),
+    "piecewise constant": (torch.floor, tensor(50)),
+    "zeros into relu": (torch.relu, torch.tensor([0.0, 1.0, -1.0, 0.0], dtype=torch.float64, requires_grad=True)),
+    "float32": (lambda x: x.exp().sum(-1), tensor(3, 4, dtype=torch.float32)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_tangents_pass(name: str) -> None:
+    func, inputs = RIGHT[name]
+    for seed in range(2):
+        report = ac.gradcheck(func, inputs, check_forward_ad=True, seed=seed, raise_exception=False)
+        assert report.status is ac.Status.PASSED, report.to_text()
+    assert "forward mode" in {finding.check for finding in report.findings}
+
+
+def test_the_dot_product_identity_is_checked() -> None:
+    report = ac.gradcheck(torch.tanh, X, check_forward_ad=True)
+    assert "⟨d, J u⟩ = ⟨Jᵀ d, u⟩" in report.to_text()
+
+
+WRONG: dict[str, Tangent] = {
+    "one entry × 1.01": lambda x, t: off(3 * x**2 * t, 5, 1.01),
+    "one entry × (1 + 1e-5)": lambda x, t: off(3 * x**2 * t, 5, 1 + 1e-5),
+    "everything × 1.0001": lambda x, t: 3 * x**2 * t * 1.0001,
+    "zero": lambda x, t: torch.zeros_like(t),
+    "sign": lambda x, t: -3 * x**2 * t,
+    "not linear": lambda x, t: 3 * x**2 * t * (1 + 1e-4 * (t > 0)),
+}
+
+
+@pytest.mark.parametrize("backward", [True, False])
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_tangents_fail(name: str, backward: bool) -> None:
+    report = ac.gradcheck(cube(WRONG[name]), X, check_forward_ad=True, check_backward_ad=backward, raise_exception=False)
+    failed = {(finding.check, finding.subject) for finding in report.findings if finding.status is ac.Status.FAILED}
+    assert failed & {("forward mode", "dx"), ("linear in the tangent", "dx")}
+    assert ("finite differences", "dx") not in failed
+
+
+def test_a_wrong_tangent_is_located_and_explained() -> None:
+    report = ac.gradcheck(cube(WRONG["one entry × 1.01"]), X, check_forward_ad=True, raise_exception=False)
+    (finding,) = [finding for finding in report.findings if finding.check == "forward mode"]
+    assert finding.mismatch is not None
+    assert (finding.mismatch.wrong, finding.mismatch.index) == (1, (1, 1))
+    assert finding.mismatch.relative_error == pytest.approx(0.01, rel=1e-3)
+    assert "the jvp with respect to x says" in finding.message
+    doubled = ac.gradcheck(cube(lambda x, t: 6 * x**2 * t), X, check_forward_ad=True, raise_exception=False)
+    (finding,) = [finding for finding in doubled.findings if finding.check == "forward mode"]
+    assert finding.diagnosis is not None
+    assert finding.diagnosis.cause == "constant_factor"
+
+
+def test_forward_mode_alone_needs_no_backward() -> None:
+    class OnlyForward(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_forward(x)
+            return x.sin()
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor) -> Tensor:
+            return t * ctx.saved_tensors[0].cos()
+
+    assert ac.gradcheck(OnlyForward.apply, X, check_forward_ad=True, check_backward_ad=False)
+    with pytest.raises(ac.GradientError, match="backward raised NotImplementedError|not written yet"):
+        ac.gradcheck(OnlyForward.apply, X)
+
+
+def test_what_has_no_forward_mode_is_said_to() -> None:
+    class OnlyBackward(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return 2 * dout
+
+    assert ac.gradcheck(OnlyBackward.apply, X)
+    report = ac.gradcheck(OnlyBackward.apply, X, check_forward_ad=True, raise_exception=False)
+    assert "forward mode raised" in report.to_text()
+    assert report == False  # noqa: E712
+
+
+def test_batches_of_tangents_and_cotangents() -> None:
+    report = ac.gradcheck(
+        lambda a, b: (a @ b).softmax(-1),
+        (tensor(4, 3), tensor(3, 5, seed=1)),
+        check_forward_ad=True,
+        check_batched_grad=True,
+        check_batched_forward_grad=True,
+    )
+    assert "cotangents under vmap give what they give one by one" in report.to_text()
+    assert "tangents under vmap give what they give one by one" in report.to_text()
+
+    def reads(x: Tensor, t: Tensor) -> Tensor:
+        return 3 * x**2 * t if bool(t.sum() < 1e9) else t
+
+    wrong = ac.gradcheck(cube(reads), X, check_forward_ad=True, check_batched_forward_grad=True, raise_exception=False)
+    assert "under vmap forward mode raised" in wrong.to_text()
+
+
+def test_an_undefined_tangent_counts_as_zeros() -> None:
+    class Sum(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+            ctx.set_materialize_grads(False)
+            return a + b
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor | None) -> Any:
+            return dout, dout
+
+        @staticmethod
+        def jvp(ctx: Any, a: Tensor | None, b: Tensor | None) -> Any:
+            if a is None or b is None:
+                given = b if a is None else a
+                return None if given is None else 2 * given
+            return a + b
+
+    inputs = (tensor(4), tensor(4, seed=1))
+    report = ac.gradcheck(Sum.apply, inputs, check_forward_ad=True, raise_exception=False)
+    assert report == False  # noqa: E712
+    assert "forward mode" in {finding.check for finding in report.findings if finding.status is ac.Status.FAILED}
+
+
+@pytest.mark.parametrize("func", [lambda a, b: (a @ b).softmax(-1), lambda a, b: (a @ b).tanh() ** 2])
+def test_forward_over_reverse(func: Callable[..., Any]) -> None:
+    assert ac.gradgradcheck(func, (tensor(4, 3), tensor(3, 2, seed=1)), check_fwd_over_rev=True)
+    assert ac.gradgradcheck(func, (tensor(4, 3), tensor(3, 2, seed=1)), check_fwd_over_rev=True, check_rev_over_rev=False)
+
+
+def test_a_check_without_what_it_needs_is_refused() -> None:
+    with pytest.raises(ValueError, match="check_batched_forward_grad needs check_forward_ad"):
+        ac.gradcheck(torch.sin, X, check_batched_forward_grad=True)
+    with pytest.raises(ValueError, match="check_batched_grad needs check_backward_ad"):
+        ac.gradcheck(torch.sin, X, check_batched_grad=True, check_forward_ad=True, check_backward_ad=False)
+    with pytest.raises(ValueError, match="nothing is left to check"):
+        ac.gradcheck(torch.sin, X, check_backward_ad=False)

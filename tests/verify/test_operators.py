@@ -1,0 +1,145 @@
+"""A fixed sample of torch's operator database: right gradients pass, wrong ones fail. `make peers` runs all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import autograd_check as ac
+from tests.operators import SPOILS, Case, cases, database, spoiled, title
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+NAMED = [
+    "sgn",
+    "mul",
+    "floor",
+    "round",
+    "sort",
+    "max.reduction_with_dim",
+    "topk",
+    "median",
+    "lu_factor",
+    "linalg.lu_factor",
+    "linalg.lstsq",
+    "native_layer_norm",
+    "as_strided",
+    "abs",
+    "fft.rfft",
+    "nn.functional.grid_sample",
+    "nn.functional.max_pool2d",
+    "nn.functional.batch_norm",
+    "sparse.mm",
+    "masked_select",
+    "nn.functional.hardswish",
+    "frac",
+    "vdot",
+    "nn.functional.scaled_dot_product_attention",
+    "logsumexp",
+    "linalg.householder_product",
+    "svd_lowrank",
+    "complex",
+    "real",
+    "view_as_complex",
+    "where",
+    "cummax",
+]
+"""What the table of faults is about, and what raised an alarm since."""
+STRIDE = 6
+JUSTIFIED = {"nn.functional.hardsigmoid"}
+"""torch's slope of it in float64 is float32(1/6)."""
+
+
+def sample(dtype: torch.dtype, seed: int) -> Iterator[tuple[str, Case]]:
+    """One sample of every sixth operator and of the named ones: the first with more than three entries."""
+    for place, op in enumerate(database()):
+        if (place % STRIDE and title(op) not in NAMED) or title(op) in JUSTIFIED:
+            continue
+        large = (case for case in cases(op, dtype, seed) if sum(x.numel() for x in case.inputs if isinstance(x, Tensor)) > 3)
+        case = next(large, None)
+        if case is not None:
+            yield title(op), case
+
+
+def alarms(checked: Iterator[tuple[str, Any]], status: ac.Status) -> tuple[int, list[str]]:
+    """How many operators there were, and what did not have the status that it should have."""
+    answers = list(checked)
+    return len({name for name, _ in answers}), [report.to_text() for _, report in answers if report.status is not status]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=str)
+def test_right_gradients_pass(dtype: torch.dtype) -> None:
+    count, wrong = alarms(
+        (
+            (name, ac.gradcheck(case.func, case.inputs, nondet_tol=case.nondet, raise_exception=False))
+            for name, case in sample(dtype, seed=50)
+        ),
+        ac.Status.PASSED,
+    )
+    assert wrong == []
+    assert count > (80 if dtype is torch.float64 else 40)
+
+
+def test_forward_mode_passes() -> None:
+    count, wrong = alarms(
+        (
+            (name, ac.gradcheck(case.func, case.inputs, check_forward_ad=True, check_backward_ad=False, raise_exception=False))
+            for name, case in list(sample(torch.float64, seed=51))[::3]
+            if case.forward
+        ),
+        ac.Status.PASSED,
+    )
+    assert wrong == []
+    assert count > 20
+
+
+def test_second_derivatives_pass() -> None:
+    count, wrong = alarms(
+        (
+            (name, ac.gradgradcheck(case.func, case.inputs, nondet_tol=case.nondet, raise_exception=False))
+            for name, case in list(sample(torch.float64, seed=52))[1::4]
+            if case.second
+        ),
+        ac.Status.PASSED,
+    )
+    assert wrong == []
+    assert count > 20
+
+
+def test_wrong_gradients_fail() -> None:
+    found = [
+        (name, case)
+        for name, case in sample(torch.float64, seed=53)
+        if name not in {"nn.functional.scaled_dot_product_attention"}
+    ]
+    spoils = [(name, spoil) for name, spoil in SPOILS.items() if name != "conjugated"]
+    count, wrong = alarms(
+        (
+            (name, ac.gradcheck(spoiled(case, spoils[place % len(spoils)][1]), case.inputs, raise_exception=False))
+            for place, (name, case) in enumerate(found[2::9])
+            if matters(case, spoils[place % len(spoils)][1])
+        ),
+        ac.Status.FAILED,
+    )
+    assert wrong == []
+    assert count > 6
+
+
+def matters(case: Case, spoil: Any) -> bool:
+    """Whether the wrong gradient is one: an operator may not depend on the entry that is wrong."""
+    place = next(k for k, x in enumerate(case.inputs) if isinstance(x, Tensor) and x.requires_grad)
+
+    def gradient(func: Any) -> Tensor:
+        torch.default_generator.manual_seed(0)
+        out = func(*case.inputs)
+        outs = [o for o in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(o, Tensor) and o.requires_grad]
+        (grad,) = torch.autograd.grad(
+            outs, [case.inputs[place]], [torch.linspace(1, 2, o.numel()).reshape(o.shape).to(o) for o in outs]
+        )
+        return grad
+
+    right, wrong = gradient(case.func), gradient(spoiled(case, spoil))
+    return bool((right - wrong).abs().max() > 1e-7 * right.abs().max())
