@@ -16,7 +16,7 @@ def test_the_package_carries_the_course(tmp_path: Path) -> None:
     command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     carried = tmp_path / "autograd_check" / "curriculum"
-    wanted = [*ROOT.glob("solutions/**/*.py"), *ROOT.glob("lessons/*/*.ipynb")]
+    wanted = [*ROOT.glob("solutions/**/*.py"), ROOT / "solutions" / "about.toml", *ROOT.glob("lessons/*/*.ipynb")]
     assert len(wanted) > 70
     assert {p.relative_to(carried): p.read_bytes() for p in carried.rglob("*") if p.is_file()} == {
         p.relative_to(ROOT): p.read_bytes() for p in wanted

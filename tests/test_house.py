@@ -104,8 +104,7 @@ def test_one_gradcheck_enters_few_files() -> None:
 
 def test_one_grading_enters_few_files() -> None:
     lesson = support.lesson("linear")
-    source = lesson.reference_source()
-    assert lesson.spec.tasks  # a course is loaded before anything is graded
+    source = lesson.reference_source().partition("### BEGIN SPEC")[0]  # what somebody hands in has no specification
     here = entered(lambda: grade_lesson(lesson, source, "linear.py"))
     with Zygote() as zygote:
         apart = entered(lambda: grade_lesson(lesson, source, "linear.py", zygote=zygote))

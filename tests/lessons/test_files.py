@@ -61,3 +61,8 @@ def test_nothing_is_written_twice() -> None:
     assert {
         names: "\n".join(piece) for piece, found in seen.items() if len(found) > 1 for names in [", ".join(sorted(found))]
     } == {}
+
+
+def test_only_lessons_about_speed_have_a_goal() -> None:
+    """A goal must bend no reference."""
+    assert {name for name in support.names() if support.lesson(name).spec.target is not None} == {"training", "conv2d_fast"}
