@@ -35,10 +35,21 @@ if TYPE_CHECKING:
         normal,
         rows_of_probability,
         shaped,
+        transposed,
         uniform,
     )
     from autograd_check.course.networks import network, relu_network
-    from autograd_check.course.regimes import CONVOLUTIONS, DROPOUTS, ELEMENTWISE, NORMALISATIONS, PAIRS, POOLINGS, POOLS, WINDOWS
+    from autograd_check.course.regimes import (
+        CONVOLUTIONS,
+        DROPOUTS,
+        ELEMENTWISE,
+        NORMALISATIONS,
+        PAIRS,
+        POOLINGS,
+        POOLS,
+        VIEWS,
+        WINDOWS,
+    )
     from autograd_check.course.spec import (
         UNSEEN_INDEX,
         UNSEEN_STATE,
@@ -73,6 +84,7 @@ __all__ = [
     "UNSEEN_INDEX",
     "UNSEEN_STATE",
     "UNSEEN_TERM",
+    "VIEWS",
     "WINDOWS",
     "Benchmark",
     "Cause",
@@ -126,6 +138,7 @@ __all__ = [
     "shaped",
     "stability",
     "standard",
+    "transposed",
     "two",
     "two_classes",
     "uniform",
@@ -136,9 +149,9 @@ __all__ = [
 _HOMES = {
     "autograd_check.causes": "Cause",
     "autograd_check.course.claims": "Claim Planted Properties Property Unanswered agrees all_hold answer close flat number two",
-    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped uniform",
+    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped transposed uniform",
     "autograd_check.course.networks": "network relu_network",
-    "autograd_check.course.regimes": "CONVOLUTIONS DROPOUTS ELEMENTWISE NORMALISATIONS PAIRS POOLINGS POOLS WINDOWS",
+    "autograd_check.course.regimes": "CONVOLUTIONS DROPOUTS ELEMENTWISE NORMALISATIONS PAIRS POOLINGS POOLS VIEWS WINDOWS",
     "autograd_check.course.spec": "UNSEEN_INDEX UNSEEN_STATE UNSEEN_TERM Benchmark Checker Initialiser Lesson Plain Scalar Specimen WriteTheTest drop edit planted standard variant wrong",
     "autograd_check.course.tasks": "Layer Stateful Stochastic UpdateRule rival",
     "autograd_check.course.trains": "He Trains line reaches two_classes",
