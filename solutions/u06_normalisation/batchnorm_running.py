@@ -34,13 +34,12 @@ def batchnorm_running_forward(x, gamma, beta, state, *, momentum, train, eps):
     if train and N == 1:
         raise ValueError(f"batch norm cannot be trained on one row, got x {tuple(x.shape)}")
     mu = x.mean(0) if train else mean
-    centred = x - mu
-    sigma2 = centred.square().mean(0) if train else var
+    sigma2 = (x - mu).square().mean(0) if train else var
     if train:
         mean = (1 - momentum) * mean + momentum * mu
         var = (1 - momentum) * var + momentum * N / (N - 1) * sigma2
-    rstd = torch.rsqrt(sigma2 + eps)
-    xhat = centred * rstd
+    rstd = 1 / (sigma2 + eps).sqrt()
+    xhat = (x - mu) * rstd
     return gamma * xhat + beta, (mean, var), (xhat, rstd, gamma, train)
     ### END SOLUTION
 
@@ -49,12 +48,12 @@ def batchnorm_running_backward(dout, cache):
     """dout (N, D) → dx (N, D), dgamma (D,), dbeta (D,)."""
     ### BEGIN SOLUTION
     xhat, rstd, gamma, train = cache
-    N = len(dout)
     dgamma = (dout * xhat).sum(0)
     dbeta = dout.sum(0)
-    dx = gamma * rstd * dout
+    dxhat = dout * gamma
+    dx = rstd * dxhat
     if train:
-        dx = dx - gamma * rstd * (dbeta + xhat * dgamma) / N
+        dx = dx - rstd * (dxhat.mean(0) + xhat * (dxhat * xhat).mean(0))
     return dx, dgamma, dbeta
     ### END SOLUTION
 
@@ -154,14 +153,9 @@ LESSON = Lesson(
     ),
     benchmarks=(Benchmark("forward+backward, training", "128 rows, 64 features", _trained),),
     mistakes=(
+        edit("N / (N - 1) * sigma2", "sigma2", "running variance biased", Cause.BIASED_VARIANCE),
         edit(
-            "momentum * N / (N - 1) * sigma2",
-            "momentum * sigma2",
-            "running variance biased",
-            Cause.BIASED_VARIANCE,
-        ),
-        edit(
-            "centred.square().mean(0)",
+            "(x - mu).square().mean(0)",
             "x.var(0)",
             "batch normalised by the unbiased variance",
             Cause.FORWARD_WRONG,
@@ -197,7 +191,7 @@ LESSON = Lesson(
         wrong("the batch's statistics in evaluation", Cause.FORWARD_WRONG),
         edit(
             "    rstd = ",
-            "    centred, sigma2 = x - mean, var\n    rstd = ",
+            "    mu, sigma2 = mean, var\n    rstd = ",
             "the running estimates in training",
             Cause.FORWARD_WRONG,
         ),
@@ -223,10 +217,7 @@ LESSON = Lesson(
         ),
         wrong("the first batch sets the estimates", Cause.STALE_STATE, by_fingerprint=UNSEEN_TERM),
         edit(
-            "centred.square().mean(0)",
-            "centred.square().mean(0) + eps",
-            "eps in the running variance",
-            Cause.FORWARD_WRONG,
+            "square().mean(0)", "square().mean(0) + eps", "eps in the running variance", Cause.FORWARD_WRONG
         ),
         edit("if train and N == 1:", "if N == 0:", "one row divides by zero", Cause.WRONG_ERROR),
         edit("if train and N == 1:", "if N == 1:", "one row refused in evaluation too", Cause.CRASHED),

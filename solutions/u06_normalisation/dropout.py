@@ -50,6 +50,7 @@ from autograd_check.course import (
     Stochastic,
     at,
     away_from_zero,
+    drop,
     edit,
     half_zeros,
     standard,
@@ -59,11 +60,8 @@ from autograd_check.course import (
 
 def _trained(layer):
     x = torch.randn(128, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    dout, leaf, generator = (
-        x.flip(0).contiguous(),
-        x.clone().requires_grad_(),
-        torch.Generator().manual_seed(0),
-    )
+    dout, leaf = x.flip(0).contiguous(), x.clone().requires_grad_()
+    generator = torch.Generator().manual_seed(0)
 
     def ours():
         _, cache = layer["dropout_forward"](x, p=0.3, train=True, generator=generator)
@@ -102,12 +100,7 @@ LESSON = Lesson(
         edit(">= p", "< p", "p taken for the probability of keeping", Cause.MASK_INVERTED),
         edit(">= p", ">= 0.5", "p of its own", Cause.WRONG_DISTRIBUTION),
         wrong("mask drawn again in the backward", Cause.MASK_REDRAWN),
-        edit(
-            "dout if scale is None else dout * scale",
-            "dout.clone()",
-            "mask forgotten in the backward",
-            Cause.MASK_MISSING,
-        ),
+        edit("else dout * scale", "else dout.clone()", "mask forgotten in the backward", Cause.MASK_MISSING),
         edit(
             "dout * scale",
             "dout * scale.max()",
@@ -118,30 +111,10 @@ LESSON = Lesson(
         wrong("mask taken from where the output is not 0", Cause.WRONG_OPERAND),
         edit("if not train:", "if p is None:", "drops in evaluation too", Cause.FORWARD_WRONG),
         wrong("scaled in evaluation, as before it was inverted", Cause.CONSTANT_FACTOR),
-        edit(
-            "torch.rand(x.shape, generator",
-            "torch.rand(x.shape[-1:], generator",
-            "one mask for all rows",
-            Cause.WRONG_DISTRIBUTION,
-        ),
-        edit(
-            "torch.rand(x.shape, generator=generator)",
-            "torch.rand(x.shape)",
-            "generator ignored",
-            Cause.NONDETERMINISTIC,
-        ),
-        edit(
-            "generator=generator)",
-            "generator=torch.Generator().manual_seed(0))",
-            "a seed of its own",
-            Cause.WRONG_DISTRIBUTION,
-        ),
-        edit(
-            "return x * scale, scale",
-            "return x.mul_(scale).clone(), scale",
-            "x overwritten",
-            Cause.MUTATES_INPUT,
-        ),
+        edit("rand(x.shape", "rand(x.shape[-1:]", "one mask for all rows", Cause.WRONG_DISTRIBUTION),
+        drop(", generator=generator", "generator ignored", Cause.NONDETERMINISTIC),
+        edit("=generator)", "=torch.Generator())", "a seed of its own", Cause.WRONG_DISTRIBUTION),
+        edit("return x * scale,", "return x.mul_(scale).clone(),", "x overwritten", Cause.MUTATES_INPUT),
     ),
     hints=(
         "torch.rand draws uniformly from [0, 1). With which comparison is an entry kept with probability 1 − p?",
