@@ -13,7 +13,7 @@ from autograd_check.course.outline import LessonEntry
 from autograd_check.course.stubs import WIDTH
 from tests import support
 
-CONVERTED = ("u01_derivatives", "u02_network")
+CONVERTED = ("u01_derivatives", "u02_network", "u06_normalisation", "u07_convolution")
 """The units that are written in the vocabulary of `autograd_check.course`."""
 
 ENTRIES = [entry for entry in support.outline().lessons if entry.unit in CONVERTED]
