@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         normal,
         rows_of_probability,
         shaped,
+        transposed,
         uniform,
     )
     from autograd_check.course.networks import network, relu_network
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         POOLS,
         ROWS,
         SMOOTH,
+        VIEWS,
         WINDOWS,
     )
     from autograd_check.course.spec import (
@@ -86,6 +88,7 @@ __all__ = [
     "UNSEEN_INDEX",
     "UNSEEN_STATE",
     "UNSEEN_TERM",
+    "VIEWS",
     "WINDOWS",
     "Benchmark",
     "Cause",
@@ -139,6 +142,7 @@ __all__ = [
     "shaped",
     "stability",
     "standard",
+    "transposed",
     "two",
     "two_classes",
     "uniform",
@@ -149,9 +153,9 @@ __all__ = [
 _HOMES = {
     "autograd_check.causes": "Cause",
     "autograd_check.course.claims": "Claim Planted Properties Property Unanswered agrees all_hold answer close flat number two",
-    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped uniform",
+    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped transposed uniform",
     "autograd_check.course.networks": "network relu_network",
-    "autograd_check.course.regimes": "CONVOLUTIONS DROPOUTS ELEMENTWISE NORMALISATIONS PAIRS POOLINGS POOLS ROWS SMOOTH WINDOWS",
+    "autograd_check.course.regimes": "CONVOLUTIONS DROPOUTS ELEMENTWISE NORMALISATIONS PAIRS POOLINGS POOLS ROWS SMOOTH VIEWS WINDOWS",
     "autograd_check.course.spec": "UNSEEN_INDEX UNSEEN_STATE UNSEEN_TERM Benchmark Checker Initialiser Lesson Plain Scalar Specimen WriteTheTest drop edit planted standard variant wrong",
     "autograd_check.course.tasks": "Layer Stateful Stochastic UpdateRule rival",
     "autograd_check.course.trains": "He Trains line reaches two_classes",

@@ -103,6 +103,16 @@ def columns(*, spread: Sequence[float], shift: float = 0.0) -> Draw:
     return Draw(make, last=len(spread))
 
 
+def transposed(draw: Draw | None = None) -> Draw:
+    """Drawn like `draw` (normal entries where it says nothing) with the last two axes swapped: a view, not contiguous."""
+
+    def make(shape: Shape, sizes: Sizes) -> Sample:
+        swapped = (*shape[:-2], shape[-1], shape[-2]) if len(shape) > 1 else shape
+        return samples.transposed((draw or normal()).make(swapped, sizes))
+
+    return Draw(make)
+
+
 def rows_of_probability() -> Draw:
     """Rows of the last axis that are positive and sum to 1."""
 

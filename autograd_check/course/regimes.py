@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autograd_check.course.words import at, edge, reach
+from autograd_check.causes import Cause
+from autograd_check.course.draws import transposed
+from autograd_check.course.words import at, convention, edge, reach
 
 ELEMENTWISE = (at("0-d", rest=()), at("one axis", rest=(9,)), at("four axes", rest=(2, 3, 4, 2)))
 """Functions of every entry: any number of axes."""
@@ -63,6 +65,16 @@ POOLS = (
     ),
 )
 """Pools, whose kernel is a hyperparameter."""
+
+VIEWS = (
+    convention(
+        "non-contiguous",
+        Cause.LAYOUT,
+        "x may be any view of memory, transposed for one; reshape takes every tensor, view only contiguous ones.",
+        x=transposed(),
+    ),
+)
+"""Layers that reshape x: what breaks for a view breaks a convention, and no gradient."""
 
 NORMALISATIONS = (
     "batch_norm",

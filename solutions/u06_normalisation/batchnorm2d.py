@@ -49,6 +49,7 @@ import torch.nn.functional as F
 from autograd_check.course import (
     NORMALISATIONS,
     UNSEEN_TERM,
+    VIEWS,
     Cause,
     Layer,
     Lesson,
@@ -86,6 +87,7 @@ LESSON = Lesson(
                 at("one channel", C=1),
                 at("one pixel", N=6, H=1, W=1),
                 at("more channels than pixels", C=7, H=2, W=1),
+                *VIEWS,
                 edge("gamma zero and negative", x=normal(shift=-2), gamma=[-1.5, 0.0, 2.0, -0.25]),
                 edge("a channel of variance 1e-6 and a constant one", x=FAINT),
                 stability("pixels far from 0", OFFSET, W=2, x=normal(shift=1e6)),

@@ -53,6 +53,7 @@ import torch.nn.functional as F
 from autograd_check.course import (
     NORMALISATIONS,
     UNSEEN_TERM,
+    VIEWS,
     Cause,
     Layer,
     Lesson,
@@ -90,6 +91,7 @@ LESSON = Lesson(
                 at("4 groups of 2, one image", groups=4, N=1, C=8, H=2, W=3),
                 at("one channel", groups=1, C=1, W=2),
                 at("one pixel, eps 0.5", eps=0.5, N=4, H=1, W=1),
+                *VIEWS,
                 edge("gamma zero and negative", x=normal(shift=-2), gamma=[-1.5, 0.0, 2.0, -0.25]),
                 edge("a group of variance 1e-6 and a constant one", groups=3, x=FAINT),
                 stability("pixels far from 0", OFFSET, C=4, H=3, W=2, x=normal(shift=1e6)),

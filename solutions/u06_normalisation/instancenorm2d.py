@@ -46,6 +46,7 @@ import torch.nn.functional as F
 from autograd_check.course import (
     NORMALISATIONS,
     UNSEEN_TERM,
+    VIEWS,
     Cause,
     Layer,
     Lesson,
@@ -81,6 +82,7 @@ LESSON = Lesson(
                 at("one channel", C=1),
                 at("one row of pixels", H=1),
                 at("more images than pixels", N=7, H=2, W=2, eps=0.5),
+                *VIEWS,
                 edge("gamma zero and negative", x=normal(shift=-2), gamma=[-1.5, 0.0, 2.0, -0.25]),
                 edge("a channel of variance 1e-6 and a constant one", x=FAINT),
                 stability("pixels far from 0", OFFSET, W=2, x=normal(shift=1e6)),

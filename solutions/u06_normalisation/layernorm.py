@@ -49,6 +49,7 @@ import torch.nn.functional as F
 from autograd_check.course import (
     NORMALISATIONS,
     UNSEEN_TERM,
+    VIEWS,
     Cause,
     Layer,
     Lesson,
@@ -60,6 +61,7 @@ from autograd_check.course import (
     reach,
     stability,
     standard,
+    transposed,
     wrong,
 )
 
@@ -91,13 +93,14 @@ LESSON = Lesson(
             probes=(
                 at("more features than rows, eps 0.1", rest=(3,), D=7, eps=0.1),
                 at("two features, eps 0.5", D=2, eps=0.5),
+                *VIEWS,
                 edge("gamma zero and negative", x=normal(shift=-3), gamma=[-1.5, 0.0, 2.0, -0.25]),
                 edge("a row of variance 1e-6 and a constant one", x=FAINT),
                 stability("rows far from 0", OFFSET, D=8, x=normal(shift=1e6)),
                 reach(
                     "more axes than two",
-                    at("three axes", rest=(2, 3)),
-                    at("four axes", rest=(2, 3, 2)),
+                    at("three axes", rest=(2, 3), x=transposed()),
+                    at("four axes", rest=(2, 3, 2), x=transposed()),
                     says="only x of two axes is taken so far; average over the last axis, and sum over all the others",
                 ),
             ),

@@ -44,6 +44,7 @@ import torch.nn.functional as F
 from autograd_check.course import (
     NORMALISATIONS,
     UNSEEN_TERM,
+    VIEWS,
     Cause,
     Layer,
     Lesson,
@@ -77,6 +78,7 @@ LESSON = Lesson(
             probes=(
                 at("more features than rows", rest=(3,), D=7),
                 at("two features, eps 0.1", D=2, eps=0.1),
+                *VIEWS,
                 edge("gamma zero and negative", x=normal(shift=-3), gamma=[-1.5, 0.0, 2.0, -0.25]),
                 edge("a row of 1e-3, one of zeros", x=[[1e-3, -2e-3, 5e-4], [0.0] * 3, [0.5, 3.0, 0.25]]),
                 reach("more axes than two", at(rest=(3, 2)), at(rest=(2, 3, 2)), says=TWO_AXES),

@@ -35,6 +35,7 @@ from autograd_check.course import (
     shaped,
     stability,
     standard,
+    transposed,
 )
 from autograd_check.course.spec import Pair, Probe
 from autograd_check.errors import CourseError
@@ -123,6 +124,14 @@ def test_values_are_drawn_or_exact() -> None:
     assert torch.equal(second[0].std(0, unbiased=False), torch.tensor([1e-3, 0.0, 2.0], dtype=torch.float64))
     assert third[1].dtype is torch.float64
     assert third[2].tolist() == [0.0, -1.0]
+
+
+def test_a_view_has_the_shape_of_the_lesson() -> None:
+    task = linear(at("a view", x=transposed(normal(shift=50))), at("a strided row", b=transposed()))
+    view, row = ([sample(Generator().manual_seed(1)) for sample in probe.primals.values()] for probe in task.probes[-2:])
+    assert (view[0].shape, view[0].is_contiguous()) == (row[0].shape, False)
+    assert float(view[0].mean()) > 40
+    assert (row[2].shape, row[2].is_contiguous()) == (view[2].shape, False)
 
 
 def test_integers_are_classes() -> None:
