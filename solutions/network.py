@@ -43,8 +43,7 @@ def gradients(ops: Ops, x: Tensor, y: Tensor, params: Params) -> tuple[Tensor, P
     z, cache = ops.mlp_forward(x, params)
     loss, loss_cache = ops.bce_with_logits_forward(z, y)
     dz = ops.bce_with_logits_backward(torch.ones_like(loss), loss_cache)
-    _, dparams = ops.mlp_backward(dz, cache)
-    return loss, dparams
+    return loss, ops.mlp_backward(dz, cache)[1]
 
 
 # no operation here needs autograd's book-keeping, and without it each is faster

@@ -21,6 +21,7 @@ from autograd_check.cli import (
     override,
     plot,
     regrade,
+    release,
     reset,
     sample,
     start,
@@ -60,6 +61,7 @@ app.command()(regrade.regrade)
 app.command()(override.override)
 app.command()(sample.sample)
 app.command()(stubs.stubs)
+app.command()(release.release)
 app.command()(doctor.doctor)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from autograd_check.course.imported import COURSE_PACKAGES
-from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
+from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
 from autograd_check.errors import CourseError
@@ -37,6 +37,16 @@ class CourseLesson:
     def source(self) -> Path:
         """The folder that holds the course's `solutions/`."""
         return self.solution.parents[2]
+
+    @property
+    def numbers(self) -> Path:
+        """See `numbers_file`."""
+        return numbers_file(self.solution)
+
+    @property
+    def released(self) -> bool:
+        """See `LessonEntry.released`."""
+        return self.numbers.is_file()
 
     def reference_source(self) -> str:
         """Text of the solution file."""

@@ -36,6 +36,16 @@ class LessonEntry:
     minutes: int = 15
     given: bool = False
 
+    @property
+    def released(self) -> bool:
+        """Whether the course was released without the reference: the solution file has the specification alone."""
+        return numbers_file(self.solution).is_file()
+
+
+def numbers_file(solution: Path) -> Path:
+    """Where a released course keeps what a lesson's known mistakes yield."""
+    return solution.with_suffix(".npz")
+
 
 @dataclass(frozen=True)
 class Outline:

@@ -6,13 +6,14 @@ record names those that were borrowed, so one wrong layer never fails everything
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.files import digest, read_text
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
@@ -21,12 +22,25 @@ from autograd_check.grade.shrink import shrink
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.debugger import without_debugger
+from autograd_check.run.lending import Functions, Lender
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
 
 Beside = Callable[[str], str | None]
 """The student's own text of an earlier lesson where it passes; None where it is not there or does not."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file imports from earlier lessons: sources by name, the earliest first; names of those that are borrowed.
+
+    Without references there is no source to borrow; then the `lender` answers for what the lesson's functions give.
+    """
+
+    sources: Mapping[str, str]
+    borrowed: tuple[str, ...]
+    lender: Lender
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,8 @@ class Session:
         )  # nobody wants to stop there at every call
         if source is None or stops or record.status is not Status.FAILED or record.isolation == "not run":
             return record
-        dependencies, _ = self._dependencies(lesson, source, self._beside(path))
-        with open_candidate(source, record.file, self.zygote, dependencies) as candidate:
+        imported = self._imported(lesson, source, self._beside(path))
+        with open_candidate(source, record.file, self.zygote, imported.sources, imported.lender) as candidate:
             found = shrink(candidate, lesson.spec, seed=self.seed)
         return record if found is None else replace(record, smallest=replace(found, file=path))
 
@@ -84,28 +98,36 @@ class Session:
         if submission.source is None:
             said = submission.problem.message if submission.problem is not None else f"{path} is not there"
             raise SubmissionError(f"There is nothing to draw: {said}.")
-        dependencies, _ = self._dependencies(lesson, submission.source, self._beside(path))
-        with open_candidate(submission.source, str(path), self.zygote, dependencies) as candidate:
+        imported = self._imported(lesson, submission.source, self._beside(path))
+        with open_candidate(submission.source, str(path), self.zygote, imported.sources, imported.lender) as candidate:
             return pictures(candidate, lesson.spec, seed=self.seed, probe=probe)
 
-    def _dependencies(self, lesson: CourseLesson, source: str, beside: Beside) -> tuple[dict[str, str], list[str]]:
-        """Sources of the earlier lessons that a file imports, and that those import, the earliest first.
-
-        Then the names of those that are the reference's.
-        """
+    def _imported(self, lesson: CourseLesson, source: str, beside: Beside) -> Imported:
+        """The earlier lessons that a file imports, and those that these import."""
         order = [entry.name for entry in self.course.outline.lessons]
         allowed = order[: order.index(lesson.spec.name)]
         found: dict[str, str] = {}
         borrowed: set[str] = set()
+        lent: dict[str, Functions] = {}
         waiting = [source]
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
                 own = beside(earlier)
-                found[earlier] = self.course.lesson(earlier).reference_source() if own is None else own
                 if own is None:
                     borrowed.add(earlier)
-                waiting.append(found[earlier])
-        return {name: found[name] for name in sorted(found, key=order.index)}, sorted(borrowed, key=order.index)
+                    own = self._reference(earlier, lent)
+                found[earlier] = own
+                waiting.append(own)
+        sources = {name: found[name] for name in sorted(found.keys() - lent.keys(), key=order.index)}
+        return Imported(sources, tuple(sorted(borrowed, key=order.index)), Lender(lent))
+
+    def _reference(self, name: str, lent: dict[str, Functions]) -> str:
+        """The source of a lesson's reference; "" where there is none, and then its functions are `lent`."""
+        lesson = self.course.lesson(name)
+        if not lesson.released:
+            return lesson.reference_source()
+        lent[name] = stand_ins(lesson.spec)
+        return ""
 
     def _beside(self, path: Path) -> Beside:
         """What lies in the folder of a file, or in the folders of other units beside it."""
@@ -119,14 +141,15 @@ class Session:
         return own
 
     def _grade(self, lesson: CourseLesson, source: str, shown: str, beside: Beside, seed: int) -> LessonRecord:
-        dependencies, borrowed = self._dependencies(lesson, source, beside)
+        imported = self._imported(lesson, source, beside)
         return grade_lesson(
             lesson,
             source,
             shown,
             zygote=self.zygote,
-            dependencies=dependencies,
-            borrowed=tuple(borrowed),
+            dependencies=imported.sources,
+            borrowed=imported.borrowed,
+            lender=imported.lender,
             seed=seed,
             memo=self._shared.setdefault((lesson.spec.name, seed), Memo()),
         )

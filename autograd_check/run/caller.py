@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.printed import Printed, quietly
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
-from autograd_check.run.source import run_source
+from autograd_check.run.source import NONE, run_source
 from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import differentiate
@@ -292,7 +293,13 @@ class Session:
 
 
 def load(
-    source: str, filename: str, dependencies: Mapping[str, str], deadline: Deadline, *, capture: bool = True
+    source: str,
+    filename: str,
+    dependencies: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    borrowed: Mapping[str, ModuleType] = NONE,
+    capture: bool = True,
 ) -> tuple[dict[str, Any], Outcome]:
     """Run a student's file: the callables it defines (none where it fails), and what came of it."""
     request = Request()
@@ -300,7 +307,7 @@ def load(
     streams: AbstractContextManager[Printed | None] = quietly() if capture else nullcontext()
     try:
         with streams as request.printed:
-            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies)))
+            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed)))
     except BaseException as error:
         if not capture and leaves_debugger(error):
             raise DebuggerLeft from error
