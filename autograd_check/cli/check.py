@@ -49,7 +49,9 @@ def check(
         from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)
-    records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose), "checking", len(targets)))
+    timed = len(targets) == 1 and output is Format.TEXT
+    graded = grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose, times=timed)
+    records = list(tracked(graded, "checking", len(targets)))
     remember(loaded.root, targets, records)
     if output is Format.JSON:
         typer.echo(json.dumps(records_to_dict(records), indent=2))

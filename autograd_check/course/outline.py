@@ -35,6 +35,7 @@ class LessonEntry:
     points: int = 10
     minutes: int = 15
     given: bool = False
+    why: str = ""
 
     @property
     def released(self) -> bool:
@@ -181,7 +182,7 @@ def _call(tree: ast.Module) -> ast.Call | None:
 
 
 def _literals(call: ast.Call, where: Path) -> dict[str, Any]:
-    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given"}
+    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given", "why"}
     values: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg not in wanted:

@@ -124,6 +124,7 @@ class Lesson:
     step; `minutes` is the expected time; `source` is the paper or textbook equation. `given` lessons (hunts) hand out
     code that runs: an untouched one counts as not yet begun. `target` is how long both passes of the reference (or a step)
     may take beside torch's, as a ratio; None where the clear way is not meant to be fast. `benchmarks` are timed beside the passes of the pairs.
+    `why` says, to who has passed, why the answer is what it is.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Lesson:
     given: bool = False
     target: float | None = 1.5
     benchmarks: tuple[Benchmark, ...] = ()
+    why: str = ""
 
     @property
     def functions(self) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ from autograd_check.run.zygote import Zygote
 
 
 def grade_all(
-    course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True, shrinks: bool = False
+    course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True, shrinks: bool = False, times: bool = False
 ) -> Iterator[LessonRecord]:
     """A record for every target, as soon as it is there. `isolated` False runs the code in this process.
 
-    With `shrinks` what failed gets the smallest input that shows it.
+    With `shrinks` what failed gets the smallest input that shows it, with `times` what passed how fast it is beside torch.
 
     Raises `CourseError` for a lesson that cannot be loaded; nothing that is wrong with a submission raises.
     """
@@ -30,7 +30,8 @@ def grade_all(
         session = Session(course, zygote, seed)
         for target in targets:
             record = session.grade_file(target.lesson, target.path, target.shown)
-            yield session.with_smallest(record, target.path) if shrinks else record
+            record = session.with_smallest(record, target.path) if shrinks else record
+            yield session.with_speed(record, target.path) if times else record
 
 
 def records_to_dict(records: Sequence[LessonRecord]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
+from autograd_check.grade.own_speed import own_speed
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker
 from autograd_check.grade.shrink import shrink
@@ -87,6 +88,16 @@ class Session:
         with open_candidate(source, record.file, self.zygote, imported.sources, imported.lender) as candidate:
             found = shrink(candidate, lesson.spec, seed=self.seed)
         return record if found is None else replace(record, smallest=replace(found, file=path))
+
+    def with_speed(self, record: LessonRecord, path: Path) -> LessonRecord:
+        """The record of a file that passed with how fast it is beside torch, where that can be timed."""
+        lesson = self.course.lesson(record.lesson)
+        source = read_submission(path, lesson.functions()).source
+        if source is None or record.status is not Status.PASSED:
+            return record
+        imported = self._imported(lesson, source, self._beside(path))
+        with open_candidate(without_debugger(source), record.file, self.zygote, imported.sources, imported.lender) as candidate:
+            return replace(record, speed=own_speed(candidate, lesson.spec, self.seed))
 
     def picture_file(self, name: str, path: Path, probe: str | None = None) -> list[Picture]:
         """The gradients that one file gives as lesson `name`, beside the right ones.

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 from rich.text import Text
 
-from autograd_check.course.handout import reset
+from autograd_check.course.handout import reset, undo_reset
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.progress import Progress, Stage, next_lesson, stages
 from autograd_check.errors import AutogradCheckError
@@ -25,7 +25,7 @@ from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
 from autograd_check.report.screen import Frame, choices, lines_of, matching, verdict
 from autograd_check.report.status import render_hint
-from autograd_check.report.terminal import render, summary
+from autograd_check.report.terminal import after_pass, render, summary
 from autograd_check.verify.finding import Status
 
 SOON, LATER = 0, 1
@@ -77,7 +77,7 @@ class Conversation:
         self._submit = submit
         self._numbers = itertools.count()
         self._checked: Checked | None = None
-        self._text = Text()
+        self._text, self._after = Text(), Text()
         self._news = ""
         self._working: dict[int, tuple[str, float]] = {}
         self._all: list[LessonRecord] | None = None
@@ -95,7 +95,7 @@ class Conversation:
                 return replace(frame, body=body, keys="type to search  up/down  enter opens  esc back")
         body = Text(f"{self.entry.name} · {self.entry.title}\n")
         if self._checked is not None:
-            body = verdict(self._checked.record, self.entry, self._following(), width)
+            body = verdict(self._checked.record, self.entry, self._following(), width, self._after)
         if self.mode is Mode.RESET:
             where = self.entry.stub.relative_to(self.outline.root)
             asked = f"Replace {where} by the empty stub? A backup is kept."
@@ -132,6 +132,8 @@ class Conversation:
                 self._start(SOON, f"drawing {self.entry.name}", partial(self._plot, self.entry))
             case "r":
                 self.mode = Mode.RESET
+            case "u":
+                self._start(SOON, "undoing a reset", partial(self._undo, self.entry))
         return True
 
     def saved(self, names: tuple[str, ...]) -> None:
@@ -147,6 +149,8 @@ class Conversation:
                 self._count(answer.checked.record)
             elif answer.checked.record.lesson == self.entry.name:
                 self._checked = answer.checked
+                passed = answer.checked.record.status is Status.PASSED
+                self._after = after_pass(self.entry, width=columns()) if passed else Text()
                 self._news = f"checked in {_duration(answer.checked.seconds)} at {time.strftime('%H:%M:%S')}"
                 if not self.entry.stub.exists():
                     self._news = "The file is gone; r puts the empty stub back."
@@ -245,7 +249,11 @@ class Conversation:
 
     def _reset(self, entry: LessonEntry) -> Answer:
         backup = reset(self._desk.course, entry.name)
-        return Answer(news="" if backup is None else f"your file is kept: {backup.relative_to(self.outline.root)}")
+        return Answer(news="" if backup is None else "Your file is kept; u puts it back.")
+
+    def _undo(self, entry: LessonEntry) -> Answer:
+        kept = undo_reset(self.outline, entry.name)
+        return Answer(news="" if kept is None else f"What stood there is kept: {kept.relative_to(self.outline.root)}")
 
 
 Events = Queue[Callable[[Conversation], bool | None]]

@@ -13,7 +13,7 @@ from autograd_check.course.outline import LessonEntry, Outline, unit_title
 from autograd_check.course.progress import Stage
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.status import STYLES, bar, shortened
-from autograd_check.report.terminal import render
+from autograd_check.report.terminal import missing, render
 from autograd_check.verify.finding import Status
 
 KEYS = (
@@ -24,9 +24,11 @@ KEYS = (
     ("d", "derive"),
     ("p", "plot"),
     ("r", "reset"),
+    ("u", "undo"),
     ("q", "quit"),
 )
 BAR = 20
+NOTHING = Text()
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     return lines[:height]
 
 
-def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | None, width: int) -> Text:
-    """The first thing that is wrong, in words, before all that is right; and what to do."""
+def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | None, width: int, after: Text = NOTHING) -> Text:
+    """The first thing that is wrong, in words, before all that is right; and what to do. `after` is for who has passed."""
     text = render(record, width=width, worst_first=True)
     where = text.plain.find(record.file)
     if where >= 0:
@@ -71,7 +73,10 @@ def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | N
     if record.status is Status.PASSED:
         text.append("\nPassed. ", style="green")
         text.append("That was the last lesson." if following is None else f"n goes on to {following.name}: {following.title}.")
-    elif record.status is Status.TODO:
+        text.append("\n").append(after)
+    elif record.status is not Status.TODO:
+        text.append(f"\n{missing(record, '' if following is None else following.name)}", style="dim")
+    else:
         text.append(f"\nWrite it in your editor and save; the verdict comes here. About {entry.minutes} minutes.", style="dim")
     return text
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from types import ModuleType
 from typing import Any
 
@@ -180,6 +181,17 @@ class Session:
             grads = differentiate(out, dout, [root for name in wrt for root in leaves(roots[name])])
             given = iter(grads)
             request.value = [plain(map_leaves(lambda _: next(given), roots[name])) for name in wrt]
+        return request.outcome()
+
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """See `Candidate.timed`."""
+        with self._request() as request, self._surroundings():
+            primals, cotangent, hyper = [fresh(value) for value in point.primals.values()], fresh(dout), fresh(dict(point.hyper))
+            started = perf_counter()
+            for _ in range(times):
+                _, cache = self._pair(forward, self._run_forward(forward, primals, hyper, None))
+                self._run(backward, cotangent, cache)
+            request.value = (perf_counter() - started) / times
         return request.outcome()
 
     def operations(

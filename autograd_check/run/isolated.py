@@ -140,6 +140,10 @@ class Isolated:
         """See `Candidate.taped`."""
         return self._ask("taped", forward=forward, point=point, dout=dout, wrt=list(wrt), returns_cache=returns_cache)
 
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """See `Candidate.timed`."""
+        return self._ask("timed", forward=forward, backward=backward, point=point, dout=dout, times=times)
+
     def operations(
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:

@@ -73,6 +73,7 @@ def _requests(session: Session) -> Mapping[str, Callable[..., Outcome]]:
         "sweep": session.sweep,
         "taped": session.taped,
         "operations": session.operations,
+        "timed": session.timed,
         "trajectory": session.trajectory,
     }
 
