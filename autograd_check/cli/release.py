@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, course_root
-from autograd_check.report.console import announced, tracked
+from autograd_check.report.console import tracked
+from autograd_check.report.streams import announced
 
 
 def release(

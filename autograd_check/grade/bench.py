@@ -18,7 +18,6 @@ from torch import Generator, Tensor
 
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.spec import Pair, UpdateRule
-from autograd_check.verify.candidate import Point
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
 from autograd_check.verify.trial import draw_cotangent
 
@@ -136,7 +135,7 @@ def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
     forward, backward = functions[task.forward], functions[task.backward]
     out, cache = forward(*primals.values(), **hyper)
     dout = draw_cotangent(out, Generator().manual_seed(0))
-    taped, inputs = _on_tape(task, primals)
+    taped, inputs = on_tape(task, primals)
     outs, douts = leaves(task.oracle(*taped.values(), **hyper)), leaves(dout)
     size = sizes(primals)
     return [
@@ -156,19 +155,12 @@ def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
             "forward+backward",
             size,
             lambda: backward(dout, forward(*primals.values(), **hyper)[1]),
-            torchs_passes(task, Point(primals, hyper), dout),
+            lambda: torch.autograd.grad(leaves(task.oracle(*taped.values(), **hyper)), inputs, douts),
         ),
     ]
 
 
-def torchs_passes(task: Pair, point: Point, dout: Any) -> Call:
-    """A forward of torch's own and autograd's backward, as one call."""
-    taped, inputs = _on_tape(task, point.primals)
-    douts = leaves(dout)
-    return lambda: torch.autograd.grad(leaves(task.oracle(*taped.values(), **point.hyper)), inputs, douts)
-
-
-def _on_tape(task: Pair, primals: Mapping[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
+def on_tape(task: Pair, primals: Mapping[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
     """The primals with those on a tape that get a gradient, and the tensors of these."""
     taped = {key: map_tensors(_taped, value) if key in task.wrt else value for key, value in primals.items()}
     return taped, [leaf for key in task.wrt for leaf in leaves(taped[key]) if is_differentiable(leaf)]

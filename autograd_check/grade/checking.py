@@ -27,11 +27,10 @@ def grade_all(
     """
     with ExitStack() as stack:
         zygote = stack.enter_context(Zygote()) if isolated else None
-        session = Session(course, zygote, seed)
+        session = Session(course, zygote, seed, times)
         for target in targets:
             record = session.grade_file(target.lesson, target.path, target.shown)
-            record = session.with_smallest(record, target.path) if shrinks else record
-            yield session.with_speed(record, target.path) if times else record
+            yield session.with_smallest(record, target.path) if shrinks else record
 
 
 def records_to_dict(records: Sequence[LessonRecord]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
 from autograd_check.grade.listening import Listening
+from autograd_check.grade.own_speed import own_speed
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.recorded_mistakes import RecordedFingerprints
 from autograd_check.requests import Candidate
@@ -53,6 +54,7 @@ def grade_lesson(
     lender: Lender | None = None,
     seed: int = 0,
     memo: Memo | None = None,
+    times: bool = False,
 ) -> LessonRecord:
     """Grade the text of one file as one lesson.
 
@@ -66,6 +68,7 @@ def grade_lesson(
         lender: answers for those of them that have no source, in a course without references.
         seed: of all probes and directions.
         memo: of other files graded as this lesson with this seed.
+        times: whether to time what passes beside torch.
 
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
@@ -86,8 +89,11 @@ def grade_lesson(
         with opened as candidate:
             heard = Listening(candidate)
             found = without_rejected(lesson.spec, grade_candidate(lesson, heard, seed=seed, memo=memo), banned)
-        said = (lesson.spec.points, candidate.isolation, borrowed, heard.printed, notes)
-        return LessonRecord(lesson.spec.name, filename, tuple(found), *said)
+            said = (lesson.spec.points, candidate.isolation, borrowed, heard.printed, notes)
+            record = LessonRecord(lesson.spec.name, filename, tuple(found), *said)
+            if times and record.status is Status.PASSED:
+                return replace(record, speed=own_speed(candidate, lesson.spec, seed))
+        return record
 
     given = dependencies or {}
     if plain == source:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from torch import Generator
 
 from autograd_check.course.spec import Lesson, Pair
-from autograd_check.grade.bench import TURN, seconds_of, sizes, torchs_passes
+from autograd_check.grade.bench import TURN, on_tape, seconds_of, sizes
 from autograd_check.grade.kinds.base import draw
 from autograd_check.requests import Candidate
+from autograd_check.verify.reference import differentiate
 from autograd_check.verify.trial import draw_cotangent
 
 ROUNDS = 7
@@ -37,7 +38,10 @@ def own_speed(candidate: Candidate, lesson: Lesson, seed: int = 0) -> OwnSpeed |
         return None
     point = draw(pair.bench or pair.probes[0], seed)
     dout = draw_cotangent(pair.oracle(*point.primals.values(), **point.hyper), Generator().manual_seed(seed))
-    theirs = torchs_passes(pair, point, dout)
+    taped, inputs = on_tape(pair, point.primals)
+
+    def theirs() -> None:
+        differentiate(pair.oracle(*taped.values(), **point.hyper), dout, inputs)
 
     def mine(times: int) -> float:
         value = candidate.timed(pair.forward, pair.backward, point, dout, times).value

@@ -16,7 +16,6 @@ from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
-from autograd_check.grade.own_speed import own_speed
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker
 from autograd_check.grade.shrink import shrink
@@ -46,11 +45,15 @@ class Imported:
 
 @dataclass(frozen=True)
 class Session:
-    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version."""
+    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version.
+
+    With `times` the record of what passes says how fast it is beside torch.
+    """
 
     course: Course
     zygote: Zygote | None = None
     seed: int = 0
+    times: bool = False
     _known: dict[tuple[Path, str], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
     _shared: dict[tuple[str, int], Memo] = field(default_factory=dict, compare=False, repr=False)
 
@@ -88,16 +91,6 @@ class Session:
         with open_candidate(source, record.file, self.zygote, imported.sources, imported.lender) as candidate:
             found = shrink(candidate, lesson.spec, seed=self.seed)
         return record if found is None else replace(record, smallest=replace(found, file=path))
-
-    def with_speed(self, record: LessonRecord, path: Path) -> LessonRecord:
-        """The record of a file that passed with how fast it is beside torch, where that can be timed."""
-        lesson = self.course.lesson(record.lesson)
-        source = read_submission(path, lesson.functions()).source
-        if source is None or record.status is not Status.PASSED:
-            return record
-        imported = self._imported(lesson, source, self._beside(path))
-        with open_candidate(without_debugger(source), record.file, self.zygote, imported.sources, imported.lender) as candidate:
-            return replace(record, speed=own_speed(candidate, lesson.spec, self.seed))
 
     def picture_file(self, name: str, path: Path, probe: str | None = None) -> list[Picture]:
         """The gradients that one file gives as lesson `name`, beside the right ones.
@@ -162,6 +155,7 @@ class Session:
             borrowed=imported.borrowed,
             lender=imported.lender,
             seed=seed,
+            times=self.times,
             memo=self._shared.setdefault((lesson.spec.name, seed), Memo()),
         )
 
@@ -170,5 +164,5 @@ class Session:
             return True
         version = (path, digest(read_text(path)))  # a session may outlive an edit
         if version not in self._known:
-            self._known[version] = self.grade_file(name, path)
+            self._known[version] = replace(self, times=False).grade_file(name, path)
         return self._known[version].status is Status.PASSED

@@ -20,11 +20,12 @@ from autograd_check.course.progress import Progress, Stage, next_lesson, stages
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.watching import Checked, Desk, Version, saves, versions
-from autograd_check.report.console import announced, columns, show
+from autograd_check.report.console import columns, show
 from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
 from autograd_check.report.screen import Frame, choices, lines_of, matching, verdict
 from autograd_check.report.status import render_hint
+from autograd_check.report.streams import announced
 from autograd_check.report.terminal import after_pass, render, summary
 from autograd_check.verify.finding import Status
 
