@@ -83,11 +83,12 @@ class Conversation:
         self._working: dict[int, tuple[str, float]] = {}
         self._all: list[LessonRecord] | None = None
         self._search, self._chosen = "", 0
+        self._scrolled = 0
         self._check(entry)
 
     def frame(self, width: int, height: int) -> Frame:
         """What is to be seen now."""
-        frame = Frame(self.entry, self.standing, self._text, self._line())
+        frame = Frame(self.entry, self.standing, self._text, self._line(), scrolled=self._scrolled)
         match self.mode:
             case Mode.TEXT:
                 return frame
@@ -98,8 +99,7 @@ class Conversation:
         if self._checked is not None:
             body = verdict(self._checked.record, self.entry, self._following(), width, self._after)
         if self.mode is Mode.RESET:
-            where = self.entry.stub.relative_to(self.outline.root)
-            asked = f"Replace {where} by the empty stub? A backup is kept."
+            asked = f"Put the empty stub of {self.entry.name} back? u undoes it."
             return replace(frame, body=body, news=asked, keys="y yes  any other key: no")
         return replace(frame, body=body)
 
@@ -115,7 +115,10 @@ class Conversation:
             else:
                 self._news = "Nothing was changed."
             return True
-        self.mode, self._news = Mode.VERDICT, ""
+        if key in ("up", "down"):
+            self._scrolled = max(self._scrolled + (1 if key == "down" else -1), 0)
+            return True
+        self.mode, self._news, self._scrolled = Mode.VERDICT, "", 0
         match key.lower():
             case "q":
                 return False
@@ -156,7 +159,7 @@ class Conversation:
                 if not self.entry.stub.exists():
                     self._news = "The file is gone; r puts the empty stub back."
         if answer.body is not None:
-            self.mode, self._text = Mode.TEXT, answer.body
+            self.mode, self._text, self._scrolled = Mode.TEXT, answer.body, 0
         self._news = answer.news or self._news
 
     def _line(self) -> str:
@@ -173,7 +176,7 @@ class Conversation:
     def _open(self, entry: LessonEntry) -> None:
         if entry != self.entry:
             self.entry, self._checked = entry, None
-        self.mode, self._news = Mode.VERDICT, ""
+        self.mode, self._news, self._scrolled = Mode.VERDICT, "", 0
         self._check(entry)
 
     def _check(self, entry: LessonEntry) -> None:

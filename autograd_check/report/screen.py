@@ -33,18 +33,19 @@ NOTHING = Text()
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of the screen: the lesson at hand, the body, and a line about what goes on."""
+    """One picture of the screen: the lesson at hand, the body (`scrolled` by so many lines), and a line about what goes on."""
 
     entry: LessonEntry
     standing: Mapping[str, Stage]
     body: Text
     news: str
     keys: str = ""
+    scrolled: int = 0
 
 
 def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     """Exactly `height` lines of at most `width` columns: course and progress, the body, the news, and the keys."""
-    foot = _keys(width) if not frame.keys else [frame.keys]
+    foot = (_keys(width) if not frame.keys else [frame.keys])[: max(height - 6, 0)]  # the body before the keys
     head = [_head(frame, width), Text()] if height > 8 else []
     news = [Text(shortened(frame.news, width), style="bold")]
     room = max(height - len(head) - len(news) - len(foot), 1)
@@ -55,8 +56,10 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     while body and not body[-1].plain.strip():
         body.pop()
     if len(body) > room:
-        rest = len(body) - room + 1
-        body = [*body[: room - 1], Text(f"... {rest} more lines", style="dim")]
+        first = min(frame.scrolled, len(body) - room + 1)
+        rest = len(body) - first - room + 1
+        more = f"... {rest} more lines (arrow down)" if rest else "(arrow up goes back)"
+        body = [*body[first : first + room - 1], Text(more, style="dim")]
     body += [Text()] * (room - len(body))
     lines = [*head, *body, *news, *(Text(line, style="dim") for line in foot)]
     for line in lines:

@@ -34,7 +34,7 @@ STYLES = {
     "printed": "cyan",
     "note": "cyan",
 }
-LABEL_WIDTH = 18
+LABEL_WIDTH, NARROW = 18, 11
 
 
 def render(
@@ -58,7 +58,7 @@ def render(
     rows = rows_of(record, verbose=verbose)
     if worst_first:
         rows.sort(key=lambda row: row.status in ("passed", "borrowed"))
-    label_width = min(LABEL_WIDTH if width >= 70 else LABEL_WIDTH // 2, max((len(row.label) for row in rows), default=0))
+    label_width = min(LABEL_WIDTH if width >= 70 else NARROW, max((len(row.label) for row in rows), default=0))
     status_width = max((len(row.status) for row in rows), default=0)
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
@@ -98,8 +98,10 @@ def after_pass(entry: LessonEntry, speed: OwnSpeed | None = None, width: int = 8
 
 
 def _speed(speed: OwnSpeed) -> str:
-    times = f"{speed.ratio:.1f}" if speed.ratio < 10 else f"{speed.ratio:.0f}"
-    return f"One forward and backward takes {_duration(speed.seconds)}, {times} times as long as torch's own ({speed.sizes})."
+    slower = speed.ratio >= 1
+    ratio = speed.ratio if slower else 1 / speed.ratio
+    times = f"{ratio:.1f} times as {'long' if slower else 'fast'}" if round(ratio, 1) > 1 else "as long"
+    return f"One forward and backward takes {_duration(speed.seconds)}, {times} as torch's own ({speed.sizes})."
 
 
 def _duration(seconds: float) -> str:

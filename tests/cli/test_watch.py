@@ -72,7 +72,7 @@ def test_a_deleted_or_renamed_file_is_said_and_reset_brings_the_stub(watching: P
     file.rename(file.with_name("mine.py"))
     watching.until("does not exist", "The file is gone; r puts the empty stub back.")
     watching.press("r")
-    watching.until(f"Replace {STUB} by the empty stub? A backup is kept.", "y yes  any other key: no")
+    watching.until("Put the empty stub of double back? u undoes it.", "y yes  any other key: no")
     watching.press("x")
     watching.until("Nothing was changed.")
     watching.press("ry")
