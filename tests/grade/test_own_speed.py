@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 
 from autograd_check.course.load import Course
 from autograd_check.grade.checking import grade_all
-from autograd_check.grade.own_speed import own_speed
+from autograd_check.grade.own_speed import OwnSpeed, own_speed
 from autograd_check.grade.targets import folder_targets
-from autograd_check.report.terminal import render_all
+from autograd_check.report.terminal import after_pass, render_all
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Outcome
@@ -49,6 +50,21 @@ def test_what_fails_or_has_no_pair_is_not_timed() -> None:
         assert own_speed(candidate, support.lesson("sgd").spec) is None
 
 
+@pytest.mark.parametrize(
+    ("speed", "said"),
+    [
+        (OwnSpeed(2.5e-5, 0.1, "x (3,)"), "takes 25 µs, 10.0 times as fast as torch's own (x (3,))."),
+        (OwnSpeed(0.0125, 1.02, "x (3,)"), "takes 12.5 ms, as long as torch's own (x (3,))."),
+        (OwnSpeed(2.0, 31.25, "x (3,)"), "takes 2 s, 31.2 times as long as torch's own (x (3,))."),
+    ],
+)
+def test_what_is_said(speed: OwnSpeed, said: str, tmp_path: Path) -> None:
+    entry = Course.load(make_course(tmp_path)).outline.lesson("double")
+    assert f"One forward and backward {said}" in " ".join(after_pass(entry, speed).plain.split())
+    assert "Why it works" not in after_pass(entry).plain
+    assert after_pass(replace(entry, why="It is 2 x."), width=40).plain.startswith("\nWhy it works: It is 2 x.\n")
+
+
 @pytest.mark.parametrize(("text", "told"), [(RIGHT, True), (WRONG, False)])
 def test_only_who_has_passed_is_told(text: str, told: bool, tmp_path: Path) -> None:
     course = Course.load(make_course(tmp_path, stubs=True))
@@ -56,6 +72,6 @@ def test_only_who_has_passed_is_told(text: str, told: bool, tmp_path: Path) -> N
     targets = folder_targets(course.outline, ["double"], None)
     records = list(grade_all(course, targets, isolated=False, times=True))
     said = render_all(records, course.outline).plain
-    assert ("times as long as torch's own (x (3,))." in " ".join(said.split())) is told
+    assert ("as torch's own (x (3,))." in " ".join(said.split())) is told
     assert ("The reference, to compare with yours:\n\ndef double_forward" in said) is told
     assert ("to go before the next lesson, quadruple.\nA hint: autograd-check hint double" in said) is not told
