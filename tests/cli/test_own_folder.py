@@ -109,6 +109,25 @@ def test_update_says_what_is_new_and_stubs_are_not_made_here(program: Program, m
     assert "To bring a newer course: autograd-check update" in " ".join(ran.err.split())
 
 
+def test_release_is_for_who_has_the_course(program: Program, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = program("release", "handout")
+    assert ran.code == 2
+    assert "is somebody's own folder, without solutions/" in " ".join(ran.err.split())
+    monkeypatch.chdir(tmp_path / "course")
+    ran = program("release", str(tmp_path / "handout"))
+    assert ran.code == 0
+    assert "is a release: a course folder, and a package without answers" in ran.out
+    assert "They get the same status and points as with the whole course" in ran.out
+    assert {path.name for path in (tmp_path / "handout").iterdir() if path.suffix != ".whl"} == {
+        "lessons",
+        "course.toml",
+        ".gitignore",
+    }
+    ran = program("release", str(tmp_path / "handout"))
+    assert ran.code == 2
+    assert "is not empty. Name a folder that is new or empty." in " ".join(ran.err.split())
+
+
 def test_pytest_grades_the_lessons_here(mine: Path) -> None:
     (mine / UNIT / "double.py").write_text(RIGHT)
     ran = warm.pytest_in(mine, "-q", "lessons")
