@@ -56,7 +56,7 @@ lower: $(STAMP)
 	test -x .venv-lower/bin/python || $(BIN)/python -m venv .venv-lower
 	.venv-lower/bin/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python tests/lower_bounds.py)
 	.venv-lower/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	.venv-lower/bin/python -m pytest -p no:cacheprovider tests/verify/test_gradcheck.py tests/verify/test_check_vjp.py \
+	.venv-lower/bin/python -m pytest -p no:cacheprovider -W ignore::DeprecationWarning tests/verify/test_gradcheck.py tests/verify/test_check_vjp.py \
 		tests/run/test_isolated.py tests/run/test_lending.py tests/cli/test_own_folder.py tests/lessons -k "not lessons or linear or adam or softmax"
 
 lint: $(STAMP)
