@@ -25,7 +25,7 @@ CURRICULUM = "autograd_check/curriculum"
 
 def course_files() -> list[Path]:
     """The course in the repository, relative to it, in order: solutions with their specifications, and notebooks."""
-    return sorted([*Path("solutions").rglob("*.py"), *Path("lessons").glob("*/*.ipynb")])
+    return sorted([*Path("solutions").rglob("*.py"), Path("solutions/about.toml"), *Path("lessons").glob("*/*.ipynb")])
 
 
 class BuildWithCourse(build_py):

@@ -86,6 +86,7 @@ class Cause(StrEnum):
     FORBIDDEN_OPERATION = "forbidden_operation", "It uses what this lesson asks to be written by hand."
     # refusals, and tests that students write
     SILENT_BROADCAST = "silent_broadcast", "Shapes that do not fit are broadcast in silence."
+    NOT_GENERAL = "not_general", "It is right for plain arguments; more general ones are not taken yet."
     NOT_REFUSED = "not_refused", "What has no meaning is accepted."
     WRONG_ERROR = "wrong_error", "It refuses with another exception than the one that was asked for."
     UNCLEAR_ERROR = "unclear_error", "The error does not name what does not fit."

@@ -89,7 +89,10 @@ def epoch(ops: Ops, run: Run, x: Tensor, y: Tensor, settings: Settings) -> Run:
     flat, states, losses = [part for pair in run.params for part in pair], list(run.states), []
     for number, batch in enumerate(batches):
         lr = ops.cosine_schedule(
-            run.epoch * len(batches) + number, warmup=len(batches), total=settings.epochs * len(batches), base_lr=settings.lr
+            run.epoch * len(batches) + number,
+            warmup=len(batches),
+            total=settings.epochs * len(batches),
+            base_lr=settings.lr,
         )
         params = list(zip(flat[::2], flat[1::2], strict=True))
         loss, dparams = loss_and_gradients(ops, shifted(x[batch], settings.shift, drawing), y[batch], params)
@@ -153,7 +156,9 @@ def read(path: Path, settings: Settings, seed: int) -> Run:
             f"{path} is no checkpoint of this program ({type(error).__name__}). Remove it to start anew."
         ) from error
     if not same:
-        raise CourseError(f"{path} belongs to a run with other settings or another seed. Remove it, or name another file.")
+        raise CourseError(
+            f"{path} belongs to a run with other settings or another seed. Remove it, or name another file."
+        )
     return run
 
 

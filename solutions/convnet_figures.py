@@ -17,7 +17,12 @@ def convnet_figure(result: Result) -> Figure:
     curves, filters, wrong = figure.subfigures(1, 3, width_ratios=(1.1, 1, 1.1))
     axes = curves.subplots()
     for number, fold in enumerate(result.folds, 1):
-        axes.plot(range(1, len(fold.losses) + 1), fold.losses, label=f"fold {number}: {fold.accuracy:.1%}", linewidth=1)
+        axes.plot(
+            range(1, len(fold.losses) + 1),
+            fold.losses,
+            label=f"fold {number}: {fold.accuracy:.1%}",
+            linewidth=1,
+        )
     axes.set(xlabel="epoch", ylabel="training loss", yscale="log", title=f"Loss; accuracy {result.mean:.2%}")
     axes.legend(fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -39,7 +44,9 @@ def _misclassified(panel: Figure, result: Result) -> None:
         for index, guess in zip(fold.test, fold.predicted, strict=True)
         if int(guess) != int(y[index])
     ]
-    panel.suptitle(f"{len(found)} of {len(y)} digits are misread" + (f", {MOST} of them:" if len(found) > MOST else ":"))
+    panel.suptitle(
+        f"{len(found)} of {len(y)} digits are misread" + (f", {MOST} of them:" if len(found) > MOST else ":")
+    )
     places = panel.subplots(3, 4)
     for place in places.flat:
         place.set_axis_off()

@@ -16,7 +16,8 @@ from solutions.digits import digits, inner_split, outer_folds
 from solutions.ops import Ops
 
 GRID = tuple(
-    Settings(lr=lr, shift=shift, epochs=60, weight_decay=decay) for lr, shift, decay in product((2e-3, 5e-3), (0, 1), (0.01, 0.1))
+    Settings(lr=lr, shift=shift, epochs=60, weight_decay=decay)
+    for lr, shift, decay in product((2e-3, 5e-3), (0, 1), (0.01, 0.1))
 )
 
 

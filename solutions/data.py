@@ -48,11 +48,17 @@ def breast_cancer(samples: int | None = None) -> Data:
     """
     x, y = load_breast_cancer(return_X_y=True)
     if samples is not None and not 40 <= samples <= ALL:
-        raise CourseError(f"--samples must be between 40 and {ALL}, not {samples}: every fold needs some of both classes.")
+        raise CourseError(
+            f"--samples must be between 40 and {ALL}, not {samples}: every fold needs some of both classes."
+        )
     if samples is not None and samples < ALL:
         # the other side of a stratified split must have a sample of each class, and 568 leaves one
         index = range(ALL)
-        chosen = train_test_split(index, train_size=samples, stratify=y, random_state=0)[0] if samples < ALL - 1 else index[1:]
+        chosen = (
+            train_test_split(index, train_size=samples, stratify=y, random_state=0)[0]
+            if samples < ALL - 1
+            else index[1:]
+        )
         x, y = x[sorted(chosen)], y[sorted(chosen)]
     return Data(torch.from_numpy(x).to(torch.float64), torch.from_numpy(y).to(torch.float64))
 
@@ -60,5 +66,7 @@ def breast_cancer(samples: int | None = None) -> Data:
 def folds(data: Data, count: int) -> list[tuple[Data, Data]]:
     """Stratified (train, test) folds, shuffled with random state 0; both standardised by the training part alone."""
     splits = StratifiedKFold(count, shuffle=True, random_state=0).split(data.x.numpy(), data.y.numpy())
-    pairs = [(data.rows(torch.from_numpy(train)), data.rows(torch.from_numpy(test))) for train, test in splits]
+    pairs = [
+        (data.rows(torch.from_numpy(train)), data.rows(torch.from_numpy(test))) for train, test in splits
+    ]
     return [(train.standardised_by(train), test.standardised_by(train)) for train, test in pairs]

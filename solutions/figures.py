@@ -26,7 +26,9 @@ def story_figure(before: Curves, after: Curves, baseline: float) -> Figure:
         epochs = range(1, len(curves.loss) + 1)
         loss.plot(epochs, curves.loss, label=label, **style)
         accuracy.plot(epochs, curves.reported_accuracy, label=label, **style)
-    accuracy.axhline(baseline, color="0.5", linewidth=0.8, linestyle=":", label=f"larger class, {baseline:.1%}")
+    accuracy.axhline(
+        baseline, color="0.5", linewidth=0.8, linestyle=":", label=f"larger class, {baseline:.1%}"
+    )
     loss.set(xlabel="epoch", ylabel="loss", ylim=(0, None), title="Loss")
     accuracy.set(xlabel="epoch", ylabel="reported accuracy", ylim=(0, 1.03), title="Accuracy")
     for axes in (loss, accuracy):
@@ -42,7 +44,9 @@ def check_path(path: Path) -> None:
         CourseError: an ending that is not .png or .svg, or no such folder.
     """
     if path.suffix.lower() not in (".png", ".svg"):
-        raise CourseError(f"--plot writes .png or .svg, not {path.suffix or 'a file without an ending'!r} ({path}).")
+        raise CourseError(
+            f"--plot writes .png or .svg, not {path.suffix or 'a file without an ending'!r} ({path})."
+        )
     if not path.parent.is_dir():
         raise CourseError(f"--plot cannot write {path}: there is no folder {path.parent}.")
 

@@ -32,9 +32,9 @@ def initial_parameters(ops: Ops, seed: int, dims: tuple[int, ...] = DIMS) -> Par
     """He's weights and biases of 0. The weights lie in memory unit by unit, as torch.nn.Linear's do: x @ w is faster so."""
     generator = torch.Generator().manual_seed(seed)
     params = []
-    for fan_in, fan_out in zip(dims[:-1], dims[1:], strict=True):
-        w = ops.he_normal(fan_in, fan_out, generator=generator).to(torch.float64)
-        params.append((w.T.contiguous().T, torch.zeros(fan_out, dtype=torch.float64)))
+    for inputs, outputs in zip(dims[:-1], dims[1:], strict=True):
+        w = ops.he_normal(inputs, outputs, generator=generator).to(torch.float64)
+        params.append((w.T.contiguous().T, torch.zeros(outputs, dtype=torch.float64)))
     return params
 
 
@@ -58,14 +58,18 @@ def sgd_training_step(ops: Ops, x: Tensor, y: Tensor, params: Params, lr: float)
 
 
 @torch.inference_mode()
-def momentum_step(ops: Ops, x: Tensor, y: Tensor, params: Params, velocity: Params, settings: Settings) -> tuple[Params, Params]:
+def momentum_step(
+    ops: Ops, x: Tensor, y: Tensor, params: Params, velocity: Params, settings: Settings
+) -> tuple[Params, Params]:
     """One step with momentum and weight decay: the new parameters and the new velocity."""
     _, dparams = gradients(ops, x, y, params)
     velocity = [
         (settings.momentum * vw + dw + settings.weight_decay * w, settings.momentum * vb + db)
         for (vw, vb), (dw, db), (w, _) in zip(velocity, dparams, params, strict=True)
     ]
-    steps = [ops.sgd_step(list(layer), list(v), lr=settings.lr) for layer, v in zip(params, velocity, strict=True)]
+    steps = [
+        ops.sgd_step(list(layer), list(v), lr=settings.lr) for layer, v in zip(params, velocity, strict=True)
+    ]
     return [(w, b) for w, b in steps], velocity
 
 

@@ -78,7 +78,12 @@ def load_ops(whose: str, root: Path, wanted: Mapping[str, tuple[str, ...]] = FUN
 
 
 def _students(
-    unit: str, lesson: str, names: tuple[str, ...], root: Path, reference: ModuleType, borrowed: dict[str, str]
+    unit: str,
+    lesson: str,
+    names: tuple[str, ...],
+    root: Path,
+    reference: ModuleType,
+    borrowed: dict[str, str],
 ) -> ModuleType:
     """The student's module, or the reference in its place, for later imports too; `borrowed` gets the reason."""
     name = f"lessons.{unit}.{lesson}"
@@ -103,7 +108,11 @@ def _unwritten(path: Path, names: tuple[str, ...]) -> str:
         return f"it is not valid Python ({error})"
     bodies = {node.name: node.body for node in tree.body if isinstance(node, ast.FunctionDef)}
     unwritten = [name for name in names if name not in bodies or any(map(_is_not_implemented, bodies[name]))]
-    return f"{' and '.join(unwritten)} {'is' if len(unwritten) == 1 else 'are'} not written yet" if unwritten else ""
+    return (
+        f"{' and '.join(unwritten)} {'is' if len(unwritten) == 1 else 'are'} not written yet"
+        if unwritten
+        else ""
+    )
 
 
 def _is_not_implemented(statement: ast.stmt) -> bool:

@@ -15,9 +15,10 @@ import torch
 
 from solutions.data import Data
 from solutions.network import DIMS
-from solutions.u02_network.broadcast_hunt import accuracy, loss_and_gradients, planted_accuracy, planted_loss_and_gradients
+from solutions.u02_network.broadcast_hunt import accuracy, loss_and_gradients
 from solutions.u02_network.initialisation import he_normal
 from solutions.u02_network.sgd import sgd_step
+from solutions.variants.u02_network.broadcast_hunt import planted_accuracy, planted_loss_and_gradients
 
 LEARNING_RATE = 0.5
 EPOCHS = 500
@@ -60,7 +61,12 @@ def _run(data: Data, seed: int, differentiate: Callable[..., Any], reported: Cal
     rows = []
     for _ in range(EPOCHS):
         loss, dparams = differentiate(data.x, data.y, params)
-        params = [tuple(sgd_step(layer, dlayer, lr=LEARNING_RATE)) for layer, dlayer in zip(params, dparams, strict=True)]
-        rows.append([float(loss), float(reported(data.x, data.y, params)), float(accuracy(data.x, data.y, params))])
+        params = [
+            tuple(sgd_step(layer, dlayer, lr=LEARNING_RATE))
+            for layer, dlayer in zip(params, dparams, strict=True)
+        ]
+        rows.append(
+            [float(loss), float(reported(data.x, data.y, params)), float(accuracy(data.x, data.y, params))]
+        )
     loss_curve, reported_curve, true_curve = zip(*rows, strict=True)
     return Curves(loss_curve, reported_curve, true_curve)

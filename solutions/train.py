@@ -91,7 +91,13 @@ def say(used: Ops, record: dict[str, Any], text: str, output: str) -> None:
 
 
 def cnn_command(
-    ops: str, seed: int, samples: int | None, plot: Path | None, output: str, checkpoint: Path | None, root: Path
+    ops: str,
+    seed: int,
+    samples: int | None,
+    plot: Path | None,
+    output: str,
+    checkpoint: Path | None,
+    root: Path,
 ) -> dict[str, Any]:
     """Five-fold cross-validation of the deep CNN on the digits, with settings that were chosen on inner parts.
 
@@ -107,9 +113,13 @@ def cnn_command(
     if checkpoint is not None:
         checkpoint.mkdir(parents=True, exist_ok=True)
     with one_thread(), blaming(ops), Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("training, epoch by epoch", total=sum(settings.epochs for settings in CNN_CHOSEN))
+        task = progress.add_task(
+            "training, epoch by epoch", total=sum(settings.epochs for settings in CNN_CHOSEN)
+        )
         started = time.process_time()
-        result = cross_validate(used, CNN_CHOSEN, seed, checkpoints=checkpoint, after_epoch=lambda: progress.advance(task))
+        result = cross_validate(
+            used, CNN_CHOSEN, seed, checkpoints=checkpoint, after_epoch=lambda: progress.advance(task)
+        )
         seconds = time.process_time() - started
     accuracies = [fold.accuracy for fold in result.folds]
     record = {
@@ -211,7 +221,9 @@ def select_command(samples: int | None = None, network: str = "mlp") -> list[dic
         return select_cnn()
     with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("choosing on inner folds", total=FOLDS * SEARCHES)
-        found = select(load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, lambda: progress.advance(task))
+        found = select(
+            load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, lambda: progress.advance(task)
+        )
     for fold, settings in enumerate(found, 1):
         print(f"fold {fold:>2}   {settings}")
     return [asdict(settings) for settings in found]
@@ -258,15 +270,21 @@ def blaming(ops: str) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m solutions.train`; exit code 0, or 2 where it could not run."""
-    parser = argparse.ArgumentParser(prog="python -m solutions.train", description="Train with hand-written gradients only.")
+    parser = argparse.ArgumentParser(
+        prog="python -m solutions.train", description="Train with hand-written gradients only."
+    )
     parser.add_argument("--network", choices=NETWORKS, default="mlp")
     parser.add_argument("--ops", choices=("solutions", "lessons"), default="solutions", help="whose layers")
     parser.add_argument("--seed", type=int, default=0, help="of the initial parameters")
     parser.add_argument("--samples", type=int, help="train on a stratified subset of this size")
     parser.add_argument("--format", choices=("text", "json"), default="text", dest="output")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the curves to this PNG or SVG file")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="write the cnn's state there, go on from it")
-    parser.add_argument("--select", action="store_true", help="choose the settings again, on inner folds (some minutes)")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="write the cnn's state there, go on from it"
+    )
+    parser.add_argument(
+        "--select", action="store_true", help="choose the settings again, on inner folds (some minutes)"
+    )
     options = vars(parser.parse_args(arguments))
     try:
         if options.pop("select"):

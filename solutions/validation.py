@@ -43,7 +43,9 @@ class Validation:
         return stdev(self.accuracies)
 
 
-def cross_validate(ops: Ops, data: Data, settings: Sequence[Settings], seed: int, advance: Advance) -> Validation:
+def cross_validate(
+    ops: Ops, data: Data, settings: Sequence[Settings], seed: int, advance: Advance
+) -> Validation:
     """Train and test once a fold, with that fold's settings; `advance` is called after each."""
     accuracies, seconds = [], 0.0
     for (train, test), chosen in zip(folds(data, len(settings)), settings, strict=True):
@@ -67,7 +69,9 @@ def select_inside(ops: Ops, data: Data, advance: Advance) -> Settings:
     for lr, weight_decay in product(LEARNING_RATES, WEIGHT_DECAYS):
         found: dict[int, list[float]] = {epochs: [] for epochs in EPOCHS}
         for (train, test), seed in product(inner, SELECTION_SEEDS):
-            for epoch, params in enumerate(descend(ops, train, Settings(lr, weight_decay, max(EPOCHS)), seed), 1):
+            for epoch, params in enumerate(
+                descend(ops, train, Settings(lr, weight_decay, max(EPOCHS)), seed), 1
+            ):
                 if epoch in found:
                     found[epoch].append(accuracy(ops, test, params))
         scores |= {Settings(lr, weight_decay, epochs): fmean(values) for epochs, values in found.items()}

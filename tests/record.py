@@ -76,7 +76,8 @@ def course() -> Course:
 
 
 def graded_source(lesson: CourseLesson, source: str) -> Verdict:
-    dependencies = {entry.name: entry.solution.read_text(encoding="utf-8") for entry in course().outline.lessons}
+    dependencies = course().given()
+    dependencies |= {entry.name: entry.solution.read_text(encoding="utf-8") for entry in course().outline.lessons}
     return of_lesson(grade_lesson(lesson, source, f"{lesson.spec.name}.py", dependencies=dependencies))
 
 

@@ -42,5 +42,6 @@ def released() -> dict[Path, str]:
 
 @functools.cache
 def sources() -> dict[str, str]:
-    """The text of every solution by lesson, as what a file may import."""
-    return {entry.name: entry.solution.read_text(encoding="utf-8") for entry in outline().lessons}
+    """The text of every solution by lesson, and of what units hand out beside them, as what a file may import."""
+    lessons = {entry.name: entry.solution.read_text(encoding="utf-8") for entry in outline().lessons}
+    return {**course().given(), **lessons}

@@ -37,6 +37,9 @@ COMMANDS = {
     "sample": "sample:sample",
     "release": "release:release",
     "stubs": "stubs:stubs",
+    "new-course": "new:new_course",
+    "new-lesson": "new:new_lesson",
+    "test-lesson": "rehearse:rehearse_lesson",
     "doctor": "doctor:doctor",
 }
 """Every command in the order of the help: its module and its function there."""

@@ -61,6 +61,9 @@ def plan(course: Course, *, notebooks: bool = False) -> tuple[Handout, ...]:
     `notebooks` are no lessons: they are handed out as they are in the course, to those who want them.
     """
     texts = {lesson.stub.relative_to(course.root): lesson.stub_source() for lesson in course.lessons}
+    for name, text in course.given().items():
+        path = Path("lessons", *name.split(".")).with_suffix(".py")
+        texts[path] = make_stub(text, path)
     texts[Path("lessons/README.md")] = syllabus(course)
     if notebooks:
         texts |= {path.relative_to(course.source): read_text(path) for path in sorted(course.source.glob("lessons/*/*.ipynb"))}

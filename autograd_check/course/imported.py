@@ -34,3 +34,25 @@ def imported_names(source: str) -> set[str]:
             if of_course or len(parts) == 1:
                 names.add(parts[-1])
     return names
+
+
+GIVEN = "given"
+"""The module of a unit that is no lesson: helpers of its lessons, handed out with them and supplied by the grader."""
+
+
+def imported_given(source: str, unit: str) -> set[str]:
+    """Units whose `given.py` a file of `unit` imports; a relative or a plain import is of its own unit's."""
+    tree = syntax_tree(source)
+    found: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            modules = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for parts in (module.split(".") for module in modules):
+            if parts[-1] == GIVEN:
+                found.add(parts[-2] if len(parts) > 1 and parts[-2] not in ("", *COURSE_PACKAGES) else unit)
+    return found

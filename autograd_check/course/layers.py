@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_check.course.probe import Convention, Probe
+from autograd_check.course.shapes import Signature
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class Passes:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Probes beyond the idea of a lesson: one finding for all of them, which leaves the verdict on everything else alone.
+
+    `says` is what is not there yet where one of them fails.
+    """
+
+    name: str
+    says: str
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
 class Pair(Passes):
     """`NAME_forward(primals..., *, hyper) -> (out, cache)` and `NAME_backward(dout, cache) -> gradients`.
 
@@ -40,7 +53,8 @@ class Pair(Passes):
     (`{"params": ("w", "b")}` reports `dparams[2].w`). `refuses` are probes whose forward must raise `ValueError` (see
     `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
     definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` pair
-    is timed at the size of `bench` by the check as well.
+    is timed at the size of `bench` by the check as well. `reaches` are judged apart. `signature` are its shapes, where they
+    were written; `automatic` are the probes that follow from them, by name with the reason why one was not made.
     """
 
     wrt: tuple[str, ...]
@@ -51,6 +65,9 @@ class Pair(Passes):
     bench: Probe | None = None
     readings: tuple[Callable[..., Any], ...] = ()
     swift: bool = False
+    reaches: tuple[Reach, ...] = ()
+    signature: Signature | None = None
+    automatic: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,7 @@ class Stateful(Passes):
     rivals: tuple[Rival, ...] = ()
     refuses: tuple[Probe, ...] = ()
     leaves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True)
@@ -105,3 +123,4 @@ class Stochastic(Passes):
     bulks: tuple[Probe, ...] = ()
     rates: tuple[float, ...] = (0.0, 0.1, 0.5, 0.9)
     false_alarm: float = 1e-9
+    signature: Signature | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,10 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from autograd_check.course.imported import COURSE_PACKAGES
+from autograd_check.causes import Cause
+from autograd_check.course.about import stated_vocabulary
+from autograd_check.course.demands import demands
+from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
+from autograd_check.course.variants import Others, completed, listed, variants_file
 from autograd_check.errors import CourseError
 
 
@@ -37,6 +42,11 @@ class CourseLesson:
     def source(self) -> Path:
         """The folder that holds the course's `solutions/`."""
         return self.solution.parents[2]
+
+    @property
+    def variants(self) -> Path:
+        """The file of other ways to write it, and of whole functions that go wrong; it need not be there."""
+        return variants_file(self.solution)
 
     @property
     def numbers(self) -> Path:
@@ -110,6 +120,11 @@ class Course:
             self._loaded[entry.name] = self._load(entry)
         return self._loaded[entry.name]
 
+    def given(self) -> dict[str, str]:
+        """What units hand out beside their lessons, as sources by `u07_convolution.given`: files may import it."""
+        paths = sorted(self.source.glob(f"solutions/u[0-9]*_*/{GIVEN}.py"))
+        return {f"{path.parent.name}.{GIVEN}": path.read_text(encoding="utf-8") for path in paths}
+
     def run_file(self, path: Path) -> ModuleType:
         """Run a python file of this course and return its module. Raises `CourseError` with what it raised."""
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
@@ -123,21 +138,45 @@ class Course:
             sys.modules[name] = module
             try:
                 module_spec.loader.exec_module(module)
-            except CourseError as error:  # what the author wrote cannot be used: say where it stands
-                del sys.modules[name]
-                own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-                raise type(error)(f"{path.relative_to(self.source)}:{own[-1] if own else 1}: {error}") from error
             except Exception as error:
                 del sys.modules[name]
-                raise CourseError(f"{path.relative_to(self.source)} could not be run: {type(error).__name__}: {error}") from error
+                raise _unusable(error, path, path.relative_to(self.source)) from error
         return module
 
     def _load(self, entry: LessonEntry) -> CourseLesson:
-        spec = getattr(self.run_file(entry.solution), "LESSON", None)
+        spec, where = getattr(self.run_file(entry.solution), "LESSON", None), str(entry.solution.relative_to(self.source))
         if not isinstance(spec, Lesson):
-            where = entry.solution.relative_to(self.source)
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
+        path = variants_file(entry.solution)
+        module = self.run_file(path) if path.exists() else None
+        others = Others(str(path.relative_to(self.source)), listed(module, "VARIANTS"), listed(module, "WRONG"))
+        text = entry.solution.read_text(encoding="utf-8")
+        spec = completed(spec, others, text, where)
+        if stated_vocabulary(self.source) is not None:
+            missing = demands(spec, text, Path(where), Path(others.where))
+            if missing:
+                raise CourseError("\n".join(missing))
         return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
+
+
+def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
+    """What a file of the course raised, as a sentence with its line; an error of this library's own keeps its type."""
+    own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    where = f"{shown}:{own[-1] if own else getattr(error, 'lineno', None) or 1}"
+    if isinstance(error, CourseError):  # what the author wrote cannot be used: say where it stands
+        return type(error)(f"{where}: {error}")
+    if isinstance(error, AttributeError) and error.obj is Cause:
+        try:
+            Cause.named(str(error.name).lower())
+        except CourseError as unknown:
+            return type(unknown)(f"{where}: {unknown}")
+    lacking = _LACKING.search(str(error)) if isinstance(error, TypeError) else None
+    if lacking is not None:
+        return CourseError(f"{where}: {lacking[1]}(...) lacks {lacking[2]}: add {lacking[2]}=...")
+    return CourseError(f"{where}: {shown.name} could not be run: {type(error).__name__}: {error}")
+
+
+_LACKING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required (?:keyword-only|positional) arguments?: '(\w+)'")
 
 
 @contextmanager

@@ -13,12 +13,13 @@ from autograd_check.errors import CourseError
 
 
 def edited_source(source: str, mistake: Mistake, where: str) -> str:
-    """The reference's source with the mistake's edit made everywhere before the specification.
+    """The reference's source with the mistake's edit made everywhere before the specification, or with what it adds there.
 
     Raises `CourseError` where the old text does not occur.
     """
     if mistake.edit is None:
-        return source
+        head, marker, tail = source.partition("### BEGIN SPEC")
+        return f"{head.rstrip()}\n\n\n{mistake.added}\n{marker}{tail}" if mistake.added else source
     old, new = mistake.edit
     head, marker, tail = source.partition("### BEGIN SPEC")
     if old not in head:

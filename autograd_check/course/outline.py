@@ -165,13 +165,17 @@ def _read_entry(root: Path, source: Path, path: Path) -> LessonEntry | None:
     except SyntaxError as error:
         line = text.count("\n", 0, start.start()) + (error.lineno or 1)
         raise CourseError(f"{where}, line {line}: the specification is not valid Python ({error.msg}).") from None
+    before = text.count("\n", 0, start.start())
     if call is None:
-        raise CourseError(f"{where}: expected `LESSON = Lesson(...)` written out as one call.")
-    values = _literals(call, where)
+        raise CourseError(f"{where}:{before + 1}: expected `LESSON = Lesson(...)` written out as one call.")
+    values = _literals(call, where, before)
     if values.get("name") != path.stem:
-        raise CourseError(f"{where}: the lesson calls itself {values.get('name')!r}; its name must be {path.stem!r}.")
+        line = before + next((keyword.value.lineno for keyword in call.keywords if keyword.arg == "name"), 1)
+        raise CourseError(
+            f"{where}:{line}: the lesson calls itself {values.get('name')!r}; its name must be {path.stem!r}: name={path.stem!r}."
+        )
     if "title" not in values:
-        raise CourseError(f"{where}: LESSON has no title.")
+        raise CourseError(f"{where}:{before + 1}: LESSON has no title: add title='...'.")
     return LessonEntry(unit=path.parent.name, solution=path, stub=root / "lessons" / path.parent.name / path.name, **values)
 
 
@@ -181,35 +185,47 @@ def _call(tree: ast.Module) -> ast.Call | None:
     return value if isinstance(value, ast.Call) else None
 
 
-def _literals(call: ast.Call, where: Path) -> dict[str, Any]:
+def _literals(call: ast.Call, where: Path, before: int) -> dict[str, Any]:
     wanted = {"name", "title", "requires", "hints", "points", "minutes", "given", "why"}
     values: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg not in wanted:
             continue
+        line = before + keyword.value.lineno
         try:
-            values[keyword.arg] = ast.literal_eval(keyword.value)
+            value = values[keyword.arg] = ast.literal_eval(keyword.value)
         except ValueError:
             raise CourseError(
-                f"{where}: LESSON's {keyword.arg} must be a literal, so that a course can be listed without running it."
+                f"{where}:{line}: LESSON's {keyword.arg} must be a literal, so that a course can be listed without running it."
             ) from None
+        if keyword.arg in ("requires", "hints") and not isinstance(value, (tuple, list)):
+            raise CourseError(f"{where}:{line}: {keyword.arg} must be a tuple: {keyword.arg}=({value!r},).")
     return values
 
 
 def _ordered(root: Path, entries: Mapping[str, LessonEntry]) -> tuple[LessonEntry, ...]:
     graph: dict[str, list[str]] = {}
     for entry in entries.values():
+        where = entry.solution.relative_to(root)
         for needed in entry.requires:
             if needed not in entries:
-                raise CourseError(f"{entry.name} requires {needed!r}. {unknown_lesson(needed, list(entries), root)}")
+                near = unknown_lesson(needed, list(entries), root)
+                raise CourseError(f"{where}:{_line_of(entry.solution, 'requires')}: {entry.name} requires {needed!r}. {near}")
             if entries[needed].unit > entry.unit:
-                raise CourseError(f"{entry.name} ({entry.unit}) requires {needed}, which comes later ({entries[needed].unit}).")
+                later = f"{entry.name} ({entry.unit}) requires {needed}, which comes later ({entries[needed].unit})."
+                raise CourseError(f"{where}:{_line_of(entry.solution, 'requires')}: {later}")
         graph[entry.name] = [needed for needed in entry.requires if entries[needed].unit == entry.unit]
     return tuple(
         entries[name]
         for unit in dict.fromkeys(entry.unit for entry in entries.values())
         for name in _by_prerequisites({name: graph[name] for name in entries if entries[name].unit == unit})
     )
+
+
+def _line_of(path: Path, keyword: str) -> int:
+    """The line in which a keyword of the specification stands; 1 where it is not found."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.strip().startswith(f"{keyword}=")), 1)
 
 
 def _by_prerequisites(graph: Mapping[str, list[str]]) -> list[str]:

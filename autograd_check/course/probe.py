@@ -17,12 +17,12 @@ class Convention:
     """A definition where textbooks differ, or a quality apart from rightness. `cause` is of the vocabulary of diagnoses.
 
     `says` completes "dx is right; ...": one sentence that tells the student what the course expects, and why. A difference
-    of more than `reach`, relative to the worst entry, is no other convention but an error.
+    of more than `within`, relative to the worst entry, is no other convention but an error.
     """
 
     cause: Cause
     says: str
-    reach: float = float("inf")
+    within: float = float("inf")
 
     def __post_init__(self) -> None:
         """Take the word for the cause, as lessons write it. Raises `UnknownCauseError`."""
@@ -43,7 +43,7 @@ class Convention:
         if mismatch is None:
             return True
         overflowed = cmath.isfinite(mismatch.expected) and not cmath.isfinite(mismatch.got)
-        return mismatch.relative_error <= self.reach and (self.overflows or not overflowed)
+        return mismatch.relative_error <= self.within and (self.overflows or not overflowed)
 
 
 @dataclass(frozen=True)

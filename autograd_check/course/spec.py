@@ -18,15 +18,17 @@ A new kind of task is a dataclass beside these and one module in `autograd_check
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.course.checkers import Checker, Scalar, Specimen, WriteTheTest, planted
 from autograd_check.course.claims import Claim, Properties, Property, Unanswered
 from autograd_check.course.functions import Initialiser, Plain, UpdateRule
-from autograd_check.course.layers import Pair, Rival, Run, Stateful, Stochastic
+from autograd_check.course.layers import Pair, Reach, Rival, Run, Stateful, Stochastic
 from autograd_check.course.probe import Convention, Probe, probe
+from autograd_check.course.standard_mistakes import Standard, wrapped
+from autograd_check.errors import CourseError
 
 __all__ = [
     "Benchmark",
@@ -41,6 +43,7 @@ __all__ = [
     "Probe",
     "Properties",
     "Property",
+    "Reach",
     "Rival",
     "Run",
     "Scalar",
@@ -48,14 +51,21 @@ __all__ = [
     "Stateful",
     "Stochastic",
     "Task",
+    "UNSEEN_INDEX",
+    "UNSEEN_STATE",
+    "UNSEEN_TERM",
     "Unanswered",
     "UpdateRule",
     "Variant",
     "WriteTheTest",
+    "drop",
+    "edit",
     "mistake",
     "planted",
     "probe",
+    "standard",
     "variant",
+    "wrong",
 ]
 
 Task = Pair | Stateful | Stochastic | Plain | UpdateRule | Initialiser | Checker | WriteTheTest | Properties
@@ -65,8 +75,9 @@ Task = Pair | Stateful | Stochastic | Plain | UpdateRule | Initialiser | Checker
 class Mistake:
     """A mistake that people really make. The grader must fail it and name `cause`.
 
-    Written as an `edit` of the reference (old text, which must occur, and the new text for every occurrence), or as whole
-    functions by name. `by_fingerprint` says why only its own fingerprint can name its cause, where nothing else does.
+    Written as an `edit` of the reference (old text, which must occur, and the new text for every occurrence), as text `added`
+    behind it, or as whole functions by name. `by_fingerprint` says why only its own fingerprint can name its cause, where
+    nothing else does. `elsewhere`: its functions stand in the file of the lesson's variants; `standard`: how it is made.
     """
 
     name: str
@@ -74,6 +85,9 @@ class Mistake:
     edit: tuple[str, str] | None = None
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     by_fingerprint: str = ""
+    added: str = ""
+    elsewhere: bool = False
+    standard: Standard | None = None
 
 
 def mistake(
@@ -87,6 +101,35 @@ def mistake(
 ) -> Mistake:
     """A `Mistake` from an edit (`old`, `new`) or from functions given as keywords. Raises `UnknownCauseError`."""
     return Mistake(name, Cause.named(cause), None if old is None or new is None else (old, new), functions, by_fingerprint)
+
+
+UNSEEN_TERM = "what is edited is neither a term nor a factor that the arrays of the call can show"
+UNSEEN_INDEX = "indices are edited: no single contribution, axis or order of the right array explains it"
+UNSEEN_STATE = "the state of the run is edited, which no array of a single step shows"
+
+
+def edit(old: str, new: str, name: str, cause: Cause, *, by_fingerprint: str = "") -> Mistake:
+    """The reference with every `old` text replaced by `new`."""
+    return Mistake(name, cause, (old, new), by_fingerprint=by_fingerprint)
+
+
+def drop(text: str, name: str, cause: Cause, *, by_fingerprint: str = "") -> Mistake:
+    """The reference without this text, wherever it occurs."""
+    return edit(text, "", name, cause, by_fingerprint=by_fingerprint)
+
+
+def wrong(name: str, cause: Cause, *, by_fingerprint: str = "") -> Mistake:
+    """Whole functions that make a mistake: those of this name in `WRONG` of the file of the lesson's variants."""
+    return Mistake(name, cause, by_fingerprint=by_fingerprint, elsewhere=True)
+
+
+def standard(*names: str) -> tuple[Mistake, ...]:
+    """Mistakes of every layer, made from the right gradient: "upstream ignored", "dw transposed", "dw divided by N".
+
+    Raises `CourseError` for one that there is not.
+    """
+    found = [Standard.named(name) for name in names]
+    return tuple(Mistake(name, each.cause, standard=each) for name, each in zip(names, found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -123,7 +166,7 @@ class Lesson:
     function or an aten operation); `allows` takes names off the course-wide list of forbidden ones. `hints` lead step by
     step; `minutes` is the expected time; `source` is the paper or textbook equation. `given` lessons (hunts) hand out
     code that runs: an untouched one counts as not yet begun. `target` is how long both passes of the reference (or a step)
-    may take beside torch's, as a ratio; None where the clear way is not meant to be fast. `benchmarks` are timed beside the passes of the pairs.
+    may take beside torch's, as a ratio, where the lesson is about speed. `benchmarks` are timed beside the passes of the pairs.
     `why` says, to who has passed, why the answer is what it is.
     """
 
@@ -140,9 +183,27 @@ class Lesson:
     points: int = 10
     minutes: int = 15
     given: bool = False
-    target: float | None = 1.5
+    target: float | None = None
     benchmarks: tuple[Benchmark, ...] = ()
     why: str = ""
+
+    def __post_init__(self) -> None:
+        """Name the tasks that name themselves after the lesson, and make the standard mistakes. Raises `CourseError`."""
+        for part in ("tasks", "mistakes", "variants", "hints", "requires", "forbids", "allows"):
+            if not isinstance(getattr(self, part), (tuple, list)):
+                raise CourseError(f"{self.name}: {part} must be a tuple: add a comma behind a single one, {part}=(...,).")
+        tasks = tuple(task if task.name else replace(task, name=self.name) for task in self.tasks)
+        object.__setattr__(self, "tasks", tasks)
+        object.__setattr__(self, "mistakes", tuple(self._made(known) for known in self.mistakes))
+
+    def _made(self, known: Mistake) -> Mistake:
+        if known.standard is None:
+            return known
+        layers = [task for task in self.tasks if isinstance(task, (Pair, Stateful, Stochastic))]
+        for layer in layers:
+            if not known.standard.gradient or known.standard.gradient[1:] in layer.wrt:
+                return replace(known, added=wrapped(known.standard, known.name, layer))
+        raise CourseError(f"standard({known.name!r}): no layer of this lesson gives {known.standard.gradient or 'a gradient'}.")
 
     @property
     def functions(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Stubs from solutions: the same file, with the reference's code taken out.
 
 Everything outside the marked regions stays byte for byte: prose, imports, helper functions. A stub raises; it never returns a
-plausible value.
+plausible value. It ends with what to type next.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from pathlib import Path
 
 from autograd_check.course.markers import Layout, Region, read_layout
 from autograd_check.errors import CourseError, MarkerError
+
+WIDTH = 110
+"""Columns of a stub, which is read beside an editor's margin."""
 
 
 def make_stub(source: str, where: Path) -> str:
@@ -39,7 +42,9 @@ def make_stub(source: str, where: Path) -> str:
             while kept and not kept[-1].strip():
                 kept.pop()
     kept += lines[position:]
-    stub = "\n".join(kept).rstrip("\n") + "\n"
+    written = any(region.function for region in layout.regions if region.kind == "SOLUTION")
+    following = f"\n\n# When it is written: autograd-check check {where.stem}" if written else ""
+    stub = "\n".join(kept).rstrip("\n") + f"{following}\n"
     try:
         ast.parse(stub)
     except SyntaxError as error:
@@ -101,7 +106,10 @@ def _raising(region: Region, lines: list[str]) -> list[str]:
     if not region.function:
         return []
     message = f"{region.function}: {region.summary}" if region.summary else region.function
-    return [f"{_indent(lines[region.first - 1])}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"]
+    indent = _indent(lines[region.first - 1])
+    room = WIDTH - len(f'{indent}raise NotImplementedError("")')
+    message = message if len(message) <= room else f"{message[: room - 1].rstrip()}…"
+    return [f"{indent}raise NotImplementedError({json.dumps(message, ensure_ascii=False)})"]
 
 
 def _handed_out(region: Region, lines: list[str], where: Path) -> list[str]:

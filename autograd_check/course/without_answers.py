@@ -50,7 +50,7 @@ def secret_lines(course: Course) -> dict[str, str]:
     `for row in x:`), that have 20 characters or more and stand in no stub.
     """
     found: dict[str, str] = {}
-    handed_out: set[str] = set()
+    handed_out = {line for text in course.given().values() for line in _lines(text)}
     for lesson in course.lessons:
         handed_out |= set(_lines(lesson.stub_source()))
         more = (line for line in _beside(lesson) if not line.endswith(":"))

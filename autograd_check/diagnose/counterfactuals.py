@@ -202,6 +202,30 @@ def flipped_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return None
 
 
+def stuck_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The answer with the first (or last) slice of another primal in the place of all of them: an index that does not run."""
+    piece = evidence[0]
+    for name, x in tensors(piece).items():
+        for axis in range(-x.dim(), 0) if f"d{name}" != piece.subject else ():
+            for index, words in ((0, "first"), (-1, "last")):
+
+                def stuck(one: Evidence, name: str = name, axis: int = axis, index: int = index) -> Tensor | None:
+                    value = one.primals.get(name)
+                    if not isinstance(value, Tensor) or value.dim() < -axis or not value.numel():
+                        return None
+                    slices = value.select(axis, index).unsqueeze(axis).expand(value.shape).contiguous()
+                    return ask(one, ({**one.primals, name: slices}, one.hyper, one.dout))
+
+                if same_numbers(evidence, stuck):
+                    named = x.dim() + axis
+                    says = (
+                        f"{piece.name} is what it would be if {name} had its {words} index along axis {named} everywhere: that index "
+                        "stays where it should run."
+                    )
+                    return Diagnosis(Cause.WRONG_OPERAND, says, {"primal": name, "axis": named, "index": words})
+    return None
+
+
 def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The gradient for another cotangent: only where dout is positive, transposed, reversed, or averaged."""
     piece = evidence[0]
@@ -233,11 +257,12 @@ def another_cotangent(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
 
 def left_out(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    """Right but for the contribution of the first or of the last index of dout along an axis: a loop leaves it out."""
+    """Right but for the contribution of the first or of the last index of dout along an axis (or two): a loop leaves it out."""
     if not _divisible(evidence):
         return None
     piece = evidence[0]
-    for axis in range(-min(one.dout.dim() for one in evidence), 0):
+    ranks = min(one.dout.dim() for one in evidence)
+    for axis in range(-ranks, 0):
         for index, words in ((-1, "last"), (0, "first")):
 
             def without(one: Evidence, axis: int = axis, index: int = index) -> Tensor | None:
@@ -263,6 +288,26 @@ def left_out(evidence: Sequence[Evidence]) -> Diagnosis | None:
                     "should run."
                 )
                 return Diagnosis(Cause.WRONG_OPERAND, says, {"axis": named, "index": words})
+    for words, index in (("last", -1), ("first", 0)) if ranks > 2 else ():
+
+        def without_any(one: Evidence, index: int = index) -> Tensor | None:
+            """Of images one loop or both may leave something out: which of them shows depends on the sizes."""
+            for axes in ((-2,), (-1,), (-2, -1)):
+                dout = one.dout.clone()
+                for axis in axes:
+                    dout.select(axis, index).zero_()
+                found = _vjp(one, dout)
+                if found is not None and close(found, one.got):
+                    return found
+            return None
+
+        if same_numbers(evidence, without_any):
+            both = [piece.dout.dim() - 2, piece.dout.dim() - 1]
+            says = (
+                f"{piece.name} lacks what the {words} index of dout along axis {both[0]}, along axis {both[1]}, or along both "
+                "contributes: do the loops leave it out?"
+            )
+            return Diagnosis(Cause.ROWS_MISSING, says, {"axes": both, "index": words})
     return None
 
 

@@ -95,7 +95,7 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
     """The diagnosis for got = c·expected with the given c on each probe."""
     piece, c, subject = evidence[0], factors[0], evidence[0].name
     if all(_near(value, -1.0) for value in factors):
-        return Diagnosis(Cause.SIGN, f"Every entry of {subject} has the opposite sign of the right value.", {"factor": -1})
+        return Diagnosis(Cause.SIGN, f"Every entry of {subject} has the opposite sign of {piece.right}.", {"factor": -1})
     tables = [{count: count.size for count in counts(one)} for one in evidence]
     for count in counts(piece):
         sizes = [table.get(count, 0.0) for table in tables]
@@ -118,14 +118,14 @@ def name_factor(evidence: Sequence[Evidence], factors: Sequence[float]) -> Diagn
         what = "the data, their sizes or a hyperparameter" if any(one.hyper for one in evidence) else "the data or their sizes"
         says = f"Every entry of {subject} is off by one factor on each probe ({listed}): a number that depends on {what}."
         return Diagnosis(Cause.CONSTANT_FACTOR, says, {"factors": list(factors)})
-    return Diagnosis(Cause.CONSTANT_FACTOR, f"Every entry of {subject} is exactly {c:.10g} times the right value.", {"factor": c})
+    return Diagnosis(Cause.CONSTANT_FACTOR, f"Every entry of {subject} is exactly {c:.10g} times {piece.right}.", {"factor": c})
 
 
 def _named(count: Count, inverse: bool, c: float, piece: Evidence) -> Diagnosis:
     size = count.size
     evidence = {"factor": c, "count": count.text, "size": size}
     share = f"1/{size:g}" if inverse else f"{size:g} times"
-    says = f"Every entry of {piece.name} is exactly {'-' if c < 0 else ''}{share}{' of' if inverse else ''} the right value"
+    says = f"Every entry of {piece.name} is exactly {'-' if c < 0 else ''}{share}{' of' if inverse else ''} {piece.right}"
     loss = not (isinstance(piece.dout, Tensor) and piece.dout.dim())
     if count.of is Of.ROWS:
         rows = f"{says}, and this batch has {size:g} rows"

@@ -30,7 +30,7 @@ class Evidence:
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
     the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
     (primals, hyper, dout); None where there is no definition to ask. `called` is what a sentence calls the array where that
-    is not its subject. `memo` holds what the definition said about this call to others.
+    is not its subject, `right` what it calls `expected`. `memo` holds what the definition said about this call to others.
     """
 
     subject: str
@@ -47,6 +47,7 @@ class Evidence:
     probe: str = ""
     at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
     called: str = ""
+    right: str = "the right value"
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property

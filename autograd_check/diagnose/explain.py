@@ -9,6 +9,7 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant
 from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
+from autograd_check.diagnose.two_mistakes import two_mistakes
 from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.finding import Diagnosis, Source
 
@@ -47,14 +48,25 @@ def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]
     known = match_fingerprint(evidence, fingerprints)
     if known is not None and (found is None or found.cause != known.cause):
         return known
-    return found or _on_most(evidence) or _mutant(evidence, mutants) or replace(where_wrong(evidence), source=Source.RELATION)
+    return (
+        found
+        or _on_most(evidence)
+        or _mutant(evidence, mutants)
+        or two_mistakes(evidence, fingerprints, Source.FINGERPRINT)
+        or two_mistakes(evidence, (edit for forward in _passes(evidence) for edit in mutants(forward)), Source.MUTANT)
+        or replace(where_wrong(evidence), source=Source.RELATION)
+    )
 
 
 def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:
-    """One edit of the definition: of the forward where that is wrong, of the backward for a gradient."""
+    """One edit of the definition."""
+    return next((found for forward in _passes(evidence) if (found := match_mutant(evidence, mutants(forward))) is not None), None)
+
+
+def _passes(evidence: Sequence[Evidence]) -> list[bool]:
+    """What may have been edited: the forward (True) where that is wrong, the backward for a gradient."""
     value, right = evidence[0].subject == "out", all(piece.forward_right for piece in evidence)
-    passes = [True] if value else [False] if right else [True, False]
-    return next((found for forward in passes if (found := match_mutant(evidence, mutants(forward))) is not None), None)
+    return [True] if value else [False] if right else [True, False]
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.closeness import LOOSE, close
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.tensors import leaves
 
@@ -102,6 +102,19 @@ class Letters:
     def primals(self) -> list[str]:
         """The letters that are primals or the output."""
         return [name for name in self.base if name in self.piece.primals or name == "out"]
+
+    @cached_property
+    def home(self) -> str:
+        """The axes of which the output is the normalised input, scaled and shifted by primals; "" where it is not."""
+        out = self._fitted(self.piece.out)
+        primals = [self.base[name] for name in self.base if name in self.piece.primals]
+        for words in REDUCTIONS if out is not None else ():
+            hat = self.base.get(f"x̂ over {words}")
+            if hat is not None and out is not None:
+                scaled = [hat, *(hat * scale for scale in primals)]
+                if any(close(out, one + shift) for one in scaled for shift in (torch.zeros_like(hat), *primals)):
+                    return words
+        return ""
 
     @cached_property
     def more(self) -> dict[str, Tensor]:

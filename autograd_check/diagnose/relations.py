@@ -24,6 +24,7 @@ from autograd_check.diagnose.counterfactuals import (
     left_out,
     overwritten,
     own_entry_only,
+    stuck_operand,
 )
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
@@ -456,6 +457,7 @@ RELATIONS: tuple[Relation, ...] = (
     overwritten,
     another_cotangent,
     flipped_operand,
+    stuck_operand,
     ignored_primal,
     edited_reduction,
     edited_term,
@@ -479,6 +481,7 @@ ASKING = (
     overwritten,
     another_cotangent,
     flipped_operand,
+    stuck_operand,
     ignored_primal,
     edited_reduction,
     edited_term,

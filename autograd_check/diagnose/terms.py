@@ -41,8 +41,9 @@ do with each other have one of about 1/√n; a term that is one of two of the sa
 ALIKE = 1e-3
 """Relative difference of two factors that cannot be told from the entries sampled; all entries are compared afterwards."""
 
-MOST_REDUCED = 10
-"""Letters of which sums are made."""
+MOST_REDUCED = 13
+"""Letters of which sums are made: 1, x, γ, β, the output, its exponential, and x − μ, 1/σ, x̂ and softmax along these axes, and
+those along the axes of the layer."""
 
 MOST_ALIKE = 10
 """Pairs of terms that explain the error alike, of which the likeliest is named."""
@@ -86,7 +87,7 @@ class Library:
             if not axes or axes in seen:
                 continue
             seen.append(axes)
-            ends = (f"over {words}", f"along {words}")
+            ends = (f"over {words}", f"along {words}", f"over {self.letters.home or words}")
             names = [name for name in base if name in (ONE, *self.letters.primals, "exp(out)") or name.endswith(ends)]
             pairs = list(combinations_with_replacement(names[:MOST_REDUCED], 2))
             inner = torch.stack([base[a] * base[b] * dout for a, b in pairs])

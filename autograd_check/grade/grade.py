@@ -79,7 +79,7 @@ def grade_lesson(
         lesson.spec.functions,
         forbids=lesson.spec.forbids,
         allows=lesson.spec.allows,
-        lessons=(*(dependencies or ()), *borrowed),
+        lessons=(*(name.rpartition(".")[2] for name in dependencies or ()), *borrowed),
     )
     if any(not violation.function for violation in banned):
         found = tuple(rejected(lesson.spec, banned))

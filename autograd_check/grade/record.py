@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CONVENTION_SHARE = 0.1
 """Part of the points that conventions carry where a lesson has any."""
 
+REACH_SHARE = 0.05
+"""Part of the points for all that goes beyond the idea of a lesson, together."""
+
 
 @dataclass(frozen=True)
 class LessonRecord:
@@ -39,18 +42,20 @@ class LessonRecord:
 
     @property
     def status(self) -> Status:
-        """The worst finding's status."""
-        return worst(finding.status for finding in self.findings)
+        """The worst finding's status; what goes beyond the idea of the lesson costs points only."""
+        return worst(finding.status for finding in self.findings if finding.kind is not Kind.REACH)
 
     @property
     def score(self) -> float:
-        """Points: every value and gradient weighs the same, conventions share `CONVENTION_SHARE`; two decimals."""
-        main = [finding for finding in self.findings if finding.kind is not Kind.CONVENTION]
-        conventions = [finding for finding in self.findings if finding.kind is Kind.CONVENTION]
-        right = _share(main, by="subject")
-        share = CONVENTION_SHARE if conventions else 0.0
-        kept = _share(conventions, by="check") if conventions and right > 0 else 0.0
-        return round(self.max_score * ((1 - share) * right + share * kept), 2)
+        """Points: every value and gradient weighs the same, conventions and reach have their shares; two decimals."""
+        right = _share([f for f in self.findings if f.kind in (Kind.VALUE, Kind.GRADIENT)], by="subject")
+        left, points = 1.0, 0.0
+        for kind, share in ((Kind.CONVENTION, CONVENTION_SHARE), (Kind.REACH, REACH_SHARE)):
+            beside = [finding for finding in self.findings if finding.kind is kind]
+            if beside:
+                left -= share
+                points += share * _share(beside, by="check") if right > 0 else 0.0
+        return round(self.max_score * (left * right + points), 2)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready record (a `lessons` entry of schema 1); findings of one cause have the same `group`."""
@@ -71,9 +76,14 @@ class LessonRecord:
         }
 
 
-def failed_checker(name: str, shown: str, points: float, what: str) -> LessonRecord:
-    """The record of a file on which the checker itself failed."""
+def failed_checker(name: str, shown: str, points: float, what: str, place: str = "") -> LessonRecord:
+    """The record of a file on which the checker itself failed, or the specification of the lesson, at a `place` in it."""
     text = f"the checker itself failed on this file ({what}); please report it"
+    if place:
+        text = (
+            f"the lesson itself is at fault, not this file: {place} raised {what}. Whoever writes it finds out more with: "
+            f"autograd-check test-lesson {name}"
+        )
     finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
     return LessonRecord(name, shown, (finding,), points)
 

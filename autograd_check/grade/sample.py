@@ -233,12 +233,12 @@ def handed_in(source: str) -> str:
 
 def variant_texts(lesson: CourseLesson) -> dict[str, str]:
     """The lesson's variants as files, those that can be written as one: other right ways to do it, by name."""
-    source = lesson.reference_source()
+    sources = [lesson.reference_source(), *_elsewhere(lesson)]
     texts: dict[str, str] = {}
     for variant in lesson.spec.variants:
         names = {function.__name__: given for given, function in variant.functions.items()}
         rest = [name for name in lesson.functions() if name not in variant.functions]
-        text = definitions([source], [*names, *rest])
+        text = definitions(sources, [*names, *rest])
         for own, given in names.items():
             text = re.sub(rf"^def {given}\b.*?(?=^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
             text = re.sub(rf"\b{re.escape(own)}\b", given, text)
@@ -246,6 +246,14 @@ def variant_texts(lesson: CourseLesson) -> dict[str, str]:
         if set(lesson.functions()) <= _functions(text) and "autograd_check" not in text:
             texts[variant.name] = text
     return texts
+
+
+def _elsewhere(lesson: CourseLesson) -> list[str]:
+    """The file of a lesson's variants, without what it imports from the lesson itself: that is in the same file now."""
+    if not lesson.variants.exists():
+        return []
+    own = rf"^from solutions\.{lesson.unit}\.{lesson.spec.name} import (\([^)]*\)|.*)\n"
+    return [re.sub(own, "", lesson.variants.read_text(encoding="utf-8"), flags=re.MULTILINE)]
 
 
 def _right(lesson: CourseLesson, chance: random.Random) -> tuple[str, str]:
@@ -280,7 +288,7 @@ def _notebook(text: str) -> str:
 
 def _mistaken(lesson: CourseLesson, wanted: int, chance: random.Random) -> tuple[list[str], str]:
     """The reference with so many of the lesson's own mistakes, as far as they go together; and their names."""
-    edits = [known for known in lesson.spec.mistakes if known.edit is not None]
+    edits = [known for known in lesson.spec.mistakes if known.edit is not None or known.added]
     chance.shuffle(edits)
     source = lesson.reference_source()
     made: list[str] = []
@@ -293,7 +301,7 @@ def _mistaken(lesson: CourseLesson, wanted: int, chance: random.Random) -> tuple
 
 def _fits(source: str, known: Mistake) -> bool:
     """Whether a mistake can still be made in a text, and the text is python afterwards."""
-    if known.edit is None or known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
+    if known.edit is not None and known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
         return False
     return bool(_functions(edited_source(source, known, known.name)))
 

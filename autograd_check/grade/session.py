@@ -6,12 +6,13 @@ record names those that were borrowed, so one wrong layer never fails everything
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.files import digest, read_text
-from autograd_check.course.imported import imported_names
+from autograd_check.course.imported import imported_given, imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
@@ -76,7 +77,8 @@ class Session:
         try:
             return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
-            return failed_checker(lesson.spec.name, shown, lesson.spec.points, f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, place_in(lesson, error))
 
     def with_smallest(self, record: LessonRecord, path: Path) -> LessonRecord:
         """The record of a file that failed with the smallest input that shows it, where one does."""
@@ -107,12 +109,13 @@ class Session:
             return pictures(candidate, lesson.spec, seed=self.seed, probe=probe)
 
     def _imported(self, lesson: CourseLesson, source: str, beside: Beside) -> Imported:
-        """The earlier lessons that a file imports, and those that these import."""
+        """The earlier lessons that a file imports, and those that these import; what units hand out comes before them."""
         order = [entry.name for entry in self.course.outline.lessons]
         allowed = order[: order.index(lesson.spec.name)]
         found: dict[str, str] = {}
         borrowed: set[str] = set()
         lent: dict[str, Functions] = {}
+        units = imported_given(source, lesson.unit)
         waiting = [source]
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
@@ -121,9 +124,11 @@ class Session:
                     borrowed.add(earlier)
                     own = self._reference(earlier, lent)
                 found[earlier] = own
+                units |= imported_given(own, self.course.outline.lesson(earlier).unit)
                 waiting.append(own)
-        sources = {name: found[name] for name in sorted(found.keys() - lent.keys(), key=order.index)}
-        return Imported(sources, tuple(sorted(borrowed, key=order.index)), Lender(lent))
+        handed = {name: text for name, text in self.course.given().items() if name.split(".")[0] in units} if units else {}
+        lessons = {name: found[name] for name in sorted(found.keys() - lent.keys(), key=order.index)}
+        return Imported({**handed, **lessons}, tuple(sorted(borrowed, key=order.index)), Lender(lent))
 
     def _reference(self, name: str, lent: dict[str, Functions]) -> str:
         """The source of a lesson's reference; "" where there is none, and then its functions are `lent`."""
@@ -166,3 +171,10 @@ class Session:
         if version not in self._known:
             self._known[version] = replace(self, times=False).grade_file(name, path)
         return self._known[version].status is Status.PASSED
+
+
+def place_in(lesson: CourseLesson, error: Exception) -> str:
+    """Where in its own files a lesson raised: then its author is to be told and not the checker's; empty where it did not."""
+    files = {str(path): path.relative_to(lesson.source) for path in (lesson.solution, lesson.variants)}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{files[frames[-1].filename]}:{frames[-1].lineno}" if frames else ""

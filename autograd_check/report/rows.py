@@ -9,6 +9,9 @@ from autograd_check.grade.grouping import BAD, group_numbers
 from autograd_check.grade.record import LessonRecord
 from autograd_check.verify.finding import Finding, Kind, Status, root_subject
 
+REACH = "beyond"
+"""The word for what goes beyond the idea of a lesson and is not there yet."""
+
 SHOWN = 5
 """Lines of what the code printed that a report shows."""
 
@@ -63,6 +66,9 @@ def _passed(findings: Sequence[Finding]) -> list[Row]:
     kept = [check for check in kept if check not in broken]
     if kept:
         rows.append(Row("passed", "conventions", (", ".join(CONVENTIONS.get(check, check.replace("_", " ")) for check in kept),)))
+    taken = [f.check.partition(": ")[2] for f in findings if f.kind is Kind.REACH and f.status is Status.PASSED]
+    if taken:
+        rows.append(Row("passed", "reach", (", ".join(taken),)))
     return rows
 
 
@@ -117,11 +123,16 @@ def row_of(finding: Finding, subjects: tuple[str, ...] = ()) -> Row:
             paragraphs.append(diagnosis.says)
         if diagnosis.evidence.get("trace"):
             paragraphs += str(diagnosis.evidence["trace"]).rstrip().split("\n")
-    return Row(str(finding.status), ", ".join(subjects) or finding.subject, tuple(paragraphs))
+    return Row(_status(finding), ", ".join(subjects) or finding.subject, tuple(paragraphs))
 
 
 def _brief(finding: Finding, subjects: tuple[str, ...]) -> Row:
-    return Row(str(finding.status), ", ".join(subjects), (finding.message,))
+    return Row(_status(finding), ", ".join(subjects), (finding.message,))
+
+
+def _status(finding: Finding) -> str:
+    """The word of a row: what a lesson is not failed for is not called failed."""
+    return REACH if finding.kind is Kind.REACH and finding.status is Status.FAILED else str(finding.status)
 
 
 def _probes(findings: Sequence[Finding]) -> str:

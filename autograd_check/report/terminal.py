@@ -31,6 +31,7 @@ STYLES = {
     "skipped": "dim",
     "open": "dim",
     "borrowed": "cyan",
+    "beyond": "yellow",
     "printed": "cyan",
     "note": "cyan",
 }

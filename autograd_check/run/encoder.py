@@ -100,7 +100,7 @@ class Encoder:
             else:
                 span = source.as_strided((reach,), (1,)).contiguous()
                 entry["strides"] = list(source.stride())
-            data = memoryview(span.view(torch.uint8).numpy()) if span.numel() else b""
+            data = memoryview(span.view(torch.uint8).numpy().data) if span.numel() else b""
             self._places[id(tensor)] = self._blob(data, entry)
             # Both stay alive until the message is sent: the id must not be reused, the memory not freed.
             self._alive += [tensor, span]

@@ -29,11 +29,12 @@ class CourseImports:
     def __init__(
         self, dependencies: Mapping[str, str], tried: Collection[str] = (), borrowed: Mapping[str, ModuleType] = NONE
     ) -> None:
-        self._sources = dict(dependencies)
+        # a unit's `given` goes by its unit as well; without one it is that of the last unit, which is the file's own
+        self._sources = {**{name.rpartition(".")[2]: text for name, text in dependencies.items()}, **dependencies}
         self._tried = frozenset(tried)
         self._loading = Loading()
         self._modules = dict(borrowed)
-        self._lessons = frozenset([*dependencies, *borrowed])
+        self._lessons = frozenset([*self._sources, *borrowed])
 
     def __call__(
         self,
@@ -52,8 +53,9 @@ class CourseImports:
         of_course = level > 0 or path[0] in COURSE_FOLDERS or path[-1] in self._lessons
         if not of_course:
             return self._elsewhere(name, globals, locals, fromlist or ())
-        if path and path[-1] in self._lessons:
-            module = self._lesson(path[-1])
+        named = next((name for name in (".".join(path[-2:]), *path[-1:]) if name in self._lessons), "")
+        if named:
+            module = self._lesson(named)
             return module if fromlist or len(path) == 1 else self._packages(path, module)
         if fromlist and all(item in self._lessons for item in fromlist):
             return self._folder(fromlist)
@@ -83,7 +85,7 @@ class CourseImports:
 
     def _lesson(self, name: str) -> ModuleType:
         if name not in self._modules:
-            self._modules[name] = module = new_module(name, f"{name}.py", self)
+            self._modules[name] = module = new_module(name.rpartition(".")[2], f"{name}.py", self)
             try:
                 exec(compile_source(self._sources[name], f"{name}.py"), module.__dict__)
             except BaseException:

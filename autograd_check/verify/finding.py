@@ -40,11 +40,15 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 class Kind(StrEnum):
-    """What a finding is about: a value, a gradient, or only a convention (which never makes a right gradient wrong)."""
+    """What a finding is about: a value, a gradient, only a convention (which never makes a right gradient wrong), or reach.
+
+    Reach is what goes beyond the idea of a lesson: it costs points and leaves every verdict alone.
+    """
 
     VALUE = "value"
     GRADIENT = "gradient"
     CONVENTION = "convention"
+    REACH = "reach"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,12 @@ A smooth maximum over the last axis:
 
     out = log Σₖ e^(xₖ)      x (..., K)  →  out (...)
 
-It lies between max x and max x + log K. One out depends on all K entries of its row, and the slope of the logarithm is shared among them:
+It lies between max x and max x + log K. One out depends on all K entries of its row, and the slope of the
+logarithm is shared among them: write u = Σₖ e^(xₖ), out = log u, and multiply ∂out/∂u by ∂u/∂xₖ. The K slopes
+turn out to be positive and to sum to 1; larger entries get the larger share.
 
-    ∂out/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ) = e^(xₖ − out),    dxₖ = dout · e^(xₖ − out)
-
-The K slopes are positive and sum to 1: the softmax. Larger entries get the larger share.
-
-Convention: finite for entries of ±1000, where e^1000 overflows and the logarithm of e^(−1000) = 0 is −∞. A shift m of the whole row comes
-back out unchanged, so choose m = max x, for every row its own:
+Convention: finite for entries of ±1000, where e^1000 overflows and the logarithm of e^(−1000) = 0 is −∞. A
+shift m of the whole row comes back out unchanged, so choose m = max x, for every row its own:
 
     log Σₖ e^(xₖ) = m + log Σₖ e^(xₖ − m)
 """
@@ -22,9 +20,11 @@ import torch
 
 def logsumexp_forward(x):
     """out = log Σ e^x over the last axis.  x (..., K) → out (...), cache."""
-    raise NotImplementedError("logsumexp_forward: out = log Σ e^x over the last axis.  x (..., K) → out (...), cache.")
+    raise NotImplementedError("logsumexp_forward: out = log Σ e^x over the last axis.  x (..., K) → out (..…")
 
 
 def logsumexp_backward(dout, cache):
     """dout (...) → dx (..., K)."""
     raise NotImplementedError("logsumexp_backward: dout (...) → dx (..., K).")
+
+# When it is written: autograd-check check logsumexp

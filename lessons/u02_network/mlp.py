@@ -7,8 +7,9 @@ Layers in a row, each fed by the one before, with a relu between them and none a
 
 params is the list [(w₁, b₁), …, (w_L, b_L)]; wₖ has as many rows as the layer before has outputs.
 
-The chain rule walks the same path backwards. Each layer takes the gradient with respect to its output, gives the gradients of its own w and
-b, and hands the gradient of its input to the layer before: relu and linear, the very functions you have written, in reverse order.
+The chain rule walks the same path backwards. Each layer takes the gradient with respect to its output, gives
+the gradients of its own w and b, and hands the gradient of its input to the layer before: relu and linear,
+the very functions you have written, in reverse order.
 
 Convention: dparams mirrors params, a list of (dw, db) from the first layer to the last.
 """
@@ -25,3 +26,5 @@ def mlp_forward(x, params):
 def mlp_backward(dz, cache):
     """dz (N, M) → dx (N, D), dparams [(dw, db), …]."""
     raise NotImplementedError("mlp_backward: dz (N, M) → dx (N, D), dparams [(dw, db), …].")
+
+# When it is written: autograd-check check mlp

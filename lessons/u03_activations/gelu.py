@@ -5,13 +5,13 @@ The Gaussian error linear unit weighs each number by how many of a normal distri
 
     out = x Φ(x),    Φ(x) = ½ (1 + erf(x / √2))      x of any shape  →  out of the same shape
 
-A smooth gate: Φ is nearly 0 far to the left and nearly 1 far to the right. x occurs in both factors, so the product rule gives two terms.
-The derivative of Φ is the normal density φ:
+A smooth gate: Φ is nearly 0 far to the left and nearly 1 far to the right. x occurs in both factors, so the
+product rule gives two terms, and one of them needs the slope of Φ: the normal density,
 
-    dx = dout (Φ(x) + x φ(x)),    φ(x) = e^(−x² / 2) / √(2π)
+    φ(x) = e^(−x² / 2) / √(2π)
 
-Conventions: the exact function, with `torch.erf`; the approximation by tanh is a lesson of its own. Exact at ±1000 too, where the gradient is
-1 and 0.
+Conventions: the exact function, with `torch.erf`; the approximation by tanh is a lesson of its own. Exact at
+±1000 too, where the gradient is 1 and 0.
 """
 
 import math
@@ -27,3 +27,5 @@ def gelu_forward(x):
 def gelu_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("gelu_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check gelu

@@ -5,11 +5,11 @@ A relu with its corner rounded off, entry by entry:
 
     out = log(1 + e^x)      x of any shape  →  out of the same shape
 
-It is positive everywhere, close to 0 far to the left and close to x far to the right. Its derivative is an old friend:
+It is positive everywhere, close to 0 far to the left and close to x far to the right. Its slope climbs from 0
+to 1 in between, and is an old friend: the chain rule with u = 1 + e^x leads to it.
 
-    ∂out/∂x = e^x / (1 + e^x) = σ(x),    dx = dout · σ(x)
-
-Convention: exact at ±1000, where e^1000 overflows. Taking the larger of 0 and x out of the logarithm leaves an exponential that cannot:
+Convention: exact at ±1000, where e^1000 overflows. Taking the larger of 0 and x out of the logarithm leaves
+an exponential that cannot:
 
     log(1 + e^x) = max(x, 0) + log(1 + e^(−|x|))
 
@@ -21,9 +21,11 @@ import torch
 
 def softplus_forward(x):
     """out = log(1 + e^x).  x any shape → out of the same shape, cache."""
-    raise NotImplementedError("softplus_forward: out = log(1 + e^x).  x any shape → out of the same shape, cache.")
+    raise NotImplementedError("softplus_forward: out = log(1 + e^x).  x any shape → out of the same shape,…")
 
 
 def softplus_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("softplus_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check softplus

@@ -5,13 +5,12 @@ The hyperbolic tangent squeezes any number into (−1, 1), entry by entry:
 
     out = tanh x = (e^x − e^(−x)) / (e^x + e^(−x))      x of any shape  →  out of the same shape
 
-It is an odd function, and a sigmoid in disguise: tanh x = 2σ(2x) − 1. Like the sigmoid's, its derivative needs nothing but its value:
-tanh′ x = 1 − tanh² x, so out is all that the backward pass has to remember.
+It is an odd function, and a sigmoid in disguise: tanh x = 2σ(2x) − 1. Like the sigmoid's, its slope can be
+told from its value alone, so out is all that the backward pass has to remember. Differentiate the fraction
+by the quotient rule, and look for out in what you get.
 
-    dx = dout (1 − out²)
-
-Convention: exact at ±1000. There e^1000 overflows, and inf / inf is not a number. Divide both terms of the fraction by the larger power of
-e before you compute them: only e^(−2|x|) is left, which cannot overflow.
+Convention: exact at ±1000. There e^1000 overflows, and inf / inf is not a number. Divide both terms of the
+fraction by the larger power of e before you compute them: only e^(−2|x|) is left, which cannot overflow.
 """
 
 import torch
@@ -25,3 +24,5 @@ def tanh_forward(x):
 def tanh_backward(dout, cache):
     """dout like x → dx like x."""
     raise NotImplementedError("tanh_backward: dout like x → dx like x.")
+
+# When it is written: autograd-check check tanh

@@ -1,16 +1,20 @@
 """The cross-entropy hunt
 ======================
 
-A batch that does not fit into memory is cut into pieces, and the gradients of the pieces are added up. The optimiser never knows: `micro`, the
-number of rows in a piece, is a matter of memory and of nothing else. Or so it should be.
+A batch that does not fit into memory is cut into pieces, and the gradients of the pieces are added up. The
+optimiser never knows: `micro`, the number of rows in a piece, is a matter of memory and of nothing else. Or
+so it should be.
 
-This classifier trains in that way. Its loss falls, its accuracy rises, and with micro = 30 or 60 on 120 rows all is well. Then one more row is
-recorded, the 121st, and the same training ends elsewhere, with another loss for every micro. Large training libraries shipped this very mistake
-for years, because everything looked alive.
+This classifier trains in that way. Its loss falls, its accuracy rises, and with micro = 30 or 60 on 120 rows
+all is well. Then one more row is recorded, the 121st, and the same training ends elsewhere, with another loss
+for every micro. Large training libraries shipped this very mistake for years, because everything looked
+alive.
 
-One mistake was planted. The layer and the loss are those of your earlier lessons, and right. Find it and fix it.
+One mistake was planted. The layer and the loss are those of your earlier lessons, and right. Find it and fix
+it.
 
-Shapes: x (N, D), y (N,) class indices, w (D, C), b (C,). The loss is the mean over all N rows of their cross-entropy; dw and db are its gradients.
+Shapes: x (N, D), y (N,) class indices, w (D, C), b (C,). The loss is the mean over all N rows of their
+cross-entropy; dw and db are its gradients.
 """
 
 import torch
@@ -34,7 +38,7 @@ def loss_and_gradients(x, y, w, b, *, micro):
 
 
 def fit(x, y, *, classes, lr, epochs, micro):
-    """x (N, D), y (N,) → w (D, C), b (C,), history [loss, …] of length epochs, each measured before its step."""
+    """x (N, D), y (N,) → w (D, C), b (C,), history [loss before each step, …]."""
     w = torch.zeros(x.shape[1], classes, dtype=x.dtype)
     b = torch.zeros(classes, dtype=x.dtype)
     history = []
@@ -43,3 +47,5 @@ def fit(x, y, *, classes, lr, epochs, micro):
         w, b = w - lr * dw, b - lr * db
         history.append(float(loss))
     return w, b, history
+
+# When it is written: autograd-check check cross_entropy_hunt

@@ -1,18 +1,20 @@
 """Huber loss
 ==========
 
-Quadratic near the truth, so that it settles; linear far away, so that outliers do not take over. With r = p − y and a threshold δ > 0:
+Quadratic near the truth, so that it settles; linear far away, so that outliers do not take over. With
+r = p − y and a threshold δ > 0:
 
     loss = 1/N Σ h(r)      h(r) = ½ r²             where |r| ≤ δ
                            h(r) = δ (|r| − ½ δ)    elsewhere
 
-p and y have one shape with N entries; the loss is a 0-d tensor. The constant −½ δ² joins the two branches at |r| = δ, and so do their
-slopes. With c = r cut off at −δ and δ, both branches are one formula, and the gradient never grows beyond δ/N:
+p and y have one shape with N entries; the loss is a 0-d tensor. The constant −½ δ² joins the two branches at
+|r| = δ, and their slopes meet there too: one entry never pulls harder than δ/N, however far off it is.
 
-    h(r) = c (r − ½ c)      ∂loss/∂p = c / N
-
-Conventions: δ is the keyword `delta`, 1 by default. N counts entries. p and y must have one shape, else a `ValueError` names both shapes.
+Conventions: δ is the keyword `delta`, 1 by default. N counts entries. p and y must have one shape, else a
+`ValueError` names both shapes.
 """
+
+import torch
 
 
 def huber_forward(p, y, *, delta=1.0):
@@ -23,3 +25,5 @@ def huber_forward(p, y, *, delta=1.0):
 def huber_backward(dout, cache):
     """dout () → dp like p."""
     raise NotImplementedError("huber_backward: dout () → dp like p.")
+
+# When it is written: autograd-check check huber

@@ -1,14 +1,16 @@
 """Mean squared error
 ==================
 
-How far is a prediction p from the truth y? The mean squared error averages the squares of all entries' distances:
+How far is a prediction p from the truth y? The mean squared error averages the squares of all entries'
+distances:
 
     loss = 1/N Σ (p − y)²      p, y of one shape with N entries  →  a 0-d tensor
 
-    ∂loss/∂p = 2 (p − y) / N
+Each entry of p stands in one term of the sum, and the mean takes that term N times smaller. p is the
+prediction, so it alone gets a gradient.
 
-Conventions: N counts entries, not rows: for p (4, 3) it is 12. p and y must have one shape. (N, 1) against (N,) would broadcast to N × N
-pairs without a word, so it raises a `ValueError` that names both shapes.
+Conventions: N counts entries, not rows: for p (4, 3) it is 12. p and y must have one shape. (N, 1) against
+(N,) would broadcast to N × N pairs without a word, so it raises a `ValueError` that names both shapes.
 """
 
 
@@ -20,3 +22,5 @@ def mse_forward(p, y):
 def mse_backward(dout, cache):
     """dout () → dp like p."""
     raise NotImplementedError("mse_backward: dout () → dp like p.")
+
+# When it is written: autograd-check check mse

@@ -1,13 +1,15 @@
 """The Adam hunt
 =============
 
-This network is trained with Adam, batch by batch. The loss falls, the accuracy rises. Yet next to torch's Adam, from the same parameters and with
-the same batches, it usually ends worse: its loss does not settle but dances, as if it had never slowed down.
+This network is trained with Adam, batch by batch. The loss falls, the accuracy rises. Yet next to torch's
+Adam, from the same parameters and with the same batches, it usually ends worse: its loss does not settle but
+dances, as if it had never slowed down.
 
-One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is about how they are used. Find it and
-fix it: fixed, the parameters equal torch's after every epoch.
+One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is
+about how they are used. Find it and fix it: fixed, the parameters equal torch's after every epoch.
 
-Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in order, the last one may be shorter.
+Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in
+order, the last one may be shorter.
 """
 
 import torch
@@ -46,3 +48,5 @@ def fit(x, y, params, *, lr, epochs, batch):
         params, states, loss = epoch(x, y, params, states, lr=lr, batch=batch)
         history.append(loss)
     return params, history
+
+# When it is written: autograd-check check adam_hunt

@@ -1,15 +1,16 @@
 """The l2 penalty
 ==============
 
-Large weights let a network fit noise. Add a price for them to the loss, half the squared length of the weights times a strength λ:
+Large weights let a network fit noise. Add a price for them to the loss, half the squared length of the
+weights times a strength λ:
 
     out = ½ λ Σ w²      w of any shape  →  a 0-d tensor
 
-    ∂out/∂w = λ w
+Every entry of w stands in one term of the sum. The half is there so that no 2 is left over: the gradient,
+added to the loss's own, is exactly what torch's SGD calls `weight_decay`.
 
-The half is there so that the gradient has no 2: this gradient, added to the loss's own, is exactly what torch's SGD calls `weight_decay`.
-
-Conventions: λ is the keyword `weight_decay`, 1e-2 by default. The sum runs over all entries and is not divided by their number.
+Conventions: λ is the keyword `weight_decay`, 1e-2 by default. The sum runs over all entries and is not
+divided by their number.
 """
 
 
@@ -21,3 +22,5 @@ def l2_penalty_forward(w, *, weight_decay=1e-2):
 def l2_penalty_backward(dout, cache):
     """dout () → dw like w."""
     raise NotImplementedError("l2_penalty_backward: dout () → dw like w.")
+
+# When it is written: autograd-check check l2_penalty

@@ -23,9 +23,11 @@ import torch
 
 def batchnorm_forward(x, gamma, beta, *, eps=1e-5):
     """out = γ x̂ + β.  x (N, D), gamma (D,), beta (D,) → out (N, D), cache."""
-    raise NotImplementedError("batchnorm_forward: out = γ x̂ + β.  x (N, D), gamma (D,), beta (D,) → out (N, D), cache.")
+    raise NotImplementedError("batchnorm_forward: out = γ x̂ + β.  x (N, D), gamma (D,), beta (D,) → out (N…")
 
 
 def batchnorm_backward(dout, cache):
     """dout (N, D) → dx (N, D), dgamma (D,), dbeta (D,)."""
     raise NotImplementedError("batchnorm_backward: dout (N, D) → dx (N, D), dgamma (D,), dbeta (D,).")
+
+# When it is written: autograd-check check batchnorm

@@ -20,9 +20,11 @@ import torch
 
 def batchnorm2d_forward(x, gamma, beta, *, eps=1e-5):
     """out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache."""
-    raise NotImplementedError("batchnorm2d_forward: out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache.")
+    raise NotImplementedError("batchnorm2d_forward: out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,)…")
 
 
 def batchnorm2d_backward(dout, cache):
     """dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    raise NotImplementedError("batchnorm2d_backward: dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,).")
+    raise NotImplementedError("batchnorm2d_backward: dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbet…")
+
+# When it is written: autograd-check check batchnorm2d

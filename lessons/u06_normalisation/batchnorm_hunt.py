@@ -70,3 +70,5 @@ def fit(x, y, *, hidden, lr, epochs, generator):
         z = hidden_forward(x, w, gamma, beta)[0] @ v + c
         history.append((float(loss), float(((z > 0) == (y > 0.5)).to(x.dtype).mean())))
     return params, history
+
+# When it is written: autograd-check check batchnorm_hunt

@@ -53,7 +53,9 @@ def loss_and_gradients(x, y, params, *, p, generator):
 def fit(x, y, *, hidden, p, lr, epochs, generator):
     """x (N, D), y (N, 1) → params [(w, b), (v, c)], history [(loss, accuracy), …], the accuracy without dropout."""
     sizes = ((x.shape[1], hidden), (hidden, 1))
-    params = [(he_normal(i, o, generator=generator).to(x.dtype), torch.zeros(o, dtype=x.dtype)) for i, o in sizes]
+    params = [
+        (he_normal(i, o, generator=generator).to(x.dtype), torch.zeros(o, dtype=x.dtype)) for i, o in sizes
+    ]
     history = []
     for _ in range(epochs):
         loss, dparams = loss_and_gradients(x, y, params, p=p, generator=generator)
@@ -62,3 +64,5 @@ def fit(x, y, *, hidden, p, lr, epochs, generator):
         z = hidden_forward(x, w, b, p=p, train=False, generator=generator)[0] @ v + c
         history.append((float(loss), float(((z > 0) == (y > 0.5)).to(x.dtype).mean())))
     return params, history
+
+# When it is written: autograd-check check dropout_hunt

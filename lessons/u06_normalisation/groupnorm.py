@@ -21,9 +21,11 @@ import torch
 
 def groupnorm_forward(x, gamma, beta, *, groups, eps=1e-5):
     """out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache."""
-    raise NotImplementedError("groupnorm_forward: out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) → out (N, C, H, W), cache.")
+    raise NotImplementedError("groupnorm_forward: out = γ x̂ + β.  x (N, C, H, W), gamma (C,), beta (C,) →…")
 
 
 def groupnorm_backward(dout, cache):
     """dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
-    raise NotImplementedError("groupnorm_backward: dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta (C,).")
+    raise NotImplementedError("groupnorm_backward: dout (N, C, H, W) → dx (N, C, H, W), dgamma (C,), dbeta…")
+
+# When it is written: autograd-check check groupnorm

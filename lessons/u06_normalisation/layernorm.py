@@ -22,9 +22,11 @@ import torch
 
 def layernorm_forward(x, gamma, beta, *, eps=1e-5):
     """out = γ x̂ + β.  x (…, D), gamma (D,), beta (D,) → out (…, D), cache."""
-    raise NotImplementedError("layernorm_forward: out = γ x̂ + β.  x (…, D), gamma (D,), beta (D,) → out (…, D), cache.")
+    raise NotImplementedError("layernorm_forward: out = γ x̂ + β.  x (…, D), gamma (D,), beta (D,) → out (……")
 
 
 def layernorm_backward(dout, cache):
     """dout (…, D) → dx (…, D), dgamma (D,), dbeta (D,)."""
     raise NotImplementedError("layernorm_backward: dout (…, D) → dx (…, D), dgamma (D,), dbeta (D,).")
+
+# When it is written: autograd-check check layernorm

@@ -29,9 +29,11 @@ def places(x, kernel, stride):
 
 def avgpool2d_forward(x, *, kernel, stride):
     """The mean of each window.  x (N, C, H, W) → out (N, C, H', W'), cache."""
-    raise NotImplementedError("avgpool2d_forward: The mean of each window.  x (N, C, H, W) → out (N, C, H', W'), cache.")
+    raise NotImplementedError("avgpool2d_forward: The mean of each window.  x (N, C, H, W) → out (N, C, H',…")
 
 
 def avgpool2d_backward(dout, cache):
     """dout (N, C, H', W') → dx (N, C, H, W)."""
     raise NotImplementedError("avgpool2d_backward: dout (N, C, H', W') → dx (N, C, H, W).")
+
+# When it is written: autograd-check check avgpool2d

@@ -23,9 +23,11 @@ from lessons.u07_convolution.maxpool2d import maxpool2d_backward, maxpool2d_forw
 
 def cnn_forward(x, params):
     """x (N, C, H, W), params [(w, b), (w, b), (w, b)] → scores (N, K), cache."""
-    raise NotImplementedError("cnn_forward: x (N, C, H, W), params [(w, b), (w, b), (w, b)] → scores (N, K), cache.")
+    raise NotImplementedError("cnn_forward: x (N, C, H, W), params [(w, b), (w, b), (w, b)] → scores (N, K)…")
 
 
 def cnn_backward(dscores, cache):
     """dscores (N, K) → dx (N, C, H, W), dparams [(dw, db), (dw, db), (dw, db)]."""
-    raise NotImplementedError("cnn_backward: dscores (N, K) → dx (N, C, H, W), dparams [(dw, db), (dw, db), (dw, db)].")
+    raise NotImplementedError("cnn_backward: dscores (N, K) → dx (N, C, H, W), dparams [(dw, db), (dw, db),…")
+
+# When it is written: autograd-check check cnn

@@ -24,3 +24,5 @@ def conv1d_forward(x, w, b, *, stride=1, padding=0):
 def conv1d_backward(dout, cache):
     """dout (N, O, T') → dx (N, C, T), dw (O, C, k), db (O,)."""
     raise NotImplementedError("conv1d_backward: dout (N, O, T') → dx (N, C, T), dw (O, C, k), db (O,).")
+
+# When it is written: autograd-check check conv1d

@@ -35,9 +35,11 @@ def framed(x, padding):
 
 def conv2d_forward(x, w, b, *, stride=1, padding=0):
     """x (N, C, H, W), w (O, C, kH, kW), b (O,) → out (N, O, H', W'), cache."""
-    raise NotImplementedError("conv2d_forward: x (N, C, H, W), w (O, C, kH, kW), b (O,) → out (N, O, H', W'), cache.")
+    raise NotImplementedError("conv2d_forward: x (N, C, H, W), w (O, C, kH, kW), b (O,) → out (N, O, H', W'…")
 
 
 def conv2d_backward(dout, cache):
     """dout (N, O, H', W') → dx (N, C, H, W), dw (O, C, kH, kW), db (O,)."""
-    raise NotImplementedError("conv2d_backward: dout (N, O, H', W') → dx (N, C, H, W), dw (O, C, kH, kW), db (O,).")
+    raise NotImplementedError("conv2d_backward: dout (N, O, H', W') → dx (N, C, H, W), dw (O, C, kH, kW), d…")
+
+# When it is written: autograd-check check conv2d

@@ -32,9 +32,11 @@ def framed(x, padding):
 
 def conv_transpose2d_forward(x, w, b, *, stride=1, padding=0):
     """x (N, C, H, W), w (C, O, kH, kW), b (O,) → out (N, O, H', W'), cache."""
-    raise NotImplementedError("conv_transpose2d_forward: x (N, C, H, W), w (C, O, kH, kW), b (O,) → out (N, O, H', W'), cache.")
+    raise NotImplementedError("conv_transpose2d_forward: x (N, C, H, W), w (C, O, kH, kW), b (O,) → out (N,…")
 
 
 def conv_transpose2d_backward(dout, cache):
     """dout (N, O, H', W') → dx (N, C, H, W), dw (C, O, kH, kW), db (O,)."""
-    raise NotImplementedError("conv_transpose2d_backward: dout (N, O, H', W') → dx (N, C, H, W), dw (C, O, kH, kW), db (O,).")
+    raise NotImplementedError("conv_transpose2d_backward: dout (N, O, H', W') → dx (N, C, H, W), dw (C, O,…")
+
+# When it is written: autograd-check check conv_transpose2d

@@ -39,9 +39,11 @@ def places(x, kernel, stride):
 
 def depthwise_conv2d_forward(x, w, b, *, stride=1, padding=0):
     """x (N, C, H, W), w (C, 1, kH, kW), b (C,) → out (N, C, H', W'), cache."""
-    raise NotImplementedError("depthwise_conv2d_forward: x (N, C, H, W), w (C, 1, kH, kW), b (C,) → out (N, C, H', W'), cache.")
+    raise NotImplementedError("depthwise_conv2d_forward: x (N, C, H, W), w (C, 1, kH, kW), b (C,) → out (N,…")
 
 
 def depthwise_conv2d_backward(dout, cache):
     """dout (N, C, H', W') → dx (N, C, H, W), dw (C, 1, kH, kW), db (C,)."""
-    raise NotImplementedError("depthwise_conv2d_backward: dout (N, C, H', W') → dx (N, C, H, W), dw (C, 1, kH, kW), db (C,).")
+    raise NotImplementedError("depthwise_conv2d_backward: dout (N, C, H', W') → dx (N, C, H, W), dw (C, 1,…")
+
+# When it is written: autograd-check check depthwise_conv2d

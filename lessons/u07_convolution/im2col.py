@@ -33,9 +33,11 @@ def framed(x, padding):
 
 def im2col_forward(x, *, kernel, stride=1, padding=0):
     """All windows as columns.  x (N, C, H, W) → out (N, C · kH · kW, L), cache."""
-    raise NotImplementedError("im2col_forward: All windows as columns.  x (N, C, H, W) → out (N, C · kH · kW, L), cache.")
+    raise NotImplementedError("im2col_forward: All windows as columns.  x (N, C, H, W) → out (N, C · kH · k…")
 
 
 def im2col_backward(dout, cache):
     """dout (N, C · kH · kW, L) → dx (N, C, H, W)."""
     raise NotImplementedError("im2col_backward: dout (N, C · kH · kW, L) → dx (N, C, H, W).")
+
+# When it is written: autograd-check check im2col

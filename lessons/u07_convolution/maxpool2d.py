@@ -33,9 +33,11 @@ def places(x, kernel, stride):
 
 def maxpool2d_forward(x, *, kernel, stride):
     """The largest entry of each window.  x (N, C, H, W) → out (N, C, H', W'), cache."""
-    raise NotImplementedError("maxpool2d_forward: The largest entry of each window.  x (N, C, H, W) → out (N, C, H', W'), cache.")
+    raise NotImplementedError("maxpool2d_forward: The largest entry of each window.  x (N, C, H, W) → out (…")
 
 
 def maxpool2d_backward(dout, cache):
     """dout (N, C, H', W') → dx (N, C, H, W)."""
     raise NotImplementedError("maxpool2d_backward: dout (N, C, H', W') → dx (N, C, H, W).")
+
+# When it is written: autograd-check check maxpool2d

@@ -17,9 +17,11 @@ from lessons.u07_convolution.conv2d import conv2d_backward, conv2d_forward
 
 def residual_block_forward(x, w1, b1, w2, b2):
     """x + conv(relu(conv(x))).  x (N, C, H, W) → out (N, C, H, W), cache."""
-    raise NotImplementedError("residual_block_forward: x + conv(relu(conv(x))).  x (N, C, H, W) → out (N, C, H, W), cache.")
+    raise NotImplementedError("residual_block_forward: x + conv(relu(conv(x))).  x (N, C, H, W) → out (N, C…")
 
 
 def residual_block_backward(dout, cache):
     """dout (N, C, H, W) → dx, dw1, db1, dw2, db2."""
     raise NotImplementedError("residual_block_backward: dout (N, C, H, W) → dx, dw1, db1, dw2, db2.")
+
+# When it is written: autograd-check check residual_block

@@ -20,9 +20,11 @@ def pair(size):
 
 def upsample_nearest2d_forward(x, *, scale):
     """Every pixel as a block.  x (N, C, H, W) → out (N, C, sH, sW), cache."""
-    raise NotImplementedError("upsample_nearest2d_forward: Every pixel as a block.  x (N, C, H, W) → out (N, C, sH, sW), cache.")
+    raise NotImplementedError("upsample_nearest2d_forward: Every pixel as a block.  x (N, C, H, W) → out (N…")
 
 
 def upsample_nearest2d_backward(dout, cache):
     """dout (N, C, sH, sW) → dx (N, C, H, W)."""
     raise NotImplementedError("upsample_nearest2d_backward: dout (N, C, sH, sW) → dx (N, C, H, W).")
+
+# When it is written: autograd-check check upsample_nearest2d

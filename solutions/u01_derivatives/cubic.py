@@ -5,9 +5,7 @@ A sum of two terms, entry by entry:
 
     out = x³ + 4x      x of any shape  →  out of the same shape
 
-Derivatives add up: each term has its own slope, and dout multiplies their sum, by the chain rule:
-
-    dx = dout (3x² + 4)
+Derivatives add up: each term has a slope of its own, and by the chain rule dout multiplies the sum of both.
 """
 
 
@@ -30,59 +28,7 @@ def cubic_backward(dout, cache):
 ### BEGIN SPEC
 import torch
 
-from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Lesson, Pair, mistake, probe, variant
-
-
-def oracle(x):
-    return torch.pow(x, 3) + torch.mul(x, 4)
-
-
-def _loops_forward(x):
-    values = [float(value) for value in x.flatten()]
-    return torch.tensor([value * (value * value + 4) for value in values], dtype=x.dtype).reshape(x.shape), values
-
-
-def _loops_backward(dout, cache):
-    dx = dout.clone().flatten()
-    for position, value in enumerate(cache):
-        dx[position] *= 4 + 3 * value * value
-    return dx.reshape(dout.shape)
-
-
-def _terms_forward(x):
-    squared = x * x
-    return squared * x + x + x + x + x, (x, squared)
-
-
-def _terms_backward(dout, cache):
-    x, squared = cache
-    through_cube = dout * squared + dout * x * x + dout * squared
-    return [through_cube + 4 * dout]
-
-
-def _polynomial_forward(x):
-    coefficients = torch.tensor([0.0, 4.0, 0.0, 1.0], dtype=x.dtype)
-    powers = x[..., None] ** torch.arange(4)
-
-    def backward(dout):
-        slopes = (coefficients * torch.arange(4))[1:]
-        return torch.einsum("...,...k,k->...", dout, powers[..., :-1], slopes)
-
-    return powers @ coefficients, backward
-
-
-def _polynomial_backward(dout, cache):
-    return cache(dout)
-
-
-def _no_linear_term_forward(x):
-    return x**3, x
-
-
-def _no_linear_term_backward(dout, cache):
-    return dout * 3 * cache**2
-
+from autograd_check.course import ELEMENTWISE, UNSEEN_TERM, Cause, Layer, Lesson, edge, edit, standard, wrong
 
 LESSON = Lesson(
     name="cubic",
@@ -92,52 +38,43 @@ LESSON = Lesson(
     points=5,
     minutes=10,
     tasks=(
-        Pair(
-            "cubic",
-            wrt=("x",),
-            oracle=oracle,
+        Layer(
+            "x[...] -> out[...]",
+            oracle=lambda x: torch.pow(x, 3) + torch.mul(x, 4),
+            sizes=dict(rest=(3, 4)),
             probes=(
-                probe("3 rows, 4 columns", x=normal(3, 4)),
-                probe("batch of one", x=normal(1, 6)),
-                probe("one axis", x=normal(5)),
-                probe("three axes", x=normal(2, 3, 4)),
-                probe("non-contiguous", x=transposed(normal(5, 3))),
-                probe("zero and both signs", x=literal([[0.0, -0.5, 1.0], [3.0, -2.0, -0.0]])),
-                probe("1e-3 and 1e3 together", x=literal([[1e-3, -1e-3, 1.5], [1e3, -1e3, -0.75]])),
+                *ELEMENTWISE,
+                edge("zero and both signs", x=[[0.0, -0.5, 1.0], [3.0, -2.0, -0.0]]),
+                edge("1e-3 and 1e3 together", x=[[1e-3, -1e-3, 1.5], [1e3, -1e3, -0.75]]),
             ),
         ),
     ),
     mistakes=(
-        mistake(
-            "slope of 4x forgotten",
-            "missing_term",
+        *standard("upstream ignored"),
+        edit(
             "3 * x**2 + 4",
             "3 * x**2",
-            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+            "slope of 4x forgotten",
+            Cause.MISSING_TERM,
+            by_fingerprint=UNSEEN_TERM,
         ),
-        mistake("3 forgotten", "missing_term", "3 * x**2 + 4", "x**2 + 4"),
-        mistake("the power not lowered", "wrong_operand", "3 * x**2 + 4", "3 * x**3 + 4"),
-        mistake(
-            "4x differentiated to 4x",
-            "wrong_operand",
+        edit("3 * x**2 + 4", "x**2 + 4", "3 forgotten", Cause.MISSING_TERM),
+        edit("3 * x**2 + 4", "3 * x**3 + 4", "the power not lowered", Cause.WRONG_OPERAND),
+        edit(
             "3 * x**2 + 4",
             "3 * x**2 + 4 * x",
-            by_fingerprint="what is edited is neither a term nor a factor that the arrays of the call can show",
+            "4x differentiated to 4x",
+            Cause.WRONG_OPERAND,
+            by_fingerprint=UNSEEN_TERM,
         ),
-        mistake("upstream ignored", "ignores_upstream", "dout * (3 * x**2 + 4)", "3 * x**2 + 4"),
-        mistake("upstream on one term only", "nonlinear_in_upstream", "dout * (3 * x**2 + 4)", "dout * 3 * x**2 + 4"),
-        mistake("4 for 4x", "forward_wrong", "x**3 + 4 * x", "x**3 + 4"),
-        mistake(
-            "4x forgotten in both passes",
-            "consistent_with_wrong_forward",
-            cubic_forward=_no_linear_term_forward,
-            cubic_backward=_no_linear_term_backward,
+        edit(
+            "dout * (3 * x**2 + 4)",
+            "dout * 3 * x**2 + 4",
+            "upstream on one term only",
+            Cause.NONLINEAR_IN_UPSTREAM,
         ),
-    ),
-    variants=(
-        variant("python numbers", cubic_forward=_loops_forward, cubic_backward=_loops_backward),
-        variant("products only", cubic_forward=_terms_forward, cubic_backward=_terms_backward),
-        variant("any polynomial, a closure as cache", cubic_forward=_polynomial_forward, cubic_backward=_polynomial_backward),
+        edit("x**3 + 4 * x", "x**3 + 4", "4 for 4x", Cause.FORWARD_WRONG),
+        wrong("4x forgotten in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
     hints=(
         "Differentiate x³ alone, then 4x alone. The slope of a sum is the sum of the slopes.",

@@ -1,19 +1,23 @@
 """Finite differences
 ==================
 
-How to check a derivative without believing anybody? Take a small step h to either side and watch the function itself:
+How to check a derivative without believing anybody? Take a small step h to either side and watch the function
+itself:
 
-    ∂f/∂xᵢ ≈ (f(x + h eᵢ) − f(x − h eᵢ)) / 2h      x of any shape, f(x) a 0-d tensor  →  one number for every entry of x
+    ∂f/∂xᵢ ≈ (f(x + h eᵢ) − f(x − h eᵢ)) / 2h      x of any shape, f(x) a 0-d tensor
 
-eᵢ is 1 in entry i and 0 elsewhere: one entry moves at a time, and all the others stay where they are. By Taylor's formula
+one number for every entry of x. eᵢ is 1 in entry i and 0 elsewhere: one entry moves at a time, and all the
+others stay where they are. By Taylor's formula
 
     f(x ± h eᵢ) = f ± h f′ + h²/2 f″ ± h³/6 f‴ + …
 
-the terms in f″ cancel, and the error is about h²/6 f‴. The one-sided (f(x + h eᵢ) − f(x)) / h keeps h/2 f″: a thousand times worse at
-h = 0.001. Yet h cannot be arbitrarily small: f is only known to about 16 digits, and h divides that round-off.
+the terms in f″ cancel, and the error is about h²/6 f‴. The one-sided (f(x + h eᵢ) − f(x)) / h keeps h/2 f″: a
+thousand times worse at h = 0.001. Yet h cannot be arbitrarily small: f is only known to about 16 digits, and
+h divides that round-off.
 
-You are writing a checker. It is graded as one: a claimed gradient passes if it agrees with your numbers in every entry. Right gradients must
-pass, wrong ones must be caught, also those that are wrong in a single entry.
+You are writing a checker. It is graded as one: a claimed gradient passes if it agrees with your numbers in
+every entry. Right gradients must pass, wrong ones must be caught, also those that are wrong in a single
+entry.
 
 Convention: x is not changed, not even for a moment in between: x + h − h is not always x again.
 """
@@ -22,7 +26,7 @@ import torch
 
 
 def numerical_gradient(f, x, *, h):
-    """f takes a tensor like x and returns a 0-d tensor; x any shape → central differences of f at x, like x."""
+    """f: a tensor like x → a 0-d tensor; x any shape → central differences of f at x, like x."""
     ### BEGIN SOLUTION
     gradient = torch.zeros(x.numel(), dtype=x.dtype)
     for i in range(x.numel()):
@@ -35,10 +39,9 @@ def numerical_gradient(f, x, *, h):
 
 
 ### BEGIN SPEC
-import itertools
 
+from autograd_check.course import Benchmark, Cause, Checker, Lesson, Scalar, edit, wrong
 from autograd_check.course.samples import normal, transposed
-from autograd_check.course.spec import Benchmark, Checker, Lesson, Scalar, mistake, variant
 from autograd_check.requests import Code
 
 
@@ -68,129 +71,9 @@ ROWS = {
 }
 
 LAYER = "w = torch.linspace(-1, 1, 15, dtype=torch.float64).reshape(3, 5).sin()"
-PRODUCTS = "def f(x):\n    return torch.sin(x[0] * x[1]) + torch.exp(x[2] / 2) * x[3] - x[4] ** 3 / x[3].cosh()"
-
-
-def _one_sided(f, x, *, h):
-    gradient = torch.zeros_like(x)
-    for index in itertools.product(*map(range, x.shape)):
-        step = torch.zeros_like(x)
-        step[index] = h
-        gradient[index] = (f(x + step) - f(x)) / h
-    return gradient
-
-
-def _never_restored(f, x, *, h):
-    x = x.contiguous()
-    gradient = torch.zeros_like(x)
-    for i in range(x.numel()):
-        x.view(-1)[i] += h
-        above = f(x).clone()
-        x.view(-1)[i] -= 2 * h
-        gradient.view(-1)[i] = (above - f(x)) / (2 * h)
-    return gradient
-
-
-def _restored_by_steps(f, x, *, h):
-    gradient = torch.zeros_like(x)
-    for index in itertools.product(*map(range, x.shape)):
-        x[index] += h
-        above = float(f(x))
-        x[index] -= 2 * h
-        gradient[index] = (above - float(f(x))) / (2 * h)
-        x[index] += h
-    return gradient
-
-
-def _view_that_is_a_copy(f, x, *, h):
-    x = x.clone(memory_format=torch.preserve_format)
-    flat, gradient = x.reshape(-1), []
-    for i in range(x.numel()):
-        kept = flat[i].clone()
-        flat[i] = kept + h
-        above = float(f(x))
-        flat[i] = kept - h
-        gradient.append((above - float(f(x))) / (2 * h))
-        flat[i] = kept
-    return torch.tensor(gradient, dtype=x.dtype).reshape(x.shape)
-
-
-def _first_axis_only(f, x, *, h):
-    gradient = torch.zeros_like(x)
-    for i in range(len(x)):
-        step = torch.zeros_like(x)
-        step[i] = h
-        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
-
-
-def _piled_up(f, x, *, h):
-    step, slopes = torch.zeros(x.numel(), dtype=x.dtype), []
-    for i in range(x.numel()):
-        step[i] = h
-        slopes.append((f(x + step.reshape(x.shape)) - f(x - step.reshape(x.shape))) / (2 * h))
-    return torch.stack(slopes).reshape(x.shape)
-
-
-def _all_at_once(f, x, *, h):
-    slope = (f(x + h) - f(x - h)) / (2 * h)
-    return torch.ones_like(x) * slope
-
-
-def _basis(f, x, *, h):
-    steps = h * torch.eye(x.numel(), dtype=x.dtype)
-    slopes = [(f(x + step.view(x.shape)) - f(x - step.view(x.shape))) / (2 * h) for step in steps]
-    return torch.stack(slopes).view(x.shape)
-
-
-def _restored(f, x, *, h):
-    x = x.clone()
-    gradient = torch.empty(x.shape, dtype=x.dtype)
-    for index in itertools.product(*(range(size) for size in x.shape)):
-        kept = x[index].item()
-        x[index] = kept + h
-        above = f(x).item()
-        x[index] = kept - h
-        below = f(x).item()
-        x[index] = kept
-        gradient[index] = (above - below) / (2 * h)
-    return gradient
-
-
-def _recursive(f, x, *, h):
-    if x.dim() == 0:
-        return (f(x + h) - f(x - h)) / (2 * h)
-
-    def along(i):
-        def inner(row):
-            return f(torch.stack([row if j == i else x[j] for j in range(len(x))]))
-
-        return numerical_gradient(inner, x[i], h=h)
-
-    return torch.stack([along(i) for i in range(len(x))])
-
-
-def _scaled_steps(f, x, *, h):
-    gradient = []
-    for i, value in enumerate(x.flatten().tolist()):
-        points = []
-        for sign in (1, -1):
-            entries = x.flatten().tolist()
-            entries[i] = value + sign * h * max(1.0, abs(value))
-            points.append((entries[i], float(f(torch.tensor(entries, dtype=x.dtype).reshape(x.shape)))))
-        (right, above), (left, below) = points
-        gradient.append((above - below) / (right - left))
-    return torch.tensor(gradient, dtype=x.dtype).reshape(x.shape)
-
-
-def _five_points(f, x, *, h):
-    weights = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
-    gradient = torch.zeros_like(x)
-    for index in itertools.product(*map(range, x.shape)):
-        step = torch.zeros_like(x)
-        step[index] = h
-        gradient[index] = sum(weight * f(x + k * step) for k, weight in weights.items()) / h
-    return gradient
+PRODUCTS = (
+    "def f(x):\n    return torch.sin(x[0] * x[1]) + torch.exp(x[2] / 2) * x[3] - x[4] ** 3 / x[3].cosh()"
+)
 
 
 def _bench(lesson):
@@ -206,7 +89,7 @@ def _bench(lesson):
 LESSON = Lesson(
     name="finite_difference",
     title="A gradient checker",
-    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5; Nocedal and Wright, Numerical Optimization (2006), eq. 8.7",
+    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 11.5; Nocedal, Wright (2006), eq. 8.7",
     requires=("sine_chain",),
     points=15,
     minutes=25,
@@ -214,15 +97,28 @@ LESSON = Lesson(
         Checker(
             "numerical_gradient",
             scalars=(
-                Scalar("a sum of cubes, x (3, 4)", Code("lambda x: (x ** 3 + 4 * x).sum()"), normal(3, 4), ROWS),
+                Scalar(
+                    "a sum of cubes, x (3, 4)", Code("lambda x: (x ** 3 + 4 * x).sum()"), normal(3, 4), ROWS
+                ),
                 Scalar("sines and exponentials, x (5,)", Code("f", PRODUCTS), normal(5), WRONG),
                 Scalar(
-                    "a tanh layer, x (4, 3)", Code("lambda x: torch.tanh(x @ w).square().sum() / 4", LAYER), normal(4, 3), ROWS
+                    "a tanh layer, x (4, 3)",
+                    Code("lambda x: torch.tanh(x @ w).square().sum() / 4", LAYER),
+                    normal(4, 3),
+                    ROWS,
                 ),
                 Scalar(
-                    "a single number, x ()", Code("lambda x: torch.exp(torch.sin(x) / 2)"), normal(shift=0.2, scale=0.1), WRONG
+                    "a single number, x ()",
+                    Code("lambda x: torch.exp(torch.sin(x) / 2)"),
+                    normal(shift=0.2, scale=0.1),
+                    WRONG,
                 ),
-                Scalar("one entry, x (1,)", Code("lambda x: torch.log(x[0] ** 2 + 1)"), normal(1, shift=2, scale=0.2), WRONG),
+                Scalar(
+                    "one entry, x (1,)",
+                    Code("lambda x: torch.log(x[0] ** 2 + 1)"),
+                    normal(1, shift=2, scale=0.2),
+                    WRONG,
+                ),
                 Scalar(
                     "not contiguous, x (5, 3)",
                     Code("lambda x: (x[1:] * x[:-1]).sum() + (2 * x).sin().sum()"),
@@ -245,35 +141,52 @@ LESSON = Lesson(
         ),
     ),
     benchmarks=(Benchmark("whole gradient, beside gradcheck", "40 entries", _bench),),
-    target=None,
     mistakes=(
-        mistake("one-sided", "first_order", numerical_gradient=_one_sided),
-        mistake("h for 2h", "constant_factor", "/ (2 * h)", "/ h"),
-        mistake("times 2h", "constant_factor", "/ (2 * h)", "* (2 * h)"),
-        mistake("the smaller minus the larger", "sign", "f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
-        mistake("a step of its own", "ignores_step", "gradient = torch.zeros(x", "h = 1e-5; gradient = torch.zeros(x"),
-        mistake("all entries moved at once", "wrong_axis", numerical_gradient=_all_at_once),
-        mistake("whole rows moved", "crashed", numerical_gradient=_first_axis_only),
-        mistake("steps that pile up", "forward_wrong", numerical_gradient=_piled_up),
-        mistake("the last entry forgotten", "forward_wrong", "for i in range(x.numel())", "for i in range(x.numel() - 1)"),
-        mistake("return inside the loop", "forward_wrong", "\n    return gradient", "\n        return gradient"),
-        mistake("not put back into shape", "wrong_shape", "return gradient.reshape(x.shape)", "return gradient"),
-        mistake("stepped in place, never back", "mutates_input", numerical_gradient=_never_restored),
-        mistake("stepped in place, and back by adding", "mutates_input", numerical_gradient=_restored_by_steps),
-        mistake("steps in a copy that f never sees", "zero_gradient", numerical_gradient=_view_that_is_a_copy),
-        mistake(
-            "float32 result",
-            "wrong_dtype",
+        wrong("one-sided", Cause.FIRST_ORDER),
+        edit("/ (2 * h)", "/ h", "h for 2h", Cause.CONSTANT_FACTOR),
+        edit("/ (2 * h)", "* (2 * h)", "times 2h", Cause.CONSTANT_FACTOR),
+        edit(
+            "f(x + step) - f(x - step)",
+            "f(x - step) - f(x + step)",
+            "the smaller minus the larger",
+            Cause.SIGN,
+        ),
+        edit(
+            "gradient = torch.zeros(x",
+            "h = 1e-5; gradient = torch.zeros(x",
+            "a step of its own",
+            Cause.IGNORES_STEP,
+        ),
+        wrong("all entries moved at once", Cause.WRONG_AXIS),
+        wrong("whole rows moved", Cause.CRASHED),
+        wrong("steps that pile up", Cause.FORWARD_WRONG),
+        edit(
+            "for i in range(x.numel())",
+            "for i in range(x.numel() - 1)",
+            "the last entry forgotten",
+            Cause.FORWARD_WRONG,
+        ),
+        edit(
+            "\n    return gradient",
+            "\n        return gradient",
+            "return inside the loop",
+            Cause.FORWARD_WRONG,
+        ),
+        edit(
+            "return gradient.reshape(x.shape)",
+            "return gradient",
+            "not put back into shape",
+            Cause.WRONG_SHAPE,
+        ),
+        wrong("stepped in place, never back", Cause.MUTATES_INPUT),
+        wrong("stepped in place, and back by adding", Cause.MUTATES_INPUT),
+        wrong("steps in a copy that f never sees", Cause.ZERO_GRADIENT),
+        edit(
             "gradient = torch.zeros(x.numel(), dtype=x.dtype)",
             "gradient = torch.zeros(x.numel())",
+            "float32 result",
+            Cause.WRONG_DTYPE,
         ),
-    ),
-    variants=(
-        variant("rows of an identity matrix", numerical_gradient=_basis),
-        variant("one entry of a copy, put back", numerical_gradient=_restored),
-        variant("recursion over the axes", numerical_gradient=_recursive),
-        variant("python numbers, steps scaled by |x|", numerical_gradient=_scaled_steps),
-        variant("five points", numerical_gradient=_five_points),
     ),
     hints=(
         "Begin with a 0-d x: two calls of f, h to the right and h to the left. What is the distance between the two points?",

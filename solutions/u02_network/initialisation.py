@@ -1,16 +1,18 @@
 """Initialisation
 ==============
 
-A layer adds up fan_in products, so the variance of its output is fan_in · Var[w] times the mean square of its input. Weights that are too
-small let the signal die from layer to layer, too large ones let it explode. Two choices of Var[w] keep it level:
+A layer adds up fan_in products, so the variance of its output is fan_in · Var[w] times the mean square of its
+input. Weights that are too small let the signal die from layer to layer, too large ones let it explode. Two
+choices of Var[w] keep it level:
 
-    He, normal            w ~ N(0, s²)      s = √(2 / fan_in)                 a relu silences half of its inputs: hence the 2
-    Xavier, uniform       w ~ U(−a, a)      a = √(6 / (fan_in + fan_out))     level forwards and backwards, without relu
+    He, normal            w ~ N(0, s²)      s² = 2 / fan_in
+    Xavier, uniform       w ~ U(−a, a)      a = √(6 / (fan_in + fan_out))
 
-U(−a, a) has variance a² / 3, so Xavier's is 2 / (fan_in + fan_out).
+A relu silences half of its inputs: hence He's 2. Xavier's is level forwards and backwards, without relu:
+U(−a, a) has variance a² / 3, so Var[w] is 2 / (fan_in + fan_out).
 
-Conventions: w has shape (fan_in, fan_out), as linear wants it, in float64. All randomness comes from the generator that is handed in: the
-same seed gives the same weights.
+Conventions: w has shape (fan_in, fan_out), as linear wants it, in float64. All randomness comes from the
+generator that is handed in: the same seed gives the same weights.
 """
 
 import torch
@@ -35,7 +37,7 @@ def xavier_uniform(fan_in, fan_out, *, generator):
 ### BEGIN SPEC
 import math
 
-from autograd_check.course.spec import Benchmark, Initialiser, Lesson, mistake, variant
+from autograd_check.course import Benchmark, Cause, Initialiser, Lesson, edit, wrong
 
 SIZES = ((400, 50), (50, 400), (300, 7))
 
@@ -46,49 +48,6 @@ def he_std(fan_in, fan_out):
 
 def xavier_std(fan_in, fan_out):
     return math.sqrt(2 / (fan_in + fan_out))
-
-
-def _global_he(fan_in, fan_out, *, generator):
-    return (2 / fan_in) ** 0.5 * torch.randn(fan_in, fan_out, dtype=torch.float64)
-
-
-def _uniform_he(fan_in, fan_out, *, generator):
-    return (24 / fan_in) ** 0.5 * (torch.rand(fan_in, fan_out, generator=generator, dtype=torch.float64) - 0.5)
-
-
-def _loops_he(fan_in, fan_out, *, generator):
-    w = torch.zeros(fan_in, fan_out, dtype=torch.float64)
-    for i in range(fan_in):
-        w[i] = torch.randn(fan_out, generator=generator, dtype=torch.float64) / math.sqrt(fan_in / 2)
-    return w
-
-
-def _loops_xavier(fan_in, fan_out, *, generator):
-    a = math.sqrt(6) / math.sqrt(fan_in + fan_out)
-    rows = [torch.rand(fan_out, generator=generator, dtype=torch.float64) for _ in range(fan_in)]
-    return torch.stack([row * 2 * a - a for row in rows])
-
-
-def _in_place_he(fan_in, fan_out, *, generator):
-    return torch.empty(fan_in, fan_out, dtype=torch.float64).normal_(0, math.sqrt(2 / fan_in), generator=generator)
-
-
-def _in_place_xavier(fan_in, fan_out, *, generator):
-    a = math.sqrt(6 / (fan_in + fan_out))
-    return torch.empty(fan_in, fan_out, dtype=torch.float64).uniform_(-a, a, generator=generator)
-
-
-def _box_muller_he(fan_in, fan_out, *, generator):
-    u = torch.rand(2, fan_in, fan_out, generator=generator, dtype=torch.float64)
-    normal = torch.sqrt(-2 * torch.log(1 - u[0])) * torch.cos(2 * math.pi * u[1])
-    return normal * (2 / fan_in) ** 0.5
-
-
-def _transposed_xavier(fan_in, fan_out, *, generator):
-    w = torch.rand((fan_out, fan_in), generator=generator, dtype=torch.float64)
-    w -= 0.5
-    w *= math.sqrt(24 / (fan_in + fan_out))
-    return w.T
 
 
 def _bench(lesson):
@@ -112,21 +71,25 @@ LESSON = Lesson(
         Initialiser("xavier_uniform", std=xavier_std, law="uniform", sizes=SIZES),
     ),
     benchmarks=(Benchmark("he_normal", "256 to 64", _bench),),
-    target=None,
     mistakes=(
-        mistake("fan_out for fan_in", "constant_factor", "(2 / fan_in)", "(2 / fan_out)"),
-        mistake("the 2 of relu forgotten", "constant_factor", "(2 / fan_in)", "(1 / fan_in)"),
-        mistake("variance for standard deviation", "constant_factor", "(2 / fan_in) ** 0.5", "(2 / fan_in)"),
-        mistake("a taken for the standard deviation", "constant_factor", "(6 / (fan_in", "(2 / (fan_in"),
-        mistake("weights all positive", "wrong_distribution", "dtype=torch.float64) - 1)", "dtype=torch.float64))"),
-        mistake("uniform for normal", "wrong_distribution", he_normal=_uniform_he),
-        mistake("shape (fan_out, fan_in)", "transposed", "torch.randn(fan_in, fan_out", "torch.randn(fan_out, fan_in"),
-        mistake("generator ignored", "nondeterministic", he_normal=_global_he),
-    ),
-    variants=(
-        variant("row by row", he_normal=_loops_he, xavier_uniform=_loops_xavier),
-        variant("filled in place", he_normal=_in_place_he, xavier_uniform=_in_place_xavier),
-        variant("Box and Muller; a transposed view", he_normal=_box_muller_he, xavier_uniform=_transposed_xavier),
+        edit("(2 / fan_in)", "(2 / fan_out)", "fan_out for fan_in", Cause.CONSTANT_FACTOR),
+        edit("(2 / fan_in)", "(1 / fan_in)", "the 2 of relu forgotten", Cause.CONSTANT_FACTOR),
+        edit("(2 / fan_in) ** 0.5", "(2 / fan_in)", "variance for standard deviation", Cause.CONSTANT_FACTOR),
+        edit("(6 / (fan_in", "(2 / (fan_in", "a taken for the standard deviation", Cause.CONSTANT_FACTOR),
+        edit(
+            "dtype=torch.float64) - 1)",
+            "dtype=torch.float64))",
+            "weights all positive",
+            Cause.WRONG_DISTRIBUTION,
+        ),
+        wrong("uniform for normal", Cause.WRONG_DISTRIBUTION),
+        edit(
+            "torch.randn(fan_in, fan_out",
+            "torch.randn(fan_out, fan_in",
+            "shape (fan_out, fan_in)",
+            Cause.TRANSPOSED,
+        ),
+        wrong("generator ignored", Cause.NONDETERMINISTIC),
     ),
     hints=(
         "torch.randn has standard deviation 1 and torch.rand is uniform in [0, 1). Scaling a variable by s scales its standard deviation by s.",

@@ -1,18 +1,20 @@
 """The softmax hunt
 ================
 
-This classifier learns. Its loss falls from epoch to epoch, and on the 8 × 8 digits, after 1,000 epochs at lr 0.5, it names about 91 % of the
-digits that it has not seen. Nothing looks wrong, and nobody would go on searching. But with the same data, the same steps and a right
-gradient it names 96 %, and its loss on the digits that it has seen is half as large.
+This classifier learns. Its loss falls from epoch to epoch, and on the 8 × 8 digits, after 1,000 epochs at
+lr 0.5, it names about 91 % of the digits that it has not seen. Nothing looks wrong, and nobody would go on
+searching. But with the same data, the same steps and a right gradient it names 96 %, and its loss on the
+digits that it has seen is half as large.
 
-One clue: a softmax does not change when all scores of a row are shifted together, so a row of dscores must sum to 0. Here all biases grow and
-grow, every one of them upwards.
+One clue: a softmax does not change when all scores of a row are shifted together, so a row of dscores must
+sum to 0. Here all biases grow and grow, every one of them upwards.
 
-One mistake was planted, in `loss_and_gradients`. The functions that it imports are from your earlier lessons, and are right. Find it and
-fix it.
+One mistake was planted, in `loss_and_gradients`. The functions that it imports are from your earlier lessons,
+and are right. Find it and fix it.
 
-Shapes are meant to be: x (N, D); y (N,), class indices from 0 to K − 1; w (D, K), b (K,); scores = x w + b and p = softmax(scores) are (N, K).
-The loss is the mean over N of −log p[n, y[n]], the surprise at the true class; dw and db are its gradients.
+Shapes are meant to be: x (N, D); y (N,), class indices from 0 to K − 1; w (D, K), b (K,); scores = x w + b
+and p = softmax(scores) are (N, K). The loss is the mean over N of −log p[n, y[n]], the surprise at the true
+class; dw and db are its gradients.
 """
 
 import torch
@@ -48,7 +50,7 @@ def loss_and_gradients(x, y, w, b):
 
 
 def fit(x, y, *, classes, lr, epochs):
-    """x (N, D), y (N,) → w (D, classes), b (classes,), history [loss, …]: gradient descent from zeros, losses before each step."""
+    """x (N, D), y (N,) → w (D, classes), b (classes,), history [loss before each step, …], from zeros."""
     w, b = x.new_zeros(x.shape[1], classes), x.new_zeros(classes)
     history = []
     for _ in range(epochs):
@@ -59,18 +61,31 @@ def fit(x, y, *, classes, lr, epochs):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+import torch.nn.functional as F
+
+from autograd_check.course import (
+    Cause,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    all_hold,
+    answer,
+    close,
+    edit,
+    number,
+    wrong,
+)
 
 SIZES = ((7, 4, 3), (12, 3, 5), (1, 5, 4), (5, 3, 5), (9, 4, 2))
+FLOAT32 = 3e-6
+"""Constants in float32 are no mistake in a gradient."""
+DIAGONAL = "only the diagonal of the softmax's derivative is in it: raising one score also lowers the shares of all others"
 KNOWN = (
-    (
-        "missing_term",
-        "only the diagonal of the softmax's derivative is in it: raising one score also lowers the shares of all other classes",
-        lambda p, dp: dp * p * (1 - p),
-    ),
-    ("missing_term", "the sum over the classes is missing in it", lambda p, dp: dp * p),
-    ("wrong_axis", "it sums over the rows where it should sum over the classes", lambda p, dp: p * (dp - (dp * p).sum(0))),
-    ("wrong_axis", "it sums over everything where it should sum over the classes", lambda p, dp: p * (dp - (dp * p).sum())),
+    (Cause.MISSING_TERM, DIAGONAL, lambda p, dp: dp * p * (1 - p)),
+    (Cause.MISSING_TERM, "the sum over the classes is missing in it", lambda p, dp: dp * p),
+    (Cause.WRONG_AXIS, "it sums over rows, not classes", lambda p, dp: p * (dp - (dp * p).sum(0))),
+    (Cause.WRONG_AXIS, "it sums over everything, not classes", lambda p, dp: p * (dp - (dp * p).sum())),
 )
 
 
@@ -90,170 +105,94 @@ def _right(x, y, w, b):
     """Loss and gradients by torch."""
     w, b = w.clone().requires_grad_(), b.clone().requires_grad_()
     with torch.enable_grad():
-        loss = torch.nn.functional.cross_entropy(x @ w + b, y)
+        loss = F.cross_entropy(x @ w + b, y)
         return loss.detach(), *torch.autograd.grad(loss, (w, b))
 
 
-def _answer(candidate, function, args, **kwargs):
-    outcome = candidate.call(function, args, kwargs)
-    if not outcome.ok:
-        raise Unanswered(outcome.failure, function)
-    return outcome.value
-
-
-def _three(candidate, *args):
-    """loss, dw and db as tensors; None where anything else came back."""
-    value = _answer(candidate, "loss_and_gradients", args)
-    parts = list(value) if isinstance(value, (tuple, list)) else []
-    if len(parts) == 2 and isinstance(parts[1], (tuple, list)):
-        parts = [parts[0], *parts[1]]
-    numbers = all(isinstance(part, (float, int)) or (isinstance(part, torch.Tensor) and not part.is_complex()) for part in parts)
-    return [torch.as_tensor(part, dtype=torch.float64) for part in parts] if numbers and len(parts) == 3 else None
-
-
-def _number(value):
-    """A single number as a float; nan for anything else."""
-    plain = isinstance(value, (float, int)) or (isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex())
-    return float(value) if plain else float("nan")
-
-
-def _close(got, expected):
-    """Equal but for float32 constants."""
-    return got.shape == expected.shape and float((got - expected).abs().max()) <= 3e-6 * (1e-3 + float(expected.abs().max()))
+def _parts(candidate, problem):
+    """loss, dw and db; None for all of them where anything else came back. (loss, (dw, db)) will do."""
+    value = answer(candidate, "loss_and_gradients", *problem)
+    loss, *grads = value if isinstance(value, (tuple, list)) and value else [None]
+    grads = grads[0] if len(grads) == 1 and isinstance(grads[0], (tuple, list)) else grads
+    real = [grad for grad in grads if isinstance(grad, torch.Tensor) and not grad.is_complex()]
+    return (number(loss), *real) if len(grads) == len(real) == 2 else (None, None, None)
 
 
 def loss_is_the_mean_surprise(candidate, seed):
     """The loss is torch's cross-entropy of the scores."""
-    for sizes in SIZES:
-        problem = _problem(seed + sum(sizes), *sizes)
-        got, (expected, _, _) = _three(candidate, *problem), _right(*problem)
-        if got is None:
-            return Claim("loss_and_gradients must return (loss, dw, db).", "wrong_shape")
-        if not _close(got[0].squeeze(), expected):
-            says = (
-                f"The loss should be {expected:.6g} with {sizes[0]} rows; yours is {got[0].tolist()}. It was right as handed out."
-            )
-            return Claim(says, "forward_wrong", evidence={"got": got[0].tolist(), "expected": float(expected)})
-    return Claim("the loss is the mean surprise at the true class")
+
+    def claims():
+        for sizes in SIZES:
+            problem = _problem(seed + sum(sizes), *sizes)
+            got, expected = _parts(candidate, problem)[0], _right(*problem)[0]
+            if got is None:
+                yield Claim("loss_and_gradients must return (loss, dw, db).", Cause.WRONG_SHAPE)
+            elif not close(got, expected, FLOAT32):
+                says = f"The loss should be {expected:.6g} with {sizes[0]} rows; yours is {got:.6g}. It was right as handed out."
+                yield Claim(
+                    says, Cause.FORWARD_WRONG, evidence={"got": got.item(), "expected": expected.item()}
+                )
+
+    return all_hold(claims(), "the loss is the mean surprise at the true class")
 
 
-def _gradient_claim(candidate, seed, position):
-    name = ("loss", "dw", "db")[position]
-    for sizes in SIZES:
-        problem = _problem(seed + sum(sizes), *sizes)
-        got, expected = _three(candidate, *problem), _right(*problem)[position]
-        if got is None or got[position].shape != expected.shape:
-            return Claim(f"{name} must have the shape {tuple(expected.shape)}.", "wrong_shape")
-        if not _close(got[position], expected):
-            return _why(name, got[position], expected, problem, position)
-    return Claim(f"{name} is the gradient of the loss")
+def gradient(name, position):
+    """The claim that dw or db is torch's gradient of the loss."""
+
+    def holds(candidate, seed):
+        def claims():
+            for sizes in SIZES:
+                problem = _problem(seed + sum(sizes), *sizes)
+                got, expected = _parts(candidate, problem)[position], _right(*problem)[position]
+                if got is None or got.shape != expected.shape:
+                    yield Claim(f"{name} must have the shape {tuple(expected.shape)}.", Cause.WRONG_SHAPE)
+                elif not close(got, expected, FLOAT32):
+                    yield _why(name, got, expected, problem, position)
+
+        return all_hold(claims(), f"{name} is the gradient of the loss")
+
+    return holds
 
 
 def _why(name, got, expected, problem, position):
     """The cause of a wrong dw or db, by what wrong derivatives of the softmax would have given."""
     x, y, w, b = problem
     p = torch.softmax(x @ w + b, 1)
-    dp = -torch.nn.functional.one_hot(y, p.shape[1]) / p / len(y)
+    dp = -F.one_hot(y, p.shape[1]) / p / len(y)
     for cause, what, dscores in KNOWN:
-        wrong = dscores(p, dp)
-        if _close(got, (None, x.T @ wrong, wrong.sum(0))[position]):
-            sums = [round(value, 4) for value in wrong.sum(1).tolist()]
-            evidence = {"sums_of_dscores": sums}
-            return Claim(f"{name} belongs to a dscores whose rows do not sum to 0: {what}.", cause, evidence=evidence)
-    for factor, cause in ((-1.0, "sign"), (float(len(y)), "missing_batch_mean"), (1 / len(y), "extra_batch_mean")):
-        if _close(got, factor * expected):
-            return Claim(f"{name} is {factor:.4g} times the right gradient, and there are {len(y)} rows.", cause)
-    return Claim(f"{name} is neither the right gradient nor the one that was handed out.", "unknown")
-
-
-def weights_get_their_gradient(candidate, seed):
-    """dw is torch's gradient of the loss."""
-    return _gradient_claim(candidate, seed, 1)
-
-
-def biases_get_their_gradient(candidate, seed):
-    """db is torch's gradient of the loss."""
-    return _gradient_claim(candidate, seed, 2)
+        spoilt = dscores(p, dp)
+        if close(got, (None, x.T @ spoilt, spoilt.sum(0))[position], FLOAT32):
+            sums = [round(value, 4) for value in spoilt.sum(1).tolist()]
+            says = f"{name} belongs to a dscores whose rows do not sum to 0: {what}."
+            return Claim(says, cause, evidence={"sums_of_dscores": sums})
+    factors = {Cause.SIGN: -1.0, Cause.MISSING_BATCH_MEAN: float(len(y)), Cause.EXTRA_BATCH_MEAN: 1 / len(y)}
+    for cause, factor in factors.items():
+        if close(got, factor * expected, FLOAT32):
+            return Claim(f"{name} is {factor:.4g} times the right gradient, with {len(y)} rows.", cause)
+    return Claim(f"{name} is neither the right gradient nor the one that was handed out.", Cause.UNKNOWN)
 
 
 def learns_as_it_should(candidate, seed):
     """After 40 epochs parameters and losses are those of gradient descent with torch's gradient."""
     x, y, _, _ = _problem(seed, 30, 4, 3)
-    w, b = torch.zeros(4, 3, dtype=x.dtype), torch.zeros(3, dtype=x.dtype)
-    losses = []
+    w, b, losses = torch.zeros(4, 3, dtype=x.dtype), torch.zeros(3, dtype=x.dtype), []
     for _ in range(40):
         loss, dw, db = _right(x, y, w, b)
-        losses.append(float(loss))
+        losses.append(loss)
         w, b = w - 0.5 * dw, b - 0.5 * db
-    value = _answer(candidate, "fit", (x, y), classes=3, lr=0.5, epochs=40)
-    parts = list(value)[:2] if isinstance(value, (tuple, list)) else []
-    if len(parts) < 2 or not all(isinstance(part, torch.Tensor) for part in parts):
-        return Claim("fit must return (w, b, history).", "wrong_shape")
-    if not _close(parts[0], w) or not _close(parts[1], b):
-        return Claim("After 40 epochs w and b are not where gradient descent on this loss arrives.", "forward_wrong")
-    history = (
-        torch.tensor([float(loss) for loss in value[2]]) if len(value) == 3 and isinstance(value[2], (tuple, list)) else None
-    )
-    if history is None or not _close(history, torch.tensor(losses)):
-        return Claim(
-            "history must hold the loss of every epoch, taken before its step, as it did when it was handed out.", "forward_wrong"
-        )
+    value = answer(candidate, "fit", x, y, classes=3, lr=0.5, epochs=40)
+    three = isinstance(value, (tuple, list)) and len(value) == 3
+    got_w, got_b, history = value if three else (None, None, None)
+    if not isinstance(got_w, torch.Tensor) or not isinstance(got_b, torch.Tensor):
+        return Claim("fit must return (w, b, history).", Cause.WRONG_SHAPE)
+    if not close(got_w, w, FLOAT32) or not close(got_b, b, FLOAT32):
+        says = "After 40 epochs w and b are not where gradient descent arrives."
+        return Claim(says, Cause.FORWARD_WRONG)
+    told = [number(each) for each in history] if isinstance(history, (tuple, list)) else []
+    if len(told) != 40 or None in told or not close(torch.stack(told), torch.stack(losses), FLOAT32):
+        says = "history must hold the loss of every epoch, taken before its step, as it did when it was handed out."
+        return Claim(says, Cause.FORWARD_WRONG)
     return Claim("the fixed classifier learns as torch's does")
-
-
-def _planted(x, y, w, b):
-    scores, cache = linear_forward(x, w, b)
-    p, _ = softmax_forward(scores)
-    rows = torch.arange(len(y))
-    loss = -torch.log(p[rows, y]).mean()
-    dp = torch.zeros_like(p)
-    dp[rows, y] = -1 / p[rows, y] / len(y)
-    dscores = dp * p * (1 - p)
-    _, dw, db = linear_backward(dscores, cache)
-    return loss, dw, db
-
-
-def _half_fixed(x, y, w, b):
-    loss, _, db = loss_and_gradients(x, y, w, b)
-    return loss, _planted(x, y, w, b)[1], db
-
-
-def _simplified(x, y, w, b):
-    scores, cache = linear_forward(x, w, b)
-    p, _ = softmax_forward(scores)
-    loss = -p.gather(1, y[:, None]).log().mean()
-    dscores = p.clone()
-    dscores[range(len(y)), y] -= 1
-    dscores /= len(y)
-    _, dw, db = linear_backward(dscores, cache)
-    return loss, dw, db
-
-
-def _rows(x, y, w, b):
-    loss, dw, db = x.new_zeros(()), torch.zeros_like(w), torch.zeros_like(b)
-    for row, label in zip(x, y.tolist(), strict=True):
-        scores = row @ w + b
-        p = torch.exp(scores - torch.logsumexp(scores, 0))
-        loss = loss - torch.log(p[label]) / len(y)
-        for k in range(len(p)):
-            slope = (p[k] - (1 if k == label else 0)) / len(y)
-            dw[:, k] += slope * row
-            db[k] += slope
-    return loss, dw, db
-
-
-def _jacobian(x, y, w, b):
-    p, _ = softmax_forward(x @ w + b)
-    jacobian = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
-    hits = torch.eye(len(b), dtype=x.dtype)[y]
-    dp = -hits / p / len(y)
-    dscores = torch.einsum("nj,njk->nk", dp, jacobian)
-    return -(hits * p.log()).sum() / len(y), torch.einsum("nd,nk->dk", x, dscores), dscores.sum(0)
-
-
-def _bench(hunt):
-    problem = _problem(0, 455, 30, 10)
-    return lambda: hunt["loss_and_gradients"](*problem), lambda: _right(*problem)
 
 
 LESSON = Lesson(
@@ -262,7 +201,6 @@ LESSON = Lesson(
     source="Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.106 and 4.109",
     requires=("linear", "softmax"),
     forbids=("cross_entropy", "nll_loss"),
-    points=10,
     minutes=20,
     given=True,
     tasks=(
@@ -270,28 +208,26 @@ LESSON = Lesson(
             functions=("loss_and_gradients", "fit"),
             properties=(
                 Property("loss", loss_is_the_mean_surprise, subject="loss"),
-                Property("gradient of w", weights_get_their_gradient, subject="dw"),
-                Property("gradient of b", biases_get_their_gradient, subject="db"),
+                Property("gradient of w", gradient("dw", 1), subject="dw"),
+                Property("gradient of b", gradient("db", 2), subject="db"),
                 Property("learns", learns_as_it_should, subject="fit"),
             ),
         ),
     ),
-    benchmarks=(Benchmark("forward+backward", "455 rows, 30 features, 10 classes", _bench),),
-    target=None,
     mistakes=(
-        mistake("as handed out", "missing_term", loss_and_gradients=_planted),
-        mistake("fixed for b only", "missing_term", loss_and_gradients=_half_fixed),
-        mistake("sum forgotten", "missing_term", "(dp - (dp * p).sum(1, keepdim=True))", "dp"),
-        mistake("summed over the rows", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum(0, keepdim=True)"),
-        mistake("summed over everything", "wrong_axis", "(dp * p).sum(1, keepdim=True)", "(dp * p).sum()"),
-        mistake("1/N lost on the way", "missing_batch_mean", "-1 / p[rows, y] / len(y)", "-1 / p[rows, y]"),
-        mistake("sign", "sign", "-1 / p[rows, y] / len(y)", "1 / p[rows, y] / len(y)"),
-        mistake("sum for mean in the loss", "forward_wrong", ".mean()", ".sum()"),
-    ),
-    variants=(
-        variant("p − 1 at the true class", loss_and_gradients=_simplified),
-        variant("row by row", loss_and_gradients=_rows),
-        variant("the whole matrix", loss_and_gradients=_jacobian),
+        wrong("as handed out", Cause.MISSING_TERM),
+        wrong("fixed for b only", Cause.MISSING_TERM),
+        edit("(dp - (dp * p).sum(1, keepdim=True))", "dp", "sum forgotten", Cause.MISSING_TERM),
+        edit(
+            "(dp * p).sum(1, keepdim=True)",
+            "(dp * p).sum(0, keepdim=True)",
+            "summed over the rows",
+            Cause.WRONG_AXIS,
+        ),
+        edit("(dp * p).sum(1, keepdim=True)", "(dp * p).sum()", "summed over everything", Cause.WRONG_AXIS),
+        edit("-1 / p[rows, y] / len(y)", "-1 / p[rows, y]", "1/N lost on the way", Cause.MISSING_BATCH_MEAN),
+        edit("-1 / p[rows, y] / len(y)", "1 / p[rows, y] / len(y)", "sign", Cause.SIGN),
+        edit(".mean()", ".sum()", "sum for mean in the loss", Cause.FORWARD_WRONG),
     ),
     hints=(
         "Compute dscores for a batch of seven rows and sum its rows. What do you get, and what should it be?",

@@ -1,13 +1,15 @@
 """The Adam hunt
 =============
 
-This network is trained with Adam, batch by batch. The loss falls, the accuracy rises. Yet next to torch's Adam, from the same parameters and with
-the same batches, it usually ends worse: its loss does not settle but dances, as if it had never slowed down.
+This network is trained with Adam, batch by batch. The loss falls, the accuracy rises. Yet next to torch's
+Adam, from the same parameters and with the same batches, it usually ends worse: its loss does not settle but
+dances, as if it had never slowed down.
 
-One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is about how they are used. Find it and
-fix it: fixed, the parameters equal torch's after every epoch.
+One mistake was planted. The layers and `adam_step` are those of your earlier lessons, and right; this is
+about how they are used. Find it and fix it: fixed, the parameters equal torch's after every epoch.
 
-Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in order, the last one may be shorter.
+Shapes: x (N, D), y (N, 1), zeros and ones; params [w, b, w, b, …], a flat list. Batches are `batch` rows in
+order, the last one may be shorter.
 """
 
 import torch
@@ -61,10 +63,33 @@ def fit(x, y, params, *, lr, epochs, batch):
 
 
 ### BEGIN SPEC
-from autograd_check.course.spec import Benchmark, Claim, Lesson, Properties, Property, Unanswered, mistake, variant
+import torch.nn.functional as F
+
+from autograd_check.course import (
+    Cause,
+    Claim,
+    Lesson,
+    Properties,
+    Property,
+    answer,
+    close,
+    drop,
+    edit,
+    number,
+    two,
+    wrong,
+)
 
 SHAPES = ((4, 10), (10,), (10, 1), (1,))
 SETTINGS = ({"lr": 0.02, "epochs": 3, "batch": 8}, {"lr": 0.1, "epochs": 4, "batch": 23})
+FORGETS = {
+    "every step": "Every step is like Adam's first: what it learnt about the gradients is thrown away after each batch.",
+    "every epoch": "Within an epoch Adam remembers, but every epoch begins as if nothing had been before.",
+}
+MALFORMED = Claim(
+    f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.",
+    Cause.WRONG_SHAPE,
+)
 
 
 def _data(seed, rows=23):
@@ -81,7 +106,7 @@ def _params(seed):
 
 def _loss(x, y, params):
     w1, b1, w2, b2 = params
-    return torch.nn.functional.binary_cross_entropy_with_logits(torch.relu(x @ w1 + b1) @ w2 + b2, y)
+    return F.binary_cross_entropy_with_logits(torch.relu(x @ w1 + b1) @ w2 + b2, y)
 
 
 def _train(x, y, params, *, lr, epochs, batch, forgets="never"):
@@ -108,25 +133,14 @@ def _train(x, y, params, *, lr, epochs, batch, forgets="never"):
 
 
 def _fitted(candidate, x, y, params, setting):
-    outcome = candidate.call("fit", (x, y, params), setting)
-    if not outcome.ok:
-        raise Unanswered(outcome.failure, "fit")
-    value = outcome.value
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        return None, []
-    new, history = value
-    right = isinstance(new, (tuple, list)) and [getattr(p, "shape", None) for p in new] == [p.shape for p in params]
-    return (list(new) if right else None), history
+    """What fit returned: parameters, or None where they have other shapes, and history."""
+    new, history = two(answer(candidate, "fit", x, y, params, **setting))
+    shapes = [getattr(p, "shape", None) for p in new] if isinstance(new, (tuple, list)) else []
+    return (list(new) if shapes == [p.shape for p in params] else None), history
 
 
 def _equal(params, others):
-    return all(float((a - b).abs().max()) <= 1e-9 * (1 + float(b.abs().max())) for a, b in zip(params, others, strict=True))
-
-
-FORGETS = {
-    "every step": "Every step is like Adam's first: what it learnt about the gradients is thrown away after each batch.",
-    "every epoch": "Within an epoch Adam remembers, but every epoch begins as if nothing had been before.",
-}
+    return all(close(a, b, 1e-9) for a, b in zip(params, others, strict=True))
 
 
 def one_step(candidate, seed):
@@ -135,9 +149,10 @@ def one_step(candidate, seed):
     params, setting = _params(seed), {"lr": 0.02, "epochs": 1, "batch": 64}
     new, _ = _fitted(candidate, x, y, params, setting)
     if new is None:
-        return Claim(f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.", "wrong_shape")
+        return MALFORMED
     if not _equal(new, _train(x, y, params, **setting)[0]):
-        return Claim("Already the first step differs from torch's Adam; it was right as handed out.", "forward_wrong")
+        says = "Already the first step differs from torch's Adam; it was right as handed out."
+        return Claim(says, Cause.FORWARD_WRONG)
     return Claim("the first step is Adam's")
 
 
@@ -148,15 +163,14 @@ def follows_torch(candidate, seed):
     for setting in SETTINGS:
         new, _ = _fitted(candidate, x, y, params, setting)
         if new is None:
-            return Claim(
-                f"fit must return (params, history), with {len(SHAPES)} parameters like those it was given.", "wrong_shape"
-            )
+            return MALFORMED
         if _equal(new, _train(x, y, params, **setting)[0]):
             continue
         for when, says in FORGETS.items():
             if _equal(new, _train(x, y, params, **setting, forgets=when)[0]):
-                return Claim(says, "stale_state", evidence={"forgets": when})
-        return Claim("After some epochs the parameters are neither torch's nor those of the planted mistake.", "unknown")
+                return Claim(says, Cause.STALE_STATE, evidence={"forgets": when})
+        says = "After some epochs the parameters are neither torch's nor those of the planted mistake."
+        return Claim(says, Cause.UNKNOWN)
     return Claim("the parameters are those of torch's Adam, epoch after epoch")
 
 
@@ -166,64 +180,13 @@ def history_is_the_loss(candidate, seed):
     params, setting = _params(seed + 2), {"lr": 0.05, "epochs": 3, "batch": 10}
     _, history = _fitted(candidate, x, y, params, setting)
     right = _train(x, y, params, **setting)[1]
-    numbers = (
-        [float(loss) for loss in history if isinstance(loss, (float, torch.Tensor))] if isinstance(history, (list, tuple)) else []
-    )
-    if len(numbers) != len(right):
-        return Claim(f"history must hold one loss for each of {len(right)} epochs.", "wrong_shape")
-    if any(abs(a - b) > 1e-9 * (1 + b) for a, b in zip(numbers, right, strict=True)):
-        return Claim("history is not the mean loss of the epochs, weighted by the size of the batches.", "forward_wrong")
+    told = [number(each) for each in history] if isinstance(history, (tuple, list)) else []
+    if len(told) != len(right) or None in told:
+        return Claim(f"history must hold one loss for each of {len(right)} epochs.", Cause.WRONG_SHAPE)
+    if not close(torch.stack(told), torch.tensor(right, dtype=torch.float64), 1e-9):
+        says = "history is not the mean loss of the epochs, weighted by the size of the batches."
+        return Claim(says, Cause.FORWARD_WRONG)
     return Claim("history is the mean loss of the epochs")
-
-
-def _fit_with(one_epoch):
-    """The lesson's fit around another epoch."""
-
-    def fit(x, y, params, *, lr, epochs, batch):
-        states, history = [None] * len(params), []
-        for _ in range(epochs):
-            params, states, loss = one_epoch(x, y, params, states, lr=lr, batch=batch)
-            history.append(loss)
-        return params, history
-
-    return fit
-
-
-def _half_fixed(x, y, params, states, *, lr, batch):
-    total = 0.0
-    inner = states
-    for rows in torch.arange(len(x)).split(batch):
-        loss, grads = loss_and_gradients(x[rows], y[rows], params)
-        moved = [adam_step(p, g, s, lr=lr) for p, g, s in zip(params, grads, inner, strict=True)]
-        params, inner = [param for param, _ in moved], [state for _, state in moved]
-        total += float(loss) * len(rows) / len(x)
-    return params, states, total
-
-
-def _zipped(x, y, params, states, *, lr, batch):
-    losses = []
-    for start in range(0, len(x), batch):
-        xs, ys = x[start : start + batch], y[start : start + batch]
-        loss, grads = loss_and_gradients(xs, ys, params)
-        params, states = zip(*(adam_step(p, g, s, lr=lr) for p, g, s in zip(params, grads, states, strict=True)), strict=True)
-        losses.append(float(loss) * len(xs))
-    return list(params), list(states), sum(losses) / len(x)
-
-
-def _written_in_place(x, y, params, states, *, lr, batch):
-    params, total = list(params), 0.0
-    for rows in torch.arange(len(x)).split(batch):
-        loss, grads = loss_and_gradients(x[rows], y[rows], params)
-        for k, grad in enumerate(grads):
-            params[k], states[k] = adam_step(params[k], grad, states[k], lr=lr)
-        total += float(loss) * len(rows)
-    return params, states, total / len(x)
-
-
-def _bench(hunt):
-    x, y = _data(0, 120)
-    params, hyper = _params(0), {"lr": 0.02, "epochs": 2, "batch": 30}
-    return lambda: hunt["fit"](x, y, params, **hyper), lambda: _train(x, y, params, **hyper)
 
 
 LESSON = Lesson(
@@ -245,21 +208,23 @@ LESSON = Lesson(
             ),
         ),
     ),
-    benchmarks=(Benchmark("two epochs", "120 rows in batches of 30", _bench),),
-    target=None,
     mistakes=(
-        mistake("as handed out", "stale_state", "        states = [state for _, state in moved]\n", ""),
-        mistake("kept within an epoch only", "stale_state", epoch=_half_fixed, fit=_fit_with(_half_fixed)),
-        mistake("one state for all parameters", "crashed", "[state for _, state in moved]", "[moved[0][1]] * len(moved)"),
-        mistake(
-            "only the last batch's loss", "forward_wrong", "total += float(loss) * len(rows) / len(x)", "total = float(loss)"
+        drop("        states = [state for _, state in moved]\n", "as handed out", Cause.STALE_STATE),
+        wrong("kept within an epoch only", Cause.STALE_STATE),
+        edit(
+            "[state for _, state in moved]",
+            "[moved[0][1]] * len(moved)",
+            "one state for all parameters",
+            Cause.CRASHED,
         ),
-        mistake("batches counted alike", "forward_wrong", "* len(rows) / len(x)", "/ -(-len(x) // batch)"),
-        mistake("lr grown to make up for it", "forward_wrong", "lr=lr) for", "lr=2 * lr) for"),
-    ),
-    variants=(
-        variant("zip, slices", epoch=_zipped, fit=_fit_with(_zipped)),
-        variant("lists written in place", epoch=_written_in_place, fit=_fit_with(_written_in_place)),
+        edit(
+            "total += float(loss) * len(rows) / len(x)",
+            "total = float(loss)",
+            "only the last batch's loss",
+            Cause.FORWARD_WRONG,
+        ),
+        edit("* len(rows) / len(x)", "/ -(-len(x) // batch)", "batches counted alike", Cause.FORWARD_WRONG),
+        edit("lr=lr) for", "lr=2 * lr) for", "lr grown to make up for it", Cause.FORWARD_WRONG),
     ),
     hints=(
         "How long is a step of Adam, in each entry, if the state is None? How long should it become as the gradients grow small and noisy?",

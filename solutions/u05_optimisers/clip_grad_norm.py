@@ -1,8 +1,9 @@
 """Clipping the gradient's norm
 ============================
 
-One bad batch can have a gradient a thousand times as long as usual, and one step along it ruins the network. Clipping keeps the direction and
-shortens the step. Over all gradients of a network, taken together as one long vector g:
+One bad batch can have a gradient a thousand times as long as usual, and one step along it ruins the network.
+Clipping keeps the direction and shortens the step. Over all gradients of a network, taken together as one
+long vector g:
 
     ‖g‖ = √(Σ over all tensors, Σ over all entries, g²)
 
@@ -10,85 +11,57 @@ shortens the step. Over all gradients of a network, taken together as one long v
 
 All tensors are scaled by one factor; each for itself would turn the direction.
 
-Conventions: grads is a list of tensors; a new list of the same length comes back, and nothing is changed in place. Gradients shorter than
-max_norm, zeros among them, come back as they are. The clipped norm is max_norm exactly (torch divides by ‖g‖ + 1e-6, which is a little less).
+Conventions: grads is a list of tensors; a new list of the same length comes back, and nothing is changed in
+place. Gradients shorter than max_norm, zeros among them, come back as they are. The clipped norm is max_norm
+exactly (torch divides by ‖g‖ + 1e-6, which is a little less).
 """
-
-import torch
 
 
 def clip_grad_norm(grads, *, max_norm):
     """grads [tensor, …] → new grads [tensor, …] of norm max_norm at most."""
     ### BEGIN SOLUTION
-    norm = torch.stack([g.square().sum() for g in grads]).sum().sqrt()
+    norm = sum((g**2).sum() for g in grads).sqrt()
     scale = (max_norm / norm).clamp(max=1)
     return [scale * g for g in grads]
     ### END SOLUTION
 
 
 ### BEGIN SPEC
+import torch
+
+from autograd_check.course import Benchmark, Cause, Lesson, Plain, drop, edit, wrong
 from autograd_check.course.samples import literal, normal, sequence, transposed
-from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Convention, probe
 
 EXACT = Convention(
-    "constant_factor", "the clipped norm is max_norm itself: divide by the norm, and add nothing to it.", reach=1e-4
+    Cause.CONSTANT_FACTOR, "the clipped norm is max_norm itself: add nothing to the norm.", 1e-4
 )
 LARGE = 1e8
 """Gradients so long that a 1e-6 added to their norm, as torch does, makes no difference that could be seen."""
 
 
-def oracle(grads, *, max_norm):
+def torchs(grads, *, max_norm):
     norm = torch.linalg.vector_norm(torch.cat([g.reshape(-1) for g in grads]))
     return [torch.where(norm > max_norm, g * (max_norm / norm), g) for g in grads]
 
 
-def _each(grads, *, max_norm):
-    return [g * (max_norm / g.norm()).clamp(max=1) for g in grads]
+def clipped_at(name, max_norm, *grads, convention=None):
+    return probe(name, hyper={"max_norm": max_norm}, convention=convention, grads=sequence(*grads))
 
 
-def _in_place(grads, *, max_norm):
-    norm = torch.cat([g.reshape(-1) for g in grads]).norm()
-    if norm > max_norm:
-        for g in grads:
-            g.mul_(max_norm / norm)
-    return grads
-
-
-def _values(grads, *, max_norm):
-    return [g.clamp(-max_norm, max_norm) for g in grads]
-
-
-def _one_vector(grads, *, max_norm):
-    flat = torch.cat([g.flatten() for g in grads])
-    norm = torch.sqrt(torch.dot(flat, flat))
-    if norm > max_norm:
-        flat = flat / norm * max_norm
-    pieces = torch.split(flat, [g.numel() for g in grads])
-    return [piece.reshape(g.shape).clone() for piece, g in zip(pieces, grads, strict=True)]
-
-
-def _norm_of_norms(grads, *, max_norm):
-    total = 0.0
-    for g in grads:
-        total += float(torch.linalg.vector_norm(g)) ** 2
-    norm = total**0.5
-    factor = max_norm / norm if norm > max_norm else 1.0
-    return tuple(g * factor for g in grads)
-
-
-def _divided(grads, *, max_norm):
-    norm = sum((g**2).sum() for g in grads) ** 0.5
-    excess = torch.maximum(norm / max_norm, torch.ones_like(norm))
-    return [torch.div(g, excess) for g in grads]
+def long(*shape):
+    return normal(*shape, scale=LARGE)
 
 
 def _bench(lesson):
     generator = torch.Generator().manual_seed(0)
-    grads = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((64, 32), (32,), (32, 10), (10,))]
+    shapes = ((64, 32), (32,), (32, 10), (10,))
+    grads = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     params = [torch.nn.Parameter(torch.zeros_like(g)) for g in grads]
     for param, grad in zip(params, grads, strict=True):
         param.grad = grad.clone()
-    return lambda: lesson["clip_grad_norm"](grads, max_norm=1.0), lambda: torch.nn.utils.clip_grad_norm_(params, 1.0)
+    torchs_own = torch.nn.utils.clip_grad_norm_
+    return lambda: lesson["clip_grad_norm"](grads, max_norm=1.0), lambda: torchs_own(params, 1.0)
 
 
 LESSON = Lesson(
@@ -102,63 +75,48 @@ LESSON = Lesson(
     tasks=(
         Plain(
             "clip_grad_norm",
-            oracle=oracle,
+            oracle=torchs,
             probes=(
-                probe(
-                    "three tensors, far too long",
-                    hyper={"max_norm": 2e7},
-                    grads=sequence(normal(4, 3, scale=LARGE), normal(3, scale=LARGE), normal(2, 3, 2, scale=LARGE)),
+                clipped_at("three tensors, far too long", 2e7, long(4, 3), long(3), long(2, 3, 2)),
+                clipped_at("short enough", 100.0, normal(3, 5), normal(5), normal(1)),
+                clipped_at(
+                    "one long, one short", 1e6, long(6, 2), normal(2, scale=1e-3), normal(5, scale=1e6)
                 ),
-                probe("short enough", hyper={"max_norm": 100.0}, grads=sequence(normal(3, 5), normal(5), normal(1))),
-                probe(
-                    "one long, one short",
-                    hyper={"max_norm": 1e6},
-                    grads=sequence(normal(6, 2, scale=LARGE), normal(2, scale=1e-3), normal(5, scale=1e6)),
-                ),
-                probe(
-                    "each short enough, but not all together", hyper={"max_norm": 5e7}, grads=sequence(*[literal([3e7, 0.0])] * 5)
-                ),
-                probe("one tensor", hyper={"max_norm": 1e5}, grads=sequence(normal(7, scale=LARGE))),
-                probe("single numbers", hyper={"max_norm": 1e8}, grads=sequence(literal(3e8), literal(-4e8))),
-                probe("large entries, allowed", hyper={"max_norm": 1e12}, grads=sequence(normal(3, 2, scale=LARGE), normal(4))),
-                probe(
-                    "non-contiguous",
-                    hyper={"max_norm": 3e7},
-                    grads=sequence(transposed(normal(3, 4, scale=LARGE)), normal(4, scale=LARGE)),
-                ),
-                probe("exactly as long as allowed", hyper={"max_norm": 5e8}, grads=sequence(literal([3e8, 0.0]), literal([4e8]))),
-                probe("all zero", hyper={"max_norm": 1.0}, grads=sequence(literal([[0.0, 0.0]]), literal([0.0]))),
-                probe(
-                    "a norm of 1 cut to 0.1",
-                    hyper={"max_norm": 0.1},
-                    grads=sequence(literal([0.6, 0.0]), literal([[0.8]])),
-                    convention=EXACT,
+                clipped_at("each short enough, but not all together", 5e7, *[literal([3e7, 0.0])] * 5),
+                clipped_at("one tensor", 1e5, long(7)),
+                clipped_at("single numbers", 1e8, literal(3e8), literal(-4e8)),
+                clipped_at("large entries, allowed", 1e12, long(3, 2), normal(4)),
+                clipped_at("non-contiguous", 3e7, transposed(long(3, 4)), long(4)),
+                clipped_at("exactly as long as allowed", 5e8, literal([3e8, 0.0]), literal([4e8])),
+                clipped_at("all zero", 1.0, literal([[0.0, 0.0]]), literal([0.0])),
+                clipped_at(
+                    "a norm of 1 cut to 0.1", 0.1, literal([0.6, 0.0]), literal([[0.8]]), convention=EXACT
                 ),
             ),
         ),
     ),
     benchmarks=(Benchmark("clip", "(64, 32) (32,) (32, 10) (10,)", _bench),),
     mistakes=(
-        mistake("each tensor for itself", "forward_wrong", clip_grad_norm=_each),
-        mistake("short gradients made longer", "forward_wrong", ".clamp(max=1)", ""),
-        mistake("root forgotten", "forward_wrong", ".sum().sqrt()", ".sum()"),
-        mistake("norms added up", "forward_wrong", "g.square().sum() for", "g.square().sum().sqrt() for"),
-        mistake("entries clipped", "forward_wrong", clip_grad_norm=_values),
-        mistake(
-            "largest entry for the norm",
-            "forward_wrong",
-            "[g.square().sum() for g in grads]).sum().sqrt()",
-            "[g.abs().max() for g in grads]).max()",
+        wrong("each tensor for itself", Cause.FORWARD_WRONG),
+        drop(".clamp(max=1)", "short gradients made longer", Cause.FORWARD_WRONG),
+        drop(".sqrt()", "root forgotten", Cause.FORWARD_WRONG),
+        edit(
+            "(g**2).sum() for g in grads).sqrt()",
+            "g.norm() for g in grads)",
+            "norms added up",
+            Cause.FORWARD_WRONG,
         ),
-        mistake("max_norm forgotten", "forward_wrong", "max_norm / norm", "1 / norm"),
-        mistake("mean for sum", "forward_wrong", "g.square().sum() for", "g.square().mean() for"),
-        mistake("torch's 1e-6", "constant_factor", "max_norm / norm", "max_norm / (norm + 1e-6)"),
-        mistake("in place", "mutates_input", clip_grad_norm=_in_place),
-    ),
-    variants=(
-        variant("one long vector", clip_grad_norm=_one_vector),
-        variant("python numbers, an if", clip_grad_norm=_norm_of_norms),
-        variant("divided by the excess", clip_grad_norm=_divided),
+        wrong("entries clipped", Cause.FORWARD_WRONG),
+        edit(
+            "sum((g**2).sum() for g in grads).sqrt()",
+            "max(g.abs().max() for g in grads)",
+            "largest entry for the norm",
+            Cause.FORWARD_WRONG,
+        ),
+        edit("max_norm / norm", "1 / norm", "max_norm forgotten", Cause.FORWARD_WRONG),
+        edit("(g**2).sum()", "(g**2).mean()", "mean for sum", Cause.FORWARD_WRONG),
+        edit("max_norm / norm", "max_norm / (norm + 1e-6)", "torch's 1e-6", Cause.CONSTANT_FACTOR),
+        wrong("in place", Cause.MUTATES_INPUT),
     ),
     hints=(
         "The squared norm of the long vector is a sum of squared norms, one for each tensor.",

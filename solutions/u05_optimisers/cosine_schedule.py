@@ -1,15 +1,16 @@
 """Warm-up and cosine decay
 ========================
 
-At the start the optimiser's averages are still empty and a large lr does harm, at the end a small one lets the network settle. The usual schedule
-climbs in a straight line and then falls along half a cosine:
+At the start the optimiser's averages are still empty and a large lr does harm, at the end a small one lets
+the network settle. The usual schedule climbs in a straight line and then falls along half a cosine:
 
     lr(t) = base_lr · t / warmup                          t < warmup
-    lr(t) = base_lr · ½ (1 + cos(π s)),                    s = (t − warmup) / (total − warmup)
+    lr(t) = base_lr · ½ (1 + cos(π s)),                   s = (t − warmup) / (total − warmup)
 
-t counts steps from 0, so lr(0) = 0 with a warm-up and base_lr without one; lr(warmup) = base_lr, and lr(total) = 0.
+t counts steps from 0, so lr(0) = 0 with a warm-up and base_lr without one; lr(warmup) = base_lr, and
+lr(total) = 0.
 
-Conventions: step, warmup and total are ints, the result is a number. warmup may be 0. Beyond total lr stays 0.
+Conventions: step, warmup and total are ints, the result is a number. warmup may be 0; beyond total lr is 0.
 """
 
 import math
@@ -28,43 +29,25 @@ def cosine_schedule(step, *, warmup, total, base_lr):
 ### BEGIN SPEC
 import torch
 
+from autograd_check.course import Benchmark, Cause, Lesson, Plain, edit
 from autograd_check.course.samples import constant
-from autograd_check.course.spec import Benchmark, Convention, Lesson, Plain, mistake, probe, variant
+from autograd_check.course.spec import Convention, probe
 
-AFTER = Convention("border", "beyond total the schedule has ended and lr stays 0; the cosine would climb again.")
+AFTER = Convention(
+    Cause.BORDER, "beyond total the schedule has ended and lr stays 0; the cosine would climb again."
+)
 
 
-def oracle(step, *, warmup, total, base_lr):
+def torchs(step, *, warmup, total, base_lr):
     if step < warmup:
         return torch.tensor(base_lr * step / warmup, dtype=torch.float64)
     phase = torch.tensor((step - warmup) / (total - warmup), dtype=torch.float64).clamp(max=1)
     return base_lr * torch.cos(phase * torch.pi / 2).square() * (phase < 1)
 
 
-def _at(name, step, warmup, total, base_lr, convention=None):
+def at_step(name, step, warmup, total, base_lr, convention=None):
     hyper = {"warmup": warmup, "total": total, "base_lr": base_lr}
     return probe(name, hyper=hyper, convention=convention, step=constant(step))
-
-
-def _tensors(step, *, warmup, total, base_lr):
-    t = torch.tensor(float(step), dtype=torch.float64)
-    climb = t / max(warmup, 1)
-    fall = (1 + torch.cos(torch.pi * ((t - warmup) / (total - warmup)).clamp(0, 1))) / 2
-    return base_lr * (climb if step < warmup else fall)
-
-
-def _squared(step, *, warmup, total, base_lr):
-    if warmup > step:
-        return step * (base_lr / warmup)
-    if step >= total:
-        return 0.0
-    return base_lr * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
-
-
-def _sine(step, *, warmup, total, base_lr):
-    climbing = step < warmup
-    left = max(total - step, 0) / (total - warmup)
-    return base_lr * (step / warmup if climbing else (1 - math.cos(math.pi * left)) / 2)
 
 
 def _bench(lesson):
@@ -77,8 +60,7 @@ def _bench(lesson):
 LESSON = Lesson(
     name="cosine_schedule",
     title="Warm-up and cosine decay",
-    source="Loshchilov, Hutter, SGDR: stochastic gradient descent with warm restarts (2017), eq. 5 (without restarts); Goyal et al., Accurate, "
-    "large minibatch SGD (2017), section 2.2",
+    source="Loshchilov, Hutter, SGDR (2017), eq. 5 (without restarts); Goyal et al. (2017), section 2.2",
     requires=("sgd",),
     forbids=("optim", "lr_scheduler"),
     points=5,
@@ -86,54 +68,58 @@ LESSON = Lesson(
     tasks=(
         Plain(
             "cosine_schedule",
-            oracle=oracle,
+            oracle=torchs,
             tolerance=1e-9,
             absolute=1e-14,
             probes=(
-                _at("the very first step", 0, 10, 100, 0.1),
-                _at("the second step", 1, 10, 100, 0.1),
-                _at("half of the warm-up", 6, 12, 80, 3e-4),
-                _at("the last step of the warm-up", 9, 10, 50, 1.0),
-                _at("the end of the warm-up", 10, 10, 50, 0.3),
-                _at("right after the warm-up", 11, 10, 50, 0.3),
-                _at("a third of the decay", 30, 15, 60, 2.0),
-                _at("half of the decay", 40, 20, 60, 0.5),
-                _at("near the end", 50, 4, 60, 0.2),
-                _at("the last step", 8, 1, 9, 0.1),
-                _at("the end", 60, 20, 60, 0.5),
-                _at("no warm-up, first step", 0, 0, 30, 0.7),
-                _at("no warm-up, later", 13, 0, 30, 0.7),
-                _at("one step of warm-up, first", 0, 1, 9, 0.7),
-                _at("one step of warm-up, second", 1, 1, 9, 0.7),
-                _at("one step after the end", 61, 20, 60, 0.5, AFTER),
-                _at("long after the end", 130, 20, 60, 0.5, AFTER),
+                at_step("the very first step", 0, 10, 100, 0.1),
+                at_step("the second step", 1, 10, 100, 0.1),
+                at_step("half of the warm-up", 6, 12, 80, 3e-4),
+                at_step("the last step of the warm-up", 9, 10, 50, 1.0),
+                at_step("the end of the warm-up", 10, 10, 50, 0.3),
+                at_step("right after the warm-up", 11, 10, 50, 0.3),
+                at_step("a third of the decay", 30, 15, 60, 2.0),
+                at_step("half of the decay", 40, 20, 60, 0.5),
+                at_step("near the end", 50, 4, 60, 0.2),
+                at_step("the last step", 8, 1, 9, 0.1),
+                at_step("the end", 60, 20, 60, 0.5),
+                at_step("no warm-up, first step", 0, 0, 30, 0.7),
+                at_step("no warm-up, later", 13, 0, 30, 0.7),
+                at_step("one step of warm-up, first", 0, 1, 9, 0.7),
+                at_step("one step of warm-up, second", 1, 1, 9, 0.7),
+                at_step("one step after the end", 61, 20, 60, 0.5, AFTER),
+                at_step("long after the end", 130, 20, 60, 0.5, AFTER),
             ),
         ),
     ),
     benchmarks=(Benchmark("one step of the schedule", "a single number", _bench),),
-    target=None,
     mistakes=(
-        mistake("warm-up counted from 1", "forward_wrong", "base_lr * step / warmup", "base_lr * (step + 1) / warmup"),
-        mistake("decay begins at step 0", "forward_wrong", "(step - warmup) / (total - warmup)", "step / total"),
-        mistake("warm-up not taken from the length", "forward_wrong", "(total - warmup)", "total"),
-        mistake("a whole cosine", "forward_wrong", "math.pi * share", "2 * math.pi * share"),
-        mistake("the half forgotten", "forward_wrong", "base_lr * 0.5 *", "base_lr *"),
-        mistake("upside down", "forward_wrong", "(1 + math.cos", "(1 - math.cos"),
-        mistake("degrees for radians", "forward_wrong", "math.pi * share", "180 * share"),
-        mistake("linear decay", "forward_wrong", "0.5 * (1 + math.cos(math.pi * share))", "(1 - share)"),
-        mistake("whole-number division", "forward_wrong", "step / warmup", "(step // warmup)"),
-        mistake("division by a warm-up of 0", "crashed", "if step < warmup:", "if step / warmup < 1:"),
-        mistake(
-            "climbs again after the end",
-            "border",
+        edit(
+            "base_lr * step / warmup",
+            "base_lr * (step + 1) / warmup",
+            "warm-up counted from 1",
+            Cause.FORWARD_WRONG,
+        ),
+        edit(
+            "(step - warmup) / (total - warmup)",
+            "step / total",
+            "decay begins at step 0",
+            Cause.FORWARD_WRONG,
+        ),
+        edit("(total - warmup)", "total", "warm-up not taken from the length", Cause.FORWARD_WRONG),
+        edit("math.pi * share", "2 * math.pi * share", "a whole cosine", Cause.FORWARD_WRONG),
+        edit("base_lr * 0.5 *", "base_lr *", "the half forgotten", Cause.FORWARD_WRONG),
+        edit("(1 + math.cos", "(1 - math.cos", "upside down", Cause.FORWARD_WRONG),
+        edit("math.pi * share", "180 * share", "degrees for radians", Cause.FORWARD_WRONG),
+        edit("0.5 * (1 + math.cos(math.pi * share))", "(1 - share)", "linear decay", Cause.FORWARD_WRONG),
+        edit("step / warmup", "(step // warmup)", "whole-number division", Cause.FORWARD_WRONG),
+        edit("if step < warmup:", "if step / warmup < 1:", "division by a warm-up of 0", Cause.CRASHED),
+        edit(
             "min((step - warmup) / (total - warmup), 1)",
             "(step - warmup) / (total - warmup)",
+            "climbs again after the end",
+            Cause.BORDER,
         ),
-    ),
-    variants=(
-        variant("tensors", cosine_schedule=_tensors),
-        variant("the square of a cosine", cosine_schedule=_squared),
-        variant("seen from the end", cosine_schedule=_sine),
     ),
     hints=(
         "Two cases: during the warm-up and after it. Which of them does step = warmup belong to, and does it matter?",

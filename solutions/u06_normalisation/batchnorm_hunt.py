@@ -1,16 +1,19 @@
 """The batch norm hunt
 ===================
 
-A network with batch normalisation, and it looks well: the loss falls, nothing is nan, the accuracy climbs past 90 %, hardly later than it should.
-Still, what its hidden layer calls a gradient is none. One path through which x reaches the loss was left out when the layer was derived, and
-because what remains still points downhill, nobody has noticed.
+A network with batch normalisation, and it looks well: the loss falls, nothing is nan, the accuracy climbs
+past 90 %, hardly later than it should. Still, what its hidden layer calls a gradient is none. One path
+through which x reaches the loss was left out when the layer was derived, and because what remains still
+points downhill, nobody has noticed.
 
-The layer is linear map, batch norm and relu in one (a bias would be pointless: the batch mean takes it out again):
+The layer is linear map, batch norm and relu in one (a bias would be pointless: the batch mean takes it out
+again):
 
     a = x w     μ, σ² over the batch     x̂ = (a − μ) / √(σ² + ε)     h = relu(γ x̂ + β)
 
-x (N, D), w (D, H), γ and β (H,)  →  h (N, H). Its forward is right, and so is everything that comes from earlier lessons. Find the missing path
-and put it in: a wrong gradient that trains is the kind that stays for years.
+x (N, D), w (D, H), γ and β (H,)  →  h (N, H). Its forward is right, and so is everything that comes from
+earlier lessons. Find the missing path and put it in: a wrong gradient that trains is the kind that stays for
+years.
 """
 
 import torch
@@ -87,203 +90,114 @@ def fit(x, y, *, hidden, lr, epochs, generator):
 
 
 ### BEGIN SPEC
-from autograd_check.course.samples import literal, normal, transposed
-from autograd_check.course.spec import Claim, Lesson, Pair, Properties, Property, Unanswered, mistake, probe, variant
+import torch.nn.functional as F
+
+from autograd_check.course import NORMALISATIONS, Cause, Layer, Lesson, at, edge, edit, normal, wrong
+from autograd_check.course.claims import Claim, Properties, Property, answer, close, flat, number, two
 from autograd_check.requests import Seed
 
-
-def oracle(x, w, gamma, beta, *, eps=1e-5):
-    normalised = torch.nn.functional.batch_norm(x @ w, None, None, gamma, beta, training=True, eps=eps)
-    return torch.nn.functional.relu(normalised)
+NAMES = ("w", "gamma", "beta", "v", "c")
+FORM = "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch."
 
 
-def _data(seed, rows, features=4):
-    """Rows x (rows, features), of class 1 where they are far from the origin: no line separates the classes."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, features, generator=generator, dtype=torch.float64)
+def hidden(x, w, gamma, beta, *, eps=1e-5):
+    return F.relu(F.batch_norm(x @ w, None, None, gamma, beta, training=True, eps=eps))
+
+
+def _data(seed, rows):
+    """Rows x (rows, 4), of class 1 where they are far from the origin: no line separates the classes."""
+    x = torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     far = x.square().sum(1, keepdim=True)
-    return x, (far > far.median()).to(torch.float64)
+    return x, (far > far.median()).to(x.dtype)
 
 
-def _answer(candidate, function, *args, **kwargs):
-    outcome = candidate.call(function, args, kwargs)
-    if not outcome.ok:
-        raise Unanswered(outcome.failure, function)
-    return outcome.value
+def _scored(x, y, params):
+    """Loss, gradients and accuracy, by torch."""
+    leaves = [p.detach().to(x.dtype).requires_grad_() for p in params]
+    with torch.enable_grad():
+        z = hidden(x, *leaves[:3]) @ leaves[3] + leaves[4]
+        loss = F.binary_cross_entropy_with_logits(z, y)
+        gradients = torch.autograd.grad(loss, leaves)
+    return loss.detach(), gradients, ((z > 0) == (y > 0.5)).to(x.dtype).mean()
+
+
+def _differing(got, right, tolerance):
+    return [n for n, g, r in zip(NAMES, got, right, strict=True) if not close(g, r, tolerance)]
+
+
+def _fitted(candidate, x, y, epochs, **hyper):
+    """The five parameters, and the last loss and accuracy; nothing where they have another form."""
+    params, history = two(answer(candidate, "fit", x, y, epochs=epochs, **hyper))
+    whole = isinstance(history, (tuple, list)) and len(history) == epochs
+    loss, share = map(number, two(history[-1])) if whole else (None, None)
+    params, h = flat([params]), hyper["hidden"]
+    right = [tuple(p.shape) for p in params] == [(4, h), (h,), (h,), (h, 1), (1,)]
+    return (params, loss, share) if right and loss is not None and share is not None else None
 
 
 def whole_gradient(candidate, seed):
     """Loss and gradients of the network are torch's, parameter by parameter."""
     x, y = _data(seed, 12)
-    generator = torch.Generator().manual_seed(seed + 1)
-    params = tuple(
-        torch.randn(shape, generator=generator, dtype=torch.float64) + 0.5 for shape in ((4, 6), (6,), (6,), (6, 1), (1,))
-    )
-    value = _answer(candidate, "loss_and_gradients", x, y, params)
-    leaves = [p.clone().requires_grad_() for p in params]
-    with torch.enable_grad():
-        z = oracle(x, *leaves[:3]) @ leaves[3] + leaves[4]
-        expected = torch.autograd.grad(torch.nn.functional.binary_cross_entropy_with_logits(z, y), leaves)
-    try:
-        _, gradients = value
-        wrong = [
-            name
-            for name, got, right in zip(("dw", "dgamma", "dbeta", "dv", "dc"), gradients, expected, strict=True)
-            if got.shape != right.shape or float((got - right).abs().max()) > 1e-9 * float(right.abs().max())
-        ]
-    except (TypeError, ValueError, AttributeError):
-        return Claim("loss_and_gradients must return (loss, (dw, dgamma, dbeta, dv, dc)).", "wrong_shape")
-    if wrong:
-        return Claim(
-            f"Of the network's gradients {', '.join(wrong)} differ from torch's.", "missing_term", evidence={"wrong": wrong}
-        )
+    generator, shapes = torch.Generator().manual_seed(seed + 1), ((4, 6), (6,), (6,), (6, 1), (1,))
+    params = tuple(torch.randn(s, generator=generator, dtype=torch.float64) + 0.5 for s in shapes)
+    gradients = flat([two(answer(candidate, "loss_and_gradients", x, y, params))[1]])
+    if len(gradients) != 5:
+        return Claim("loss_and_gradients must return (loss, (dw, dgamma, dbeta, dv, dc)).", Cause.WRONG_SHAPE)
+    if wrong := ["d" + name for name in _differing(gradients, _scored(x, y, params)[1], 1e-9)]:
+        says = f"Of the network's gradients {', '.join(wrong)} differ from torch's."
+        return Claim(says, Cause.MISSING_TERM, evidence={"wrong": wrong})
     return Claim("the network's gradients are torch's")
+
+
+def goes_downhill(candidate, seed):
+    """From wherever it starts, the second epoch is a step down torch's gradient, and the history tells the truth."""
+    x, y = _data(seed, 23)
+    hyper = {"hidden": 5, "lr": 0.3, "generator": Seed(seed)}
+    first, second = (_fitted(candidate, x, y, epochs, **hyper) for epochs in (1, 2))
+    if first is None or second is None:
+        return Claim(FORM, Cause.WRONG_SHAPE)
+    loss, gradients, share = _scored(x, y, first[0])
+    stepped = [p - 0.3 * g for p, g in zip(first[0], gradients, strict=True)]
+    if wrong := _differing(second[0], stepped, 1e-6):
+        says = f"An epoch of fit does not take a step of lr down the gradient: {', '.join(wrong)}."
+        return Claim(says, Cause.FORWARD_WRONG)
+    if not close(second[1], loss, 1e-6) or not close(first[2], share, 1e-6):
+        says = "fit's history does not hold the loss before each step and the accuracy after it."
+        return Claim(says, Cause.FORWARD_WRONG)
+    return Claim("each epoch is a step down the gradient")
 
 
 def learns(candidate, seed):
     """On 120 rows that no line separates, 80 epochs reach 80 % from the better of two seeds."""
     x, y = _data(seed, 120)
-    shares = []
-    for s in (seed, seed + 1):
-        value = _answer(candidate, "fit", x, y, hidden=16, lr=1.0, epochs=80, generator=Seed(s))
-        try:
-            shares.append(float(value[1][79][1]))
-        except (TypeError, ValueError, IndexError):
-            return Claim("fit must return (params, history), with history [(loss, accuracy), …].", "wrong_shape")
-    if max(shares) < 0.8:
-        return Claim(
-            f"After 80 epochs {max(shares):.0%} of the rows are right; over 90 % can be.",
-            "unknown",
-            evidence={"accuracy": shares},
-        )
-    return Claim("the fixed network learns")
-
-
-def _score(x, y, params):
-    """Loss, gradients and accuracy by torch."""
-    leaves = [p.detach().clone().requires_grad_() for p in params]
-    with torch.enable_grad():
-        z = oracle(x, *leaves[:3]) @ leaves[3] + leaves[4]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y)
-        gradients = torch.autograd.grad(loss, leaves)
-    return float(loss.detach()), gradients, float(((z > 0) == (y > 0.5)).to(x.dtype).mean())
-
-
-def goes_downhill(candidate, seed):
-    """From wherever it starts, the second epoch is a step of lr down torch's gradient, and the history tells the truth."""
-    x, y = _data(seed, 23)
-    hyper = {"hidden": 5, "lr": 0.3, "generator": Seed(seed)}
-    try:
-        before, ((_, share),) = _answer(candidate, "fit", x, y, epochs=1, **hyper)
-        after, (_, (loss, _)) = _answer(candidate, "fit", x, y, epochs=2, **hyper)
-        right_loss, gradients, right_share = _score(x, y, before)
-        wrong = [
-            name
-            for name, old, new, g in zip(("w", "gamma", "beta", "v", "c"), before, after, gradients, strict=True)
-            if float((old - 0.3 * g - new).abs().max()) > 1e-6 * (1 + float(new.abs().max()))
-        ]
-        told = abs(loss - right_loss) <= 1e-6 * (1 + right_loss) and abs(share - right_share) < 1e-6
-    except (TypeError, ValueError, AttributeError, RuntimeError):
-        return Claim(
-            "fit must return (params, history), with history [(loss, accuracy), …], one pair for each epoch.", "wrong_shape"
-        )
-    if wrong:
-        return Claim(f"An epoch of fit does not take a step of lr down the gradient: {', '.join(wrong)}.", "forward_wrong")
-    if not told:
-        return Claim("fit's history does not hold the loss before each step and the accuracy after it.", "forward_wrong")
-    return Claim("each epoch is a step down the gradient")
-
-
-def _planted_backward(dh, cache):
-    x, w, gamma, centred, rstd, h = cache
-    dout = dh * (h > 0)
-    dcentred = dout * gamma * rstd
-    da = dcentred - dcentred.mean(0)
-    return da @ w.T, x.T @ da, (dout * centred * rstd).sum(0), dout.sum(0)
-
-
-def _formula_backward(dh, cache):
-    x, w, gamma, centred, rstd, h = cache
-    n = x.shape[0]
-    xhat = centred * rstd
-    dout = torch.where(h > 0, dh, torch.zeros_like(dh))
-    dgamma, dbeta = (dout * xhat).sum(0), dout.sum(0)
-    da = gamma * rstd / n * (n * dout - dbeta - xhat * dgamma)
-    return da.mm(w.t()), x.t().mm(da), dgamma, dbeta
-
-
-def _own_forward(x, w, gamma, beta, *, eps=1e-5):
-    a = torch.einsum("nd,dh->nh", x, w)
-    var, mean = torch.var_mean(a, 0, unbiased=False)
-    std = (var + eps) ** 0.5
-    xhat = (a - mean) / std
-    out = xhat * gamma + beta
-    return torch.relu(out), {"x": x, "w": w, "xhat": xhat, "std": std, "gamma": gamma, "on": out > 0}
-
-
-def _own_backward(dh, cache):
-    xhat, on = cache["xhat"], cache["on"]
-    dout = dh.clone()
-    dout[~on] = 0
-    g = dout * cache["gamma"]
-    da = (g - g.mean(0) - xhat * (g * xhat).mean(0)) / cache["std"]
-    dx, dw = torch.einsum("nh,dh->nd", da, cache["w"]), torch.einsum("nd,nh->dh", cache["x"], da)
-    return [dx, dw, torch.einsum("nh,nh->h", dout, xhat), dout.sum(0)]
-
-
-def _columns_backward(dh, cache):
-    x, w, gamma, centred, rstd, h = cache
-    da = torch.zeros_like(h)
-    dgamma, dbeta = torch.zeros_like(gamma), torch.zeros_like(gamma)
-    for k in range(h.shape[1]):
-        dout = dh[:, k] * (h[:, k] > 0)
-        hat = centred[:, k] * rstd[k]
-        jacobian = torch.eye(len(hat), dtype=h.dtype) - (1 + torch.outer(hat, hat)) / len(hat)
-        da[:, k] = gamma[k] * rstd[k] * jacobian @ dout
-        dgamma[k], dbeta[k] = dout @ hat, dout.sum()
-    return da @ w.T, x.T @ da, dgamma, dbeta
+    runs = [_fitted(candidate, x, y, 80, hidden=16, lr=1.0, generator=Seed(s)) for s in (seed, seed + 1)]
+    if None in runs:
+        return Claim(FORM, Cause.WRONG_SHAPE)
+    shares = [float(share) for _, _, share in runs]
+    says = f"After 80 epochs {max(shares):.0%} of the rows are right; over 90 % can be."
+    return Claim(says, "" if max(shares) >= 0.8 else "unknown", evidence={"accuracy": shares})
 
 
 LESSON = Lesson(
     name="batchnorm_hunt",
     title="The batch norm hunt",
-    source="Ioffe and Szegedy, Batch Normalization (2015), section 3 and the gradient of x in its list of derivatives",
+    source="Ioffe and Szegedy, Batch Normalization (2015), section 3, the list of derivatives",
     requires=("batchnorm", "training"),
-    forbids=("batch_norm", "native_batch_norm", "binary_cross_entropy_with_logits"),
+    forbids=(*NORMALISATIONS, "binary_cross_entropy_with_logits"),
     points=10,
     minutes=20,
     given=True,
     tasks=(
-        Pair(
-            "hidden",
-            wrt=("x", "w", "gamma", "beta"),
-            oracle=oracle,
+        Layer(
+            "x[N,D] w[D,H] gamma[H] beta[H] -> h[N,H]",
+            name="hidden",
+            oracle=hidden,
+            sizes=dict(N=7, D=3, H=5),
+            draw=dict(beta=normal(shift=0.5)),
             probes=(
-                probe("7 rows, 3 features, 5 units", x=normal(7, 3), w=normal(3, 5), gamma=normal(5), beta=normal(5, shift=0.5)),
-                probe(
-                    "eps 0.1",
-                    x=normal(12, 4, scale=2, shift=1),
-                    w=normal(4, 2),
-                    gamma=normal(2),
-                    beta=normal(2),
-                    hyper={"eps": 0.1},
-                ),
-                probe(
-                    "two rows, eps 0.5",
-                    x=normal(2, 3),
-                    w=normal(3, 4),
-                    gamma=normal(4),
-                    beta=normal(4, shift=1),
-                    hyper={"eps": 0.5},
-                ),
-                probe("non-contiguous", x=transposed(normal(3, 6)), w=transposed(normal(4, 3)), gamma=normal(4), beta=normal(4)),
-                probe(
-                    "gamma zero and negative",
-                    x=normal(8, 3),
-                    w=normal(3, 3),
-                    gamma=literal([-1.5, 0.0, 2.0]),
-                    beta=literal([0.5, 1.0, -0.25]),
-                ),
+                at(N=12, eps=0.1),
+                at(N=2, eps=0.5),
+                edge("gamma zero and negative", gamma=[-1.5, 0.0, 2.0], beta=[0.5, 1.0, -0.25]),
             ),
         ),
         Properties(
@@ -296,20 +210,13 @@ LESSON = Lesson(
         ),
     ),
     mistakes=(
-        mistake("as handed out: the variance's path is missing", "missing_term", hidden_backward=_planted_backward),
-        mistake("now the mean's path is missing", "missing_term", "da = dcentred - dcentred.mean(0)", "da = dcentred"),
-        mistake("sign of the variance's path", "missing_term", "dvariance = -0.5", "dvariance = 0.5"),
-        mistake("a factor 2 missing in the variance's path", "missing_term", "dvariance * 2 * centred", "dvariance * centred"),
-        mistake(
-            "1/N missing in the variance's path", "missing_term", "dvariance * 2 * centred / len(x)", "dvariance * 2 * centred"
-        ),
-        mistake("σ² for σ³", "missing_term", "rstd**3", "rstd**2"),
-        mistake("gamma lost", "missing_term", "dxhat = dout * gamma", "dxhat = dout"),
-    ),
-    variants=(
-        variant("the textbook's formula", hidden_backward=_formula_backward),
-        variant("rewritten from scratch", hidden_forward=_own_forward, hidden_backward=_own_backward),
-        variant("unit by unit, with the Jacobian", hidden_backward=_columns_backward),
+        wrong("as handed out: the variance's path is missing", Cause.MISSING_TERM),
+        edit("dcentred - dcentred.mean(0)", "dcentred", "now the mean's path is missing", Cause.MISSING_TERM),
+        edit("dvariance = -0.5", "dvariance = 0.5", "sign of the variance's path", Cause.MISSING_TERM),
+        edit("* 2 * centred", "* centred", "a factor 2 missing in the variance's path", Cause.MISSING_TERM),
+        edit("centred / len(x)", "centred", "1/N missing in the variance's path", Cause.MISSING_TERM),
+        edit("rstd**3", "rstd**2", "σ² for σ³", Cause.MISSING_TERM),
+        edit("dxhat = dout * gamma", "dxhat = dout", "gamma lost", Cause.MISSING_TERM),
     ),
     hints=(
         "Check the layer's gradients one by one: which are right, and which are wrong? All that are wrong share one line.",

@@ -27,7 +27,20 @@ def double_forward(x):
 def double_backward(dout, cache):
     """dout (N,) -> dx (N,)."""
     raise NotImplementedError("double_backward: dout (N,) -> dx (N,).")
+
+# When it is written: autograd-check check toy
 '''
+
+
+NEXT = "\n# When it is written: autograd-check check toy\n"
+
+
+def test_a_stub_never_exceeds_its_columns() -> None:
+    says = "x (N,), which may be anything at all, " * 4
+    stub = make_stub(f'def f(x):\n    """{says}"""\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n', WHERE)
+    (raising,) = [line for line in stub.splitlines() if "raise" in line]
+    assert len(raising) == 110
+    assert raising.endswith('…")')
 
 
 def test_a_stub_is_the_solution_without_its_code_and_specification() -> None:
@@ -64,7 +77,7 @@ def test_a_stub_region_hands_out_its_lines() -> None:
         "def hunted(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n"
         "    ### BEGIN STUB\n    # if x:\n    #     return -x\n    #\n    # return x\n    ### END STUB\n"
     )
-    assert make_stub(source, WHERE) == "def hunted(x):\n    if x:\n        return -x\n\n    return x\n"
+    assert make_stub(source, WHERE) == f"def hunted(x):\n    if x:\n        return -x\n\n    return x\n{NEXT}"
 
 
 def test_a_method_and_a_nested_function_raise_in_their_own_name() -> None:

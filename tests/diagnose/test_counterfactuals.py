@@ -83,6 +83,32 @@ def divergence(p: Tensor, q: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1)
 
 
+def pooled(x: Tensor) -> Tensor:
+    return functional.avg_pool2d(x, 2)
+
+
+def pooled_dx(dout: Tensor) -> Tensor:
+    return torch.kron(dout, torch.full((1, 1, 2, 2), 0.25, dtype=dout.dtype))
+
+
+def last_zeroed(dout: Tensor, *axes: int) -> Tensor:
+    dout = dout.clone()
+    for axis in axes:
+        dout.select(axis, -1).zero_()
+    return dout
+
+
+def depthwise(x: Tensor, w: Tensor) -> Tensor:
+    return functional.conv1d(x, w, groups=3)
+
+
+DEPTHWISE = {"x": tensor(2, 3, 8), "w": tensor(3, 1, 3, seed=1)}
+
+
+def depthwise_dx(dout: Tensor, w: Tensor) -> Tensor:
+    return functional.conv_transpose1d(dout, w, groups=3)
+
+
 CASES: list[tuple[Relation, Evidence, str, str]] = [
     (
         counterfactuals.overwritten,
@@ -155,6 +181,36 @@ CASES: list[tuple[Relation, Evidence, str, str]] = [
         evidence(linear, "dx", lambda d, x, w: d @ torch.ones_like(w).T, LINEAR),
         "missing_term",
         "if w were all 1",
+    ),
+    (
+        counterfactuals.left_out,
+        evidence(pooled, "dx", lambda d, x: pooled_dx(last_zeroed(d, 2, 3)), {"x": tensor(2, 3, 6, 8)}),
+        "rows_missing",
+        "along axis 2, along axis 3, or along both",
+    ),
+    (
+        counterfactuals.left_out,
+        evidence(pooled, "dx", lambda d, x: pooled_dx(last_zeroed(d, 2)), {"x": tensor(2, 3, 6, 8)}),
+        "rows_missing",
+        "the last index of dout along axis 2 contributes",
+    ),
+    (
+        counterfactuals.left_out,
+        evidence(pooled, "dx", lambda d, x: pooled_dx(0.5 * (d + last_zeroed(d, 2, 3))), {"x": tensor(2, 3, 6, 8)}),
+        "",
+        "",
+    ),
+    (
+        counterfactuals.stuck_operand,
+        evidence(depthwise, "dx", lambda d, x, w: depthwise_dx(d, w[:1].expand(3, 1, 3)), DEPTHWISE),
+        "wrong_operand",
+        "if w had its first index along axis 0 everywhere",
+    ),
+    (
+        counterfactuals.stuck_operand,
+        evidence(depthwise, "dx", lambda d, x, w: depthwise_dx(d, w[[0, 0, 2]]), DEPTHWISE),
+        "",
+        "",
     ),
 ]
 

@@ -137,6 +137,26 @@ def test_what_is_no_edit_of_a_term_is_left_alone(near: Backward) -> None:
     assert relate(edited_term, found) is None
 
 
+def deviation(x: Tensor) -> Tensor:
+    return torch.rsqrt(x.var(0, correction=0) + 1e-5)
+
+
+def normalised(x: Tensor) -> Tensor:
+    return (x - x.mean(0)) * deviation(x)
+
+
+def test_a_mean_over_another_axis_than_the_layers_is_named() -> None:
+    def dx(dout: Tensor, x: Tensor, axis: int = 0) -> Tensor:
+        hat = normalised(x)
+        variance = hat * (dout * hat).mean(axis, keepdim=True)
+        return (dout - dout.mean(0) - variance) * deviation(x)
+
+    found = relate(edited_term, pieces(normalised, dx, lambda dout, x: dx(dout, x, 1)))
+    assert found is not None
+    assert found.cause == "wrong_axis"
+    assert "A sum runs over the wrong axis" in found.says
+
+
 def test_an_edit_must_hold_on_every_probe() -> None:
     right, other = pieces(soft, softmax, lambda d, x: soft(x) * d), pieces(soft, softmax, lambda d, x: softmax(d, x).sin())
     assert relate(edited_term, right) is not None

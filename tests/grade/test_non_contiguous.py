@@ -18,10 +18,10 @@ BEGIN = "    ### BEGIN SOLUTION\n"
 
 AT_ONE_RANK = [
     ("square", "x", "x.dim() == 1", ""),  # a strided row has flat views, so nothing breaks
-    ("square", "x", "x.dim() == 3", "three axes, non-contiguous"),
-    ("relu", "x", "x.dim() == 2", "non-contiguous"),
-    ("relu", "x", "x.dim() == 3", "three axes, non-contiguous"),
-    ("softmax", "x", "x.dim() == 3", "three axes, non-contiguous"),
+    ("square", "x", "x.dim() == 4", "four axes, non-contiguous"),
+    ("relu", "x", "x.dim() == 2", "shape (4, 5), non-contiguous"),
+    ("relu", "x", "x.dim() == 4", "four axes, non-contiguous"),
+    ("softmax", "x", "x.dim() == 2", "leading axes (4,), K=5, non-contiguous"),
     ("l2_penalty", "w", "w.dim() == 4", "four axes, non-contiguous"),
     ("mlp", "x", "len(params) == 1", "one layer, non-contiguous"),
     ("dropout", "x", "x.dim() == 4 and not train", "four axes, not in training, non-contiguous"),
@@ -63,5 +63,5 @@ def test_where_the_layout_is_a_convention_it_stays_one_at_every_rank(rank: int) 
 
 def test_strides_reach_a_process_of_its_own() -> None:
     with Zygote() as zygote:
-        record = grade_lesson(COURSE.lesson("relu"), flattening("relu", "x", "x.dim() == 3"), "relu.py", zygote=zygote)
-    assert [f.probe for f in record.findings if f.status is Status.FAILED] == ["three axes, non-contiguous"]
+        record = grade_lesson(COURSE.lesson("relu"), flattening("relu", "x", "x.dim() == 4"), "relu.py", zygote=zygote)
+    assert [f.probe for f in record.findings if f.status is Status.FAILED] == ["four axes, non-contiguous"]

@@ -49,8 +49,11 @@ def written_as(lesson: CourseLesson, known: Mistake, folder: Path) -> Path:
     """A file of somebody who makes a mistake."""
     number = lesson.spec.mistakes.index(known)
     source = edited_source(lesson.reference_source(), known, str(lesson.solution))
-    if known.edit is None:
-        source += f"\nglobals().update(LESSON.mistakes[{number}].functions)\n"
+    if known.functions:
+        source += (
+            "\nfrom autograd_check.course.load import Course\n"
+            f"globals().update(Course.load({str(support.ROOT)!r}).lesson({lesson.spec.name!r}).spec.mistakes[{number}].functions)\n"
+        )
     path = folder / f"{lesson.spec.name}_{number}.py"
     path.write_text(source, encoding="utf-8")
     return path
@@ -119,7 +122,7 @@ def smallest(name: str, mistake: str) -> Smallest:
 @pytest.mark.parametrize(
     ("name", "mistake", "shapes"),
     [
-        ("linear", "mean over the batch", {"x": (2, 1), "w": (1, 1), "b": (1,)}),
+        ("linear", "db averaged", {"x": (2, 1), "w": (1, 1), "b": (1,)}),
         ("linear", "dw transposed where it is square", {"x": (1, 2), "w": (2, 2), "b": (1,)}),
         ("relu", "mask forgotten", {"x": (1, 1)}),
         ("layernorm", "unbiased variance", {"x": (1, 2), "gamma": (2,), "beta": (2,)}),

@@ -12,11 +12,11 @@ from autograd_check.course.mistakes import functions_of
 from autograd_check.course.spec import Mistake
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.rehearsal import By, Grader
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
 from autograd_check.verify.memo import Memo
 from tests import support
-from tests.causes_table import By, Grader, found_by
 
 
 @pytest.fixture(scope="module", params=support.names())
@@ -67,15 +67,14 @@ def missed(grader: Grader, known: Mistake) -> list[str]:
 
     Where only the fingerprint can name it the mistake says why.
     """
-    if known.by_fingerprint:
-        findings = grader.without(known, [])
-        found = found_by(findings, known)
-    else:
-        findings = grader.alone(known)
-        found = found_by(findings, known) or found_by(grader.without(known, grader.same_error(known)), known)
-    if found is not None:
+    findings, named = grader.judged(known)
+    if named:
         return []
-    why = "" if known.by_fingerprint else "; say in by_fingerprint why only its own fingerprint names it, or give it the cause found"
+    why = (
+        ""
+        if known.by_fingerprint
+        else "; say in by_fingerprint why only its own fingerprint names it, or give it the cause found"
+    )
     return [f"{known.name}, seed {grader.seed}: not {known.cause}{why}", *(not_passed(findings) or ["it passes"])]
 
 

@@ -28,6 +28,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in FILES:
         text = DOUBLE.replace('"double"', f'"{name}"').replace("double_", f"{name}_")
         (root / "solutions" / "u01_toys" / f"{name}.py").write_text(text)
+    (root / "solutions" / "u01_toys" / "given.py").write_text("def pair(size):\n    return size, size\n")
     loaded = Course.load(root)
     write(loaded, plan(loaded))
     for name, text in FILES.items():
@@ -103,6 +104,12 @@ def test_a_project_without_a_course_is_left_alone(tmp_path: Path) -> None:
     (folder / "test_mine.py").write_text("import sys\n\n\ndef test_mine():\n    assert 'torch' not in sys.modules\n")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]  # a new process: what it imports is the question
     assert "1 passed" in subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+
+
+def test_what_a_unit_is_given_is_no_lesson(course: Path, output: str) -> None:
+    assert (course / UNIT / "given.py").exists()
+    assert course_of(course / UNIT / "given.py") is None
+    assert "given.py" not in output
 
 
 def test_a_lesson_is_known_by_its_place(course: Path) -> None:

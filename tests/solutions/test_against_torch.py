@@ -191,7 +191,7 @@ def draw(probe: Probe, seed: int, dtype: torch.dtype) -> list[Any]:
 def test_out_and_gradients_are_those_of_torch(name: str, dtype: torch.dtype) -> None:
     """The reference and every variant, at the points of the lesson."""
     functions = functions_of(name)
-    lesson: Lesson = functions["LESSON"]
+    lesson: Lesson = support.lesson(name).spec
     task = next(task for task in lesson.tasks if isinstance(task, Pair))
     tolerance = 1e-11 if dtype is torch.float64 else 1e-4
     for style, own in [("reference", {}), *((variant.name, variant.functions) for variant in lesson.variants)]:
@@ -218,7 +218,7 @@ def test_out_and_gradients_are_those_of_torch(name: str, dtype: torch.dtype) -> 
 @pytest.mark.parametrize("name", PAIRS)
 def test_shapes_that_would_broadcast_are_refused_by_name(name: str) -> None:
     functions = functions_of(name)
-    for task in functions["LESSON"].tasks:
+    for task in support.lesson(name).spec.tasks:
         for probe in task.refuses if isinstance(task, Pair) else ():
             primals = dict(zip(probe.primals, draw(probe, 0, torch.float64), strict=True))
             for mentioned in primals if probe.mentions is None else probe.mentions:
@@ -260,7 +260,7 @@ def test_a_hundred_steps_are_those_of_torch_optim(name: str) -> None:
     functions = functions_of(name)
     make, hypers = OPTIMISERS[name]
     grads = [randn(3, 2, seed=seed) * 10.0 ** (seed % 5 - 2) for seed in range(1, 101)]
-    for style, own in [("reference", {}), *((variant.name, variant.functions) for variant in functions["LESSON"].variants)]:
+    for style, own in [("reference", {}), *((variant.name, variant.functions) for variant in support.lesson(name).spec.variants)]:
         step = {**functions, **own}[f"{name}_step"]
         for hyper in hypers:
             got, right = (run(f, grads, randn(3, 2), lr=0.03, **hyper) for run, f in ((stepped, step), (torchs, make)))

@@ -8,18 +8,22 @@ from typing import Any, cast
 
 import pytest
 
+from autograd_check.course.load import CourseLesson
 from autograd_check.course.spec import Claim, Properties, Unanswered
 from autograd_check.requests import Candidate
 from solutions.u02_network import broadcast_hunt, training
+from tests import support
 from tests.solutions.asking import Asking, namespace
 
-LESSONS = [training, broadcast_hunt]
+LESSONS: list[tuple[ModuleType, CourseLesson]] = [
+    (module, support.lesson(module.__name__.rpartition(".")[2])) for module in (training, broadcast_hunt)
+]
 
 
-def claims(module: ModuleType, space: dict[str, Any], seed: int) -> list[Claim]:
+def claims(lesson: CourseLesson, space: dict[str, Any], seed: int) -> list[Claim]:
     """All claims up to the first that does not hold."""
     made = []
-    for task in module.LESSON.tasks:
+    for task in lesson.spec.tasks:
         assert isinstance(task, Properties)
         for prop in task.properties:
             try:
@@ -32,38 +36,38 @@ def claims(module: ModuleType, space: dict[str, Any], seed: int) -> list[Claim]:
 
 
 RIGHT = [
-    pytest.param(module, functions, id=f"{module.LESSON.name}-{style}")
-    for module in LESSONS
-    for style, functions in [("reference", {}), *((v.name, v.functions) for v in module.LESSON.variants)]
+    pytest.param(module, lesson, functions, id=f"{lesson.spec.name}-{style}")
+    for module, lesson in LESSONS
+    for style, functions in [("reference", {}), *((v.name, v.functions) for v in lesson.spec.variants)]
 ]
 WRONG = [
-    pytest.param(module, mistake, id=f"{module.LESSON.name}-{mistake.name}")
-    for module in LESSONS
-    for mistake in module.LESSON.mistakes
+    pytest.param(module, lesson, mistake, id=f"{lesson.spec.name}-{mistake.name}")
+    for module, lesson in LESSONS
+    for mistake in lesson.spec.mistakes
 ]
 
 
-def keeps_every_claim(module: ModuleType, functions: Any, seeds: Iterable[int]) -> None:
+def keeps_every_claim(module: ModuleType, lesson: CourseLesson, functions: Any, seeds: Iterable[int]) -> None:
     for seed in seeds:
-        made = claims(module, namespace(module, functions), seed)
+        made = claims(lesson, namespace(module, functions), seed)
         assert [claim for claim in made if not claim.holds] == []
-        assert len(made) == sum(len(task.properties) for task in module.LESSON.tasks)
+        assert len(made) == sum(len(task.properties) for task in lesson.spec.tasks if isinstance(task, Properties))
 
 
-@pytest.mark.parametrize(("module", "functions"), RIGHT)
-def test_right_code_keeps_every_claim(module: ModuleType, functions: Any) -> None:
-    keeps_every_claim(module, functions, range(1))
+@pytest.mark.parametrize(("module", "lesson", "functions"), RIGHT)
+def test_right_code_keeps_every_claim(module: ModuleType, lesson: CourseLesson, functions: Any) -> None:
+    keeps_every_claim(module, lesson, functions, range(1))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("module", "functions"), RIGHT)
-def test_right_code_keeps_every_claim_with_more_seeds(module: ModuleType, functions: Any) -> None:
-    keeps_every_claim(module, functions, range(1, 8))
+@pytest.mark.parametrize(("module", "lesson", "functions"), RIGHT)
+def test_right_code_keeps_every_claim_with_more_seeds(module: ModuleType, lesson: CourseLesson, functions: Any) -> None:
+    keeps_every_claim(module, lesson, functions, range(1, 8))
 
 
-@pytest.mark.parametrize(("module", "mistake"), WRONG)
-def test_a_mistake_breaks_a_claim_with_its_cause(module: ModuleType, mistake: Any) -> None:
+@pytest.mark.parametrize(("module", "lesson", "mistake"), WRONG)
+def test_a_mistake_breaks_a_claim_with_its_cause(module: ModuleType, lesson: CourseLesson, mistake: Any) -> None:
     for seed in range(4):
-        last = claims(module, namespace(module, mistake.functions, mistake.edit), seed)[-1]
+        last = claims(lesson, namespace(module, mistake.functions, mistake.edit), seed)[-1]
         assert last.cause == mistake.cause, last
         assert last.says.endswith(".")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from solutions.u03_activations import softmax_hunt
+from tests import support
 from tests.solutions.asking import namespace
 
 
@@ -32,7 +33,7 @@ def trained(functions: dict[str, Callable[..., Any]], digits: tuple[Tensor, ...]
 
 
 def test_the_story_on_the_digits(digits: tuple[Tensor, ...]) -> None:
-    planted = next(m.functions for m in softmax_hunt.LESSON.mistakes if m.name == "as handed out")
+    planted = next(m.functions for m in support.lesson("softmax_hunt").spec.mistakes if m.name == "as handed out")
     biases, loss, accuracy = trained(dict(planted), digits)
     fixed_biases, fixed_loss, fixed_accuracy = trained({}, digits)
     assert round(accuracy, 2) == 0.91

@@ -67,7 +67,7 @@ def check_convention(
         if failure is not None:
             yield failure_finding(check, function, where, function, failure, kind)
             return
-    outs = list(check_out(trial, names, uses_single)) if _comparable(trial) else []
+    outs = list(check_out(trial, names, uses_single)) if comparable(trial) else []
     grads = [f for gradient in trial.gradients.values() for f in check_gradient(gradient, trial, names, uses_single)]
     for function, subjects, findings in ((names.forward, {"out"}, outs), (names.backward, set(names.gradients), grads)):
         bad = [f for f in findings if f.status is Status.FAILED and f.kind is not kind and root_subject(f.subject) not in wrong]
@@ -86,7 +86,8 @@ def check_convention(
             )
 
 
-def _comparable(trial: Trial) -> bool:
+def comparable(trial: Trial) -> bool:
+    """Whether `out` has the form and the shapes of the definition's."""
     got, want = leaves(trial.out), leaves(trial.reference.out)
     return len(got) == len(want) and all(
         (is_tensor(g) and g.shape == w.shape) or (plain_number(g) and w.dim() == 0) for g, w in zip(got, want, strict=True)

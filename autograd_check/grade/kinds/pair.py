@@ -12,6 +12,7 @@ from autograd_check.course.spec import Pair
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.edges import case_of, check_cases, non_contiguous_cases
+from autograd_check.grade.kinds.reaches import reaches
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
@@ -42,9 +43,10 @@ def check(task: Pair, context: Context) -> list[Finding]:
     if stopped(findings):
         return findings
     used = forbidden_operations(names, cases[0], context)
-    failed = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
-    timed = [] if failed else check_speed(task, context)  # what is wrong need not be fast
-    return used + findings + timed + refusals(task.forward, task.refuses, context)
+    wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
+    timed = [] if wrong else check_speed(task, context)  # what is wrong need not be fast
+    beyond = reaches(task, names, context, wrong)
+    return used + findings + timed + refusals(task.forward, task.refuses, context) + beyond
 
 
 def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any]:

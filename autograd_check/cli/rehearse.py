@@ -1,0 +1,28 @@
+"""`autograd-check test-lesson`: whether a lesson is fit to be handed out, for who writes it."""
+
+from __future__ import annotations
+
+import typer
+
+from autograd_check.cli.options import CourseOption, LessonArgument, course_root
+
+
+def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None:
+    """Try out a lesson that you write: stub, solution, mistakes, variants, hints, order.
+
+    Example: autograd-check test-lesson linear
+    """
+    # loading a course imports torch
+    from autograd_check.course.load import Course
+    from autograd_check.grade.rehearsal import rehearse
+
+    found = rehearse(Course.load(course_root(course)).authored(), lesson)
+    for fault in found.faults:
+        typer.echo(fault)
+    if found.faults:
+        count = len(found.faults)
+        typer.echo(f"\n{found.lesson} is not fit to be handed out yet: {count} thing{'s' if count > 1 else ''} to do.")
+        raise typer.Exit(1)
+    for line in found.tried:
+        typer.echo(f"  {line}")
+    typer.echo(f"{found.lesson} is fit to be handed out: autograd-check stubs")

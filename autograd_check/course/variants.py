@@ -1,0 +1,80 @@
+"""Other right ways to write a lesson, and whole functions that go wrong: `solutions/variants/uNN_UNIT/NAME.py`.
+
+They test the grader and not the student, so they stand beside the lesson and not in it. Such a file has
+
+    VARIANTS = (variant("python numbers", square_forward=..., square_backward=...), ...)
+    WRONG = (variant("return inside the loop", square_backward=...), ...)
+
+where every name in `WRONG` is that of a `wrong(name, cause)` among the lesson's mistakes.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autograd_check.course.spec import Lesson, Mistake, Variant
+from autograd_check.errors import CourseError
+
+FOLDER = "variants"
+
+
+def variants_file(solution: Path) -> Path:
+    """Where the variants of a solution file stand, if it has any."""
+    return solution.parents[1] / FOLDER / solution.parent.name / solution.name
+
+
+@dataclass(frozen=True)
+class Others:
+    """What a file of variants holds, and where it stands in the course."""
+
+    where: str
+    variants: tuple[Variant, ...]
+    wrong: tuple[Variant, ...]
+
+
+def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
+    """The lesson with its variants and the functions of its `wrong(...)` mistakes; `source` is its text, in the file `where`.
+
+    Raises `CourseError`, with the line, where a mistake has no functions or edits what is not there, or where functions are
+    no mistake.
+    """
+    for known in spec.mistakes:
+        if known.elsewhere and known.name not in {each.name for each in others.wrong}:
+            raise CourseError(
+                f"{where}:{_line(source, known)}: wrong({known.name!r}) has no functions: add variant({known.name!r}, ...) to WRONG in {others.where}."
+            )
+        if known.edit is not None and known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
+            raise CourseError(
+                f"{where}:{_line(source, known)}: mistake {known.name!r} edits {known.edit[0]!r}, which does not occur in the reference: write the text "
+                "as it stands there."
+            )
+    wanted = {known.name for known in spec.mistakes if known.elsewhere}
+    for each in others.wrong:
+        if each.name not in wanted:
+            raise CourseError(
+                f"{others.where}: {each.name!r} in WRONG is no mistake of {where}: add wrong({each.name!r}, Cause....)."
+            )
+    for each in (*others.variants, *others.wrong):
+        for name in each.functions:
+            if name not in spec.functions:
+                asked = ", ".join(spec.functions)
+                raise CourseError(f"{others.where}: {each.name!r} defines {name}, and the lesson asks for {asked}.")
+    functions = {each.name: each.functions for each in others.wrong}
+    mistakes = tuple(replace(known, functions=functions[known.name]) if known.elsewhere else known for known in spec.mistakes)
+    return replace(spec, variants=(*spec.variants, *others.variants), mistakes=mistakes)
+
+
+def _line(source: str, known: Mistake) -> int:
+    """The line in which a mistake's name is written; 1 where it is not written out."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value == known.name:
+            return node.lineno
+    return 1
+
+
+def listed(module: Any, name: str) -> tuple[Variant, ...]:
+    """`VARIANTS` or `WRONG` of a file of variants; none where it is not there."""
+    return tuple(getattr(module, name, ()))

@@ -1,0 +1,248 @@
+"""A lesson tried out before anybody is given it: stub, solution, mistakes, variants and order, as the author's own tests.
+
+Whatever is wrong is a sentence that says where and what to do. Mistakes are graded as if they were unknown: their own fingerprints
+are left out, so that a cause is named by what it is and not because it was foretold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from autograd_check.course.demands import placeholders
+from autograd_check.course.imported import imported_names
+from autograd_check.course.load import Course, CourseLesson, importable
+from autograd_check.course.mistakes import functions_of, mistake_functions
+from autograd_check.course.outline import Outline
+from autograd_check.course.spec import Mistake, Pair
+from autograd_check.course.variants import variants_file
+from autograd_check.errors import AutogradCheckError
+from autograd_check.grade.grade import grade_candidate, grade_lesson
+from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.session import place_in
+from autograd_check.run.in_process import InProcess
+from autograd_check.verify.finding import Finding, Source, Status
+from autograd_check.verify.memo import Memo
+
+SEEDS = 3
+"""With how many seeds the solution must pass."""
+
+
+class By(StrEnum):
+    """What found the declared cause of a mistake."""
+
+    RELATION = "relation"
+    CONTRACT = "contract"
+    MUTANT = "mutant"
+    OTHER = "other"
+    OWN = "own only"
+    NOT_FOUND = "not found"
+
+
+@dataclass
+class Grader:
+    """One lesson with one seed: what is computed for one mistake serves the others."""
+
+    lesson: CourseLesson
+    seed: int = 0
+    _memo: Memo = field(default_factory=Memo)
+    _alone: dict[str, list[Finding]] = field(default_factory=dict)
+
+    def without(self, known: Mistake, left_out: Sequence[str]) -> list[Finding]:
+        """The findings about a mistake where the fingerprints of some are left out."""
+        lesson = self.lesson
+        functions = mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+        with InProcess.of(functions) as candidate:
+            return grade_candidate(lesson, candidate, seed=self.seed, memo=self._memo, left_out=left_out)
+
+    def alone(self, known: Mistake) -> list[Finding]:
+        """The findings about a mistake where no fingerprint is known."""
+        if known.name not in self._alone:
+            self._alone[known.name] = self.without(known, [every.name for every in self.lesson.spec.mistakes])
+        return self._alone[known.name]
+
+    def same_error(self, known: Mistake) -> list[str]:
+        """The mistake and those that are the same under another name: the same edit, or the same numbers everywhere."""
+        mistakes = self.lesson.spec.mistakes
+        same = [other for other in mistakes if other.edit is not None and other.edit == known.edit]
+        numbers = said(self.alone(known))
+        suspects = [other for other in mistakes if other.cause == known.cause]
+        same += [other for other in suspects if numbers and said(self.alone(other)) == numbers]
+        return list(dict.fromkeys([known.name, *(other.name for other in same)]))
+
+    def found(self, known: Mistake) -> By:
+        """What finds the cause of a mistake, the most general first."""
+        source = found_by(self.alone(known), known)
+        if source is not None:
+            return By(source)
+        if found_by(self.without(known, self.same_error(known)), known) is not None:
+            return By.OTHER
+        return By.OWN if found_by(self.without(known, []), known) is not None else By.NOT_FOUND
+
+    def judged(self, known: Mistake) -> tuple[list[Finding], bool]:
+        """The findings about a mistake, and whether one names its cause as it must be named.
+
+        Where only its own fingerprint can name it the mistake says why, and it is enough that this does.
+        """
+        if known.by_fingerprint:
+            findings = self.without(known, [])
+            return findings, found_by(findings, known) is not None
+        findings = self.alone(known)
+        found = found_by(findings, known) or found_by(self.without(known, self.same_error(known)), known)
+        return findings, found is not None
+
+    def variant(self, functions: Mapping[str, Callable[..., Any]]) -> list[Finding]:
+        """The findings about the reference with some functions written otherwise."""
+        lesson = self.lesson
+        reference = functions_of(lesson.reference_source(), str(lesson.solution), lesson.spec.functions)
+        with InProcess.of({**reference, **functions}) as candidate:
+            return grade_candidate(lesson, candidate, seed=self.seed, memo=self._memo)
+
+
+def said(findings: Sequence[Finding]) -> list[tuple[Any, ...]]:
+    """The wrong numbers of some findings: two mistakes with the same ones are one."""
+    return [(f.check, f.subject, f.probe, f.message) for f in findings if f.status is Status.FAILED]
+
+
+def found_by(findings: Sequence[Finding], known: Mistake) -> Source | None:
+    """How the declared cause of a mistake was found; None where it was not."""
+    failed = [finding for finding in findings if finding.status is Status.FAILED]
+    sources = [f.diagnosis.source for f in failed if f.diagnosis is not None and f.diagnosis.cause == known.cause]
+    return sources[0] if sources else None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What came of it: sentences about what is missing or wrong, and what was tried where nothing is."""
+
+    lesson: str
+    faults: tuple[str, ...]
+    tried: tuple[str, ...] = ()
+
+
+def rehearse(course: Course, name: str) -> Rehearsal:
+    """Try a lesson out. What keeps it from being loaded is a fault like any other. Raises `CourseError` for an unknown name."""
+    entry = course.outline.lesson(name)
+    where = entry.solution.relative_to(course.source)
+    others = variants_file(entry.solution)
+    files = [path for path in (entry.solution, others) if path.exists()]
+    unwritten = [
+        line for path in files for line in placeholders(path.read_text(encoding="utf-8"), path.relative_to(course.source))
+    ]
+    if unwritten:
+        return Rehearsal(entry.name, tuple(unwritten))
+    try:
+        lesson = course.lesson(entry.name)
+        stub = lesson.stub_source()
+    except AutogradCheckError as error:
+        return Rehearsal(entry.name, tuple(str(error).splitlines()))
+    faults = [*_order(course.outline, lesson), *_solution(course, lesson)]
+    if not faults:  # where the solution is wrong the rest says nothing
+        faults = [*_stub(course, lesson, stub), *_unmakable(lesson)]
+    if not faults:
+        grader = Grader(lesson)
+        faults = [*_mistakes(grader), *_variants(grader)]
+    return Rehearsal(entry.name, tuple(f"{where}: {fault}" for fault in faults), tuple(_tried(lesson)))
+
+
+def _order(outline: Outline, lesson: CourseLesson) -> Iterator[str]:
+    """A lesson imports only what it says that it requires, directly or not."""
+    known, waiting = set[str](), [lesson.spec.name]
+    while waiting:
+        needed = set(outline.lesson(waiting.pop()).requires) - known
+        known |= needed
+        waiting += needed
+    head = lesson.reference_source().partition("### BEGIN SPEC")[0]
+    for name in sorted(imported_names(head) & {entry.name for entry in outline.lessons} - known):
+        yield f"it imports {name} and does not require it: add {name!r} to requires=(...)."
+
+
+def _sources(course: Course) -> dict[str, str]:
+    return {**course.given(), **{e.name: e.solution.read_text(encoding="utf-8") for e in course.outline.lessons}}
+
+
+def _graded(course: Course, lesson: CourseLesson, source: str, seed: int = 0) -> LessonRecord:
+    return grade_lesson(lesson, source, lesson.solution.name, dependencies=_sources(course), seed=seed)
+
+
+def _stub(course: Course, lesson: CourseLesson, stub: str) -> Iterator[str]:
+    record = _graded(course, lesson, stub)
+    if record.status is not Status.TODO:
+        yield (
+            f"its stub is {record.status} and not todo, with {record.score:g} points: nothing may run in it that is to be written."
+        )
+
+
+def _solution(course: Course, lesson: CourseLesson) -> Iterator[str]:
+    for seed in range(SEEDS):
+        try:
+            record = _graded(course, lesson, lesson.reference_source(), seed)
+        except Exception as error:  # a specification may raise anything; the author is told what
+            place = place_in(lesson, error) or "somewhere"
+            yield f"the specification raised while the solution was graded: {place}: {type(error).__name__}: {error}"
+            return
+        if record.status is not Status.PASSED or record.score != record.max_score:
+            yield f"the solution does not pass (seed {seed}): {'; '.join(_wrong(record.findings))}. {_advice(record.findings)}"
+            return
+
+
+def _advice(findings: Sequence[Finding]) -> str:
+    """Where an author looks first."""
+    bad = [finding for finding in findings if finding.status not in (Status.PASSED, Status.SKIPPED)]
+    if any(finding.subject == "out" and finding.check in ("value", "shape") for finding in bad):
+        return "Reference and oracle disagree about out: look at both."
+    if any(finding.check == "returned" for finding in bad):
+        return "wrt=(...) and what the backward returns do not go together."
+    return "Look at the reference, at wrt=(...), and at the probe that is named."
+
+
+def _unmakable(lesson: CourseLesson) -> Iterator[str]:
+    """An edit may leave anything, text that is no python as well."""
+    for known in lesson.spec.mistakes:
+        try:
+            with importable(lesson.source):
+                mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
+        except Exception as error:
+            yield f"the mistake {known.name!r} cannot be made: {type(error).__name__}: {error}. Write an edit that leaves python."
+
+
+def _mistakes(grader: Grader) -> Iterator[str]:
+    for known in grader.lesson.spec.mistakes:
+        findings, named = grader.judged(known)
+        if named:
+            continue
+        wrong = _wrong(findings)
+        if not wrong:
+            yield f"the mistake {known.name!r} passes: add a probe at which it shows, or a mistake that is one."
+            continue
+        causes = sorted({str(f.diagnosis.cause) for f in findings if f.diagnosis and f.status is Status.FAILED})
+        rest = "" if known.by_fingerprint else ", or say in by_fingerprint='...' why only its own numbers can tell it"
+        yield (
+            f"the mistake {known.name!r} is not found to be {known.cause} but {', '.join(causes) or 'nothing with a name'} "
+            f"({wrong[0]}): give it the cause that it has{rest}."
+        )
+
+
+def _variants(grader: Grader) -> Iterator[str]:
+    for variant in grader.lesson.spec.variants:
+        wrong = _wrong(grader.variant(variant.functions))
+        if wrong:
+            yield f"the variant {variant.name!r} does not pass: {wrong[0]}. It must be right, or the lesson asks for more than it says."
+
+
+def _wrong(findings: Sequence[Finding]) -> list[str]:
+    """What did not pass, in words."""
+    bad = [finding for finding in findings if finding.status not in (Status.PASSED, Status.SKIPPED)]
+    return [f"{f.subject}: {f.message}{f' (probe: {f.probe})' if f.probe else ''}" for f in bad]
+
+
+def _tried(lesson: CourseLesson) -> Iterator[str]:
+    spec = lesson.spec
+    yield f"{len(spec.mistakes)} mistakes, each found with its cause; {len(spec.variants)} variants; {SEEDS} seeds"
+    for task in spec.tasks:
+        if isinstance(task, Pair):
+            made = [name for name, why in task.automatic.items() if not why]
+            yield f"{task.name}: {len(task.probes)} probes, {len(made)} of them automatic"
+            yield from (f"{task.name}: not made: {name!r} ({why})" for name, why in task.automatic.items() if why)

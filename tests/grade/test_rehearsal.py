@@ -1,0 +1,192 @@
+"""Lessons tried out by who writes them: right ones pass, and whatever is left out is a sentence with file and line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograd_check.course.load import Course
+from autograd_check.course.new import new_course, new_lesson
+from autograd_check.course.outline import read_outline
+from autograd_check.grade.rehearsal import Rehearsal, rehearse
+from autograd_check.grade.session import Session
+from tests import support
+
+AUTHORED = Path(__file__).parents[1] / "authored"
+SOFTSIGN, VARIANTS = ((AUTHORED / name).read_text(encoding="utf-8") for name in ("softsign.py", "softsign_variants.py"))
+BLAME = ("report it", "checker itself")
+
+
+def course(folder: Path, name: str, lesson: str, variants: str | None) -> Course:
+    """A new course with one lesson, filled in."""
+    root = folder / "course"
+    new_course(root)
+    path, others = new_lesson(read_outline(root), name)
+    path.write_text(lesson, encoding="utf-8")
+    if variants is None:
+        others.unlink()
+    else:
+        others.write_text(variants, encoding="utf-8")
+    return Course(read_outline(root))
+
+
+def rehearsed(folder: Path, lesson: str = SOFTSIGN, variants: str | None = VARIANTS) -> Rehearsal:
+    return rehearse(course(folder, "softsign", lesson, variants), "softsign")
+
+
+@pytest.mark.parametrize("name", ["softsign", "scaled_sum"])
+def test_a_lesson_of_about_eighty_lines_is_fit_to_be_handed_out(name: str, tmp_path: Path) -> None:
+    text, variants = ((AUTHORED / f"{name}{more}.py").read_text(encoding="utf-8") for more in ("", "_variants"))
+    found = rehearse(course(tmp_path, name, text, variants), name)
+    assert found.faults == ()
+    assert len(text.splitlines()) <= 85
+    assert found.tried[0] == "5 mistakes, each found with its cause; 2 variants; 3 seeds"
+
+
+def test_what_was_not_made_is_listed() -> None:
+    found = rehearse(support.course(), "linear")
+    assert found.faults == ()
+    assert found.tried[1] == "linear: 6 probes, 4 of them automatic"
+
+
+FUNCTIONS = '\n    """dout like x → dx like x."""\n    ### BEGIN SOLUTION\n    x = cache\n    return dout / (1 + x.abs()) ** 2\n    ### END SOLUTION\n'
+HINT = '        "Both are one divided by the square of the denominator.",\n'
+ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
+    "the markers of a function": (FUNCTIONS, FUNCTIONS.replace("    ### BEGIN SOLUTION\n", "").replace("    ### END SOLUTION\n", ""),
+        "softsign.py:«def softsign_backward»: softsign_backward has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it"),
+    "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py, line «### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
+    "the oracle": ("            oracle=lambda x: F.softsign(x),\n", "", "softsign.py:«        Layer(»: Layer(...) lacks oracle: add oracle=..."),
+    "what the oracle needs": ("F.softsign(x)", "F.softsine(x)", "softsign.py:«        Layer(»: The oracle cannot be run at the base sizes"),
+    "the right oracle": ("F.softsign(x)", "F.tanh(x)", "Reference and oracle disagree about out: look at both."),
+    "the oracle's arguments": ("lambda x:", "lambda z:", "softsign.py:«        Layer(»: The oracle takes (z) and the shapes say (x): use the same names."),
+    "the shapes": ('            "x[...] -> out[...]",\n', "", "softsign.py:«        Layer(»: Layer(...) lacks shapes: add shapes=..."),
+    "the arrow": ("x[...] -> out[...]", "x[...]", "softsign.py:«        Layer(»: 'x[...]': expected PRIMALS -> OUTPUTS"),
+    "the sizes": ("            sizes=dict(rest=(5, 3)),\n", "", "softsign.py:«        Layer(»: sizes= does not say how large rest is."),
+    "wrt": ("            sizes=", '            wrt=("y",),\n            sizes=', "softsign.py:«        Layer(»: wrt=('y',): only x can have a gradient."),
+    "a keyword": ("edge(\"far out\", x=", "edge(\"far out\", y=", "softsign.py:«        Layer(»: 'far out': 'y' is nothing that this task has"),
+    "the probes": (re.compile(r"            probes=\(.*?\n            \),\n", re.S), "",
+        "softsign has only the probes that every layer has: add probes=(...)"),
+    "the source": ("    source=\"Glorot and Bengio (2010), section 3.1\",\n", "", "softsign.py:«LESSON =»: Lesson(...) lacks source: add source=..."),
+    "what the source says": ("Glorot and Bengio (2010), section 3.1", "", "softsign.py:«source=»: no source: name the paper or textbook"),
+    "a hint": (HINT, "", "softsign.py:«hints=(»: 2 hints, and a lesson has 3 that lead without telling."),
+    "all hints": (re.compile(r"    hints=\(.*?\n    \),\n", re.S), "", "softsign.py:«LESSON =»: Lesson(...) lacks hints: add hints=..."),
+    "the mistakes": (
+        re.compile(r"    mistakes=\(.*?\n    \),\n", re.DOTALL),
+        "",
+        "'return inside the loop' in WRONG is no mistake of solutions/u01_first/softsign.py: add wrong(",
+    ),
+    "enough mistakes": (
+        re.compile(r"        edit\(.*?\),\n"),
+        "",
+        "softsign.py:«mistakes=(»: 2 mistakes, and a lesson has at least 3: add edit(old, new, name, Cause....)",
+    ),
+    "a cause": ("Cause.SIGN", "Cause.SINE", "softsign.py:«Cause.SINE»: There is no cause 'sine': did you mean sign?"),
+    "the text that is edited": ('edit(" ** 2"', 'edit(" ** 3"', "softsign.py:«denominator not squared»: mistake 'denominator not squared' edits ' ** 3', which does not"),
+    "the right cause": ("Cause.MISSING_TERM", "Cause.TRANSPOSED", "the mistake 'denominator not squared' is not found to be transposed but "),
+    "a mistake that is one": ('edit(" ** 2", ""', 'edit(" ** 2", "**2"', "the mistake 'denominator not squared' passes: add a probe at which it shows"),
+    "python in a mistake": ('edit(" ** 2", ""', 'edit(" ** 2", "("', "the mistake 'denominator not squared' cannot be made: SyntaxError"),
+    "the prose": (re.compile(r'^""".*?"""\n', re.S), "", "softsign.py:1: there is no prose: begin the file with a docstring"),
+    "a docstring": ('    """dout like x → dx like x."""\n', "", "softsign.py:«def softsign_backward»: softsign_backward has no docstring: say in one line"),
+    "a function": ("def softsign_backward", "def softsine_backward", "softsign.py:«LESSON =»: the lesson asks for softsign_backward, which the file does not"),
+    "the name": ('name="softsign"', 'name="softsine"', "softsign.py:«name=»: the lesson calls itself 'softsine'; its name must be 'softsign'"),
+    "the title": ('    title="The softsign",\n', "", "softsign.py:«LESSON =»: LESSON has no title: add title='...'."),
+    "the tuple of requires": ("requires=()", 'requires="tanh"', "softsign.py:«requires=»: requires must be a tuple: requires=('tanh',)."),
+    "what is required": ("requires=()", 'requires=("tanh",)', "softsign.py:«requires=»: softsign requires 'tanh'. There is no lesson named 'tanh'"),
+    "the specification's markers": (re.compile(r"### (BEGIN|END) SPEC\n"), "", "the specification is handed out: put ### BEGIN SPEC before"),
+}  # fmt: skip
+
+
+def placed(says: str, *texts: str | None) -> str:
+    """The sentence with the line of what stands in «»; «.../2» is the second one of these."""
+
+    def line(found: re.Match[str]) -> str:
+        what, _, number = found[1].partition("/") if re.search(r"/\d$", found[1]) else (found[1], "", "1")
+        lines = [n for text in texts if text for n, line in enumerate(text.splitlines(), 1) if what in line]
+        return str(lines[int(number) - 1])
+
+    return re.sub("«(.*?)»", line, says)
+
+
+@pytest.mark.parametrize("what", ABLATIONS)
+def test_whatever_is_left_out_is_said_with_file_and_line(what: str, tmp_path: Path) -> None:
+    old, new, says = ABLATIONS[what]
+    text = old.sub(new, SOFTSIGN) if isinstance(old, re.Pattern) else SOFTSIGN.replace(old, new)
+    assert text != SOFTSIGN
+    try:
+        faults = rehearsed(tmp_path, text).faults
+    except Exception as error:  # a course that cannot be listed has no lesson to try out
+        faults = (str(error),)
+    assert any(placed(says, text) in fault for fault in faults), (placed(says, text), faults)
+    assert all(re.match(r"solutions/(variants/)?u01_first/softsign\.py(:\d+|, line \d+)?: ", fault) for fault in faults), faults
+    assert not any(word in fault for fault in faults for word in BLAME)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (None, "no variants, and a lesson has at least 2"),
+        (
+            VARIANTS.replace("WRONG = ", "OTHERS = "),
+            "softsign.py:«ROWS_MISSING»: wrong('return inside the loop') has no functions",
+        ),
+        (VARIANTS.replace("dout / below / below", "dout / below"), "the variant 'a closure as cache' does not pass: dx: "),
+        (
+            VARIANTS.replace("return x / below", "return TODO / below"),
+            "variants/u01_first/softsign.py:«return TODO»: still to be written: return TODO",
+        ),
+    ],
+)
+def test_what_is_wrong_with_variants_is_said(change: str | None, says: str, tmp_path: Path) -> None:
+    text = (
+        SOFTSIGN if change is not None else SOFTSIGN.replace('        wrong("return inside the loop", Cause.ROWS_MISSING),\n', "")
+    )
+    faults = rehearsed(tmp_path, text, change).faults
+    assert any(placed(says, text, change) in fault for fault in faults), faults
+
+
+def test_a_stub_in_which_something_runs_is_told(tmp_path: Path) -> None:
+    text = SOFTSIGN.replace(
+        "    ### BEGIN SOLUTION\n    x = cache\n",
+        "    x = cache\n    if x is not None:\n        return dout\n    ### BEGIN SOLUTION\n",
+    )
+    faults = rehearsed(tmp_path, text).faults
+    assert any("the solution does not pass (seed 0): dx: " in fault for fault in faults), faults
+
+
+def test_imports_are_required(tmp_path: Path) -> None:
+    made = course(tmp_path, "softsign", SOFTSIGN, VARIANTS)
+    path, others = new_lesson(made.outline, "twice")
+    path.write_text(
+        SOFTSIGN.replace("softsign_", "twice_")
+        .replace('name="softsign"', 'name="twice"')
+        .replace("def twice_forward", "from solutions.u01_first.softsign import softsign_forward\n\n\ndef twice_forward", 1)
+    )
+    others.write_text(VARIANTS.replace("softsign_", "twice_"))
+    faults = rehearse(Course(read_outline(made.root)), "twice").faults
+    assert faults == (
+        "solutions/u01_first/twice.py: it imports softsign and does not require it: add 'softsign' to requires=(...).",
+    )
+
+
+def test_a_new_lesson_lists_what_is_to_be_written(tmp_path: Path) -> None:
+    root = tmp_path / "course"
+    new_course(root)
+    new_lesson(read_outline(root), "softplus")
+    found = rehearse(Course(read_outline(root)), "softplus")
+    assert len(found.faults) > 20
+    assert found.faults[0].startswith("solutions/u01_first/softplus.py:4: still to be written: TODO: the idea in a few lines")
+
+
+def test_students_are_told_that_the_lesson_is_at_fault(tmp_path: Path) -> None:
+    """The oracle fails at one of the lesson's own points only: that is not the fault of whoever hands something in."""
+    broken = SOFTSIGN.replace("lambda x: F.softsign(x)", "lambda x: F.softsign(x) if x.dim() != 4 else x.nothing")
+    made = course(tmp_path, "softsign", broken, VARIANTS)
+    path = tmp_path / "softsign.py"
+    path.write_text(SOFTSIGN.partition("### BEGIN SPEC")[0])
+    (finding,) = Session(made).grade_file("softsign", path).findings
+    assert finding.message.startswith("the lesson itself is at fault, not this file: solutions/u01_first/softsign.py:")
+    assert finding.message.endswith("finds out more with: autograd-check test-lesson softsign")
+    faults = rehearse(made, "softsign").faults
+    assert any("the specification raised while" in fault and "has no attribute 'nothing'" in fault for fault in faults), faults
