@@ -34,7 +34,7 @@ def test_the_ratio_is_to_torchs_own_forward_and_backward(zygote: Zygote) -> None
     assert slow is not None
     assert slow.seconds == 1e6
     assert slow.ratio > 1000
-    assert slow.sizes == "x (4, 3), w (3, 5), b (5,)"
+    assert slow.sizes == "x (455, 30), w (30, 64), b (64,)"
     for opened in (InProcess(lesson.reference_source(), "a.py"), zygote.candidate(lesson.reference_source(), "a.py")):
         with opened as candidate:
             found = own_speed(candidate, lesson.spec)
