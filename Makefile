@@ -11,11 +11,12 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test record peers causes lint format bench clean
+.PHONY: help setup demo test long lower record peers causes lint format bench clean
 help:
 	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
 	@echo 'make test    the tests          make lint    style, types, the direction of imports'
 	@echo 'make long    tests that take long: the same claims with more seeds'
+	@echo 'make lower   a few tests with the oldest versions that are supported'
 	@echo 'make bench   speed against torch     make format  format the code'
 	@echo 'make causes  how the cause of every mistake is found'
 	@echo 'make record  whether every verdict is as it was recorded'
@@ -55,6 +56,14 @@ causes: $(STAMP)
 long: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
+# a newer version of a tool that only the tests need does no harm; the package's own requirements are the oldest
+lower: $(STAMP)
+	test -x .venv-lower/bin/python || $(BIN)/python -m venv .venv-lower
+	.venv-lower/bin/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python tests/lower_bounds.py)
+	.venv-lower/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv-lower/bin/python -m pytest -p no:cacheprovider -W ignore::DeprecationWarning tests/verify/test_gradcheck.py tests/verify/test_check_vjp.py \
+		tests/run/test_isolated.py tests/run/test_lending.py tests/cli/test_own_folder.py tests/lessons -k "not lessons or linear or adam or softmax"
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,4 +79,4 @@ bench: $(STAMP)
 	$(BIN)/autograd-check bench
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info
+	rm -rf .venv .venv-lower build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks *.egg-info

@@ -1,30 +1,54 @@
-"""In Jupyter: `from autograd_check.notebook import check`, then `check(linear_forward, linear_backward)` in a cell.
+"""In Jupyter: `from autograd_check.notebook import check, progress, hint`, then `check(linear_forward, linear_backward)`.
 
-The functions run in the kernel's own process; the report is the terminal's, in colour.
+Functions are taken by value, whatever they are called; they run in the kernel's own process. What is shown is what the
+terminal shows, in colour.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from autograd_check.course.load import Course
+from rich.text import Text
+
+from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.outline import find_course, read_outline
+from autograd_check.course.progress import Progress, stages
 from autograd_check.course.spec import Lesson
 from autograd_check.errors import AutogradCheckError, CourseError
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.grade.listening import Listening
 from autograd_check.grade.pictures import pictures
 from autograd_check.grade.record import LessonRecord
+from autograd_check.report.status import render_hint, render_standing
 from autograd_check.report.terminal import render
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Status
 
 COLOURS = {"green": "#1a7f37", "red": "#cf222e", "magenta": "#8250df", "yellow": "#9a6700", "cyan": "#0969da", "dim": "#59636e"}
+
+
+@dataclass(frozen=True)
+class CellText:
+    """A text of the terminal as a cell shows it."""
+
+    text: Text
+
+    def __repr__(self) -> str:
+        return self.text.plain.rstrip()
+
+    def _repr_html_(self) -> str:
+        pieces, position, text = [], 0, self.text
+        for span in sorted(text.spans, key=lambda span: span.start):
+            pieces.append(escape(text.plain[position : span.start]))
+            pieces.append(f'<span style="{_css(str(span.style))}">{escape(text.plain[span.start : span.end])}</span>')
+            position = span.end
+        return f'<pre style="line-height: 1.35">{"".join(pieces)}{escape(text.plain[position:]).rstrip()}</pre>'
 
 
 @dataclass(frozen=True)
@@ -35,17 +59,11 @@ class CellReport:
     maps: tuple[bytes, ...] = ()
 
     def __repr__(self) -> str:
-        return render(self.record).plain.rstrip()
+        return repr(CellText(render(self.record)))
 
     def _repr_html_(self) -> str:
-        text = render(self.record)
-        pieces, position = [], 0
-        for span in sorted(text.spans, key=lambda span: span.start):
-            pieces.append(escape(text.plain[position : span.start]))
-            pieces.append(f'<span style="{_css(str(span.style))}">{escape(text.plain[span.start : span.end])}</span>')
-            position = span.end
         shown = "".join(f'<img alt="error map" src="data:image/png;base64,{b64encode(png).decode()}">' for png in self.maps)
-        return f'<pre style="line-height: 1.35">{"".join(pieces)}{escape(text.plain[position:]).rstrip()}</pre>{shown}'
+        return CellText(render(self.record))._repr_html_() + shown
 
 
 def check(
@@ -54,22 +72,60 @@ def check(
     """Check functions that exist in this notebook as the lesson that asks for them.
 
     Args:
-        functions: the lesson's functions, such as `linear_forward, linear_backward`.
-        lesson: its name, where the functions' names do not tell.
+        functions: the lesson's functions, such as `linear_forward, linear_backward`. One of another name stands for the first
+            of the lesson's functions that is not there: `check(my_forward, linear_backward)`.
+        lesson: its name, where no function's name tells.
         course: the course folder; by default the nearest one from the working directory upward.
         seed: of all random numbers of the checks.
 
-    Raises `CourseError` where no lesson asks for functions of these names.
+    Raises `CourseError` where no lesson asks for functions of these names, or for as many.
 
     """
-    found = Course.find() if course is None else Course.load(course)
-    given = {function.__name__: function for function in functions}
-    chosen = found.lesson(lesson or _lesson_of(found, given))
-    candidate = InProcess.of(given)
+    found = _course(course)
+    names = [getattr(function, "__name__", "") for function in functions]
+    chosen = found.lesson(lesson or _lesson_of(found, names))
+    candidate = InProcess.of(_by_name(chosen, functions, names))
     heard = Listening(candidate)
     findings = tuple(grade_candidate(chosen, heard, seed=seed))
     record = LessonRecord(chosen.spec.name, "notebook", findings, chosen.spec.points, candidate.isolation, printed=heard.printed)
     return CellReport(record, _maps(candidate, chosen.spec, seed) if record.status is Status.FAILED else ())
+
+
+def progress(course: Path | str | None = None) -> CellText:
+    """Where you stand: units, lessons done by your files, and the next lesson. Raises `CourseError` where there is no course."""
+    outline = read_outline(_root(course))
+    return CellText(render_standing(outline, stages(outline)))
+
+
+def hint(lesson: str, course: Path | str | None = None) -> CellText:
+    """The next hint of a lesson, and those before it; each call goes one step further. Raises `CourseError`."""
+    outline = read_outline(_root(course))
+    entry = outline.lesson(lesson)
+    state = Progress.read(outline.root)
+    shown = state.next_hint(entry)
+    state.with_hints(entry.name, shown).save()
+    return CellText(render_hint(entry, shown))
+
+
+def _root(course: Path | str | None) -> Path:
+    return find_course(Path.cwd()) if course is None else Path(course)
+
+
+def _course(course: Path | str | None) -> Course:
+    return Course.load(_root(course))
+
+
+def _by_name(
+    lesson: CourseLesson, functions: Sequence[Callable[..., Any]], names: Sequence[str]
+) -> dict[str, Callable[..., Any]]:
+    """The functions by the lesson's names for them: those called so, then the others in order."""
+    wanted = lesson.functions()
+    given = {name: function for name, function in zip(names, functions, strict=True) if name in wanted}
+    others = [function for name, function in zip(names, functions, strict=True) if name not in wanted]
+    free = [name for name in wanted if name not in given]
+    if len(others) > len(free):
+        raise CourseError(f"{lesson.spec.name} asks for {' and '.join(wanted)}; {len(functions)} functions were given.")
+    return {**given, **dict(zip(free, others, strict=False))}
 
 
 def _maps(candidate: InProcess, lesson: Lesson, seed: int) -> tuple[bytes, ...]:
@@ -89,13 +145,16 @@ def _png(figure: Any) -> bytes:
     return file.getvalue()
 
 
-def _lesson_of(course: Course, given: dict[str, Callable[..., Any]]) -> str:
-    stems = {name.removesuffix("_forward").removesuffix("_backward").removesuffix("_step") for name in given}
+def _lesson_of(course: Course, names: Sequence[str]) -> str:
+    stems = {name.removesuffix("_forward").removesuffix("_backward").removesuffix("_step") for name in names}
     for entry in course.outline.lessons:
-        if entry.name in stems or set(given) & set(course.lesson(entry.name).functions()):
+        if entry.name in stems:
+            return entry.name
+    for entry in course.outline.lessons:
+        if set(names) & set(course.lesson(entry.name).functions()):
             return entry.name
     raise CourseError(
-        f"No lesson asks for {', '.join(given) or 'no function at all'}. Name the lesson: check(..., lesson='linear')."
+        f"No lesson asks for {', '.join(names) or 'no function at all'}. Name the lesson: check(..., lesson='linear')."
     )
 
 

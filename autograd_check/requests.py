@@ -68,6 +68,10 @@ class Candidate(PairCandidate, Protocol):
         """
         ...
 
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """Run a forward and its backward `times` times; the value is the seconds of one, told by the code's own side."""
+        ...
+
     def trajectory(
         self,
         function: str,

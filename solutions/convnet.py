@@ -63,8 +63,8 @@ def loss_and_gradients(ops: Ops, x: Tensor, y: Tensor, params: Params) -> tuple[
     """Cross-entropy of a batch and its gradient for every parameter. x (N, 1, 8, 8), y (N,) classes."""
     scores, cache = ops.cnn_forward(x, params)
     loss, loss_cache = ops.cross_entropy_forward(scores, y)
-    _, dparams = ops.cnn_backward(ops.cross_entropy_backward(torch.ones_like(loss), loss_cache), cache)
-    return loss, dparams
+    dscores = ops.cross_entropy_backward(torch.ones_like(loss), loss_cache)
+    return loss, ops.cnn_backward(dscores, cache)[1]
 
 
 def shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:
@@ -82,9 +82,9 @@ def shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:
 
 def epoch(ops: Ops, run: Run, x: Tensor, y: Tensor, settings: Settings) -> Run:
     """One pass over the data in random order, AdamW with a cosine schedule."""
-    generator = torch.Generator()
-    generator.set_state(run.generator)
-    order = torch.randperm(len(y), generator=generator)
+    drawing = torch.Generator()
+    drawing.set_state(run.generator)
+    order = torch.randperm(len(y), generator=drawing)
     batches = order.split(BATCH)
     flat, states, losses = [part for pair in run.params for part in pair], list(run.states), []
     for number, batch in enumerate(batches):
@@ -95,9 +95,7 @@ def epoch(ops: Ops, run: Run, x: Tensor, y: Tensor, settings: Settings) -> Run:
             base_lr=settings.lr,
         )
         params = list(zip(flat[::2], flat[1::2], strict=True))
-        loss, dparams = loss_and_gradients(
-            ops, shifted(x[batch], settings.shift, generator), y[batch], params
-        )
+        loss, dparams = loss_and_gradients(ops, shifted(x[batch], settings.shift, drawing), y[batch], params)
         grads = [part for pair in dparams for part in pair]
         steps = [
             ops.adamw_step(p, g, state, lr=float(lr), weight_decay=settings.weight_decay)
@@ -106,7 +104,7 @@ def epoch(ops: Ops, run: Run, x: Tensor, y: Tensor, settings: Settings) -> Run:
         flat, states = [p for p, _ in steps], [state for _, state in steps]
         losses.append(float(loss))
     params = list(zip(flat[::2], flat[1::2], strict=True))
-    return Run(run.epoch + 1, params, states, generator.get_state(), [*run.losses, sum(losses) / len(losses)])
+    return Run(run.epoch + 1, params, states, drawing.get_state(), [*run.losses, sum(losses) / len(losses)])
 
 
 def train(

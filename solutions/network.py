@@ -32,9 +32,9 @@ def initial_parameters(ops: Ops, seed: int, dims: tuple[int, ...] = DIMS) -> Par
     """He's weights and biases of 0. The weights lie in memory unit by unit, as torch.nn.Linear's do: x @ w is faster so."""
     generator = torch.Generator().manual_seed(seed)
     params = []
-    for fan_in, fan_out in zip(dims[:-1], dims[1:], strict=True):
-        w = ops.he_normal(fan_in, fan_out, generator=generator).to(torch.float64)
-        params.append((w.T.contiguous().T, torch.zeros(fan_out, dtype=torch.float64)))
+    for inputs, outputs in zip(dims[:-1], dims[1:], strict=True):
+        w = ops.he_normal(inputs, outputs, generator=generator).to(torch.float64)
+        params.append((w.T.contiguous().T, torch.zeros(outputs, dtype=torch.float64)))
     return params
 
 
@@ -43,8 +43,7 @@ def gradients(ops: Ops, x: Tensor, y: Tensor, params: Params) -> tuple[Tensor, P
     z, cache = ops.mlp_forward(x, params)
     loss, loss_cache = ops.bce_with_logits_forward(z, y)
     dz = ops.bce_with_logits_backward(torch.ones_like(loss), loss_cache)
-    _, dparams = ops.mlp_backward(dz, cache)
-    return loss, dparams
+    return loss, ops.mlp_backward(dz, cache)[1]
 
 
 # no operation here needs autograd's book-keeping, and without it each is faster

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.outline import Outline, read_outline
+from autograd_check.course.without_answers import released_texts
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,6 +32,12 @@ def lesson(name: str) -> CourseLesson:
 def names() -> list[str]:
     """All lessons of the course, in order."""
     return [entry.name for entry in outline().lessons]
+
+
+@functools.cache
+def released() -> dict[Path, str]:
+    """The python files of the course without its answers."""
+    return released_texts(course())
 
 
 @functools.cache

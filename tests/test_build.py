@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
+from tests.lower_bounds import oldest, requirements
 from tests.support import ROOT
 
 
@@ -22,3 +27,16 @@ def test_the_package_carries_the_course(tmp_path: Path) -> None:
         p.relative_to(ROOT): p.read_bytes() for p in wanted
     }
     assert (tmp_path / "autograd_check" / "py.typed").is_file()
+
+
+def test_every_requirement_states_its_oldest_version_and_what_is_installed_is_newer() -> None:
+    pins = dict(oldest(requirement).split("==") for requirement in requirements())
+    assert {"torch", "numpy", "scikit-learn", "typer", "sympy"} <= pins.keys()
+    for name, bound in pins.items():
+        assert numbers(version(name)) >= numbers(bound), name
+    with pytest.raises(ValueError, match="'torch' states no lower bound"):
+        oldest("torch")
+
+
+def numbers(text: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", text.partition("+")[0])]

@@ -11,7 +11,7 @@ import typer
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.grade.targets import choose_targets
-from autograd_check.report.console import announced, columns, show, tracked
+from autograd_check.report.streams import announced
 
 
 def check(
@@ -46,10 +46,13 @@ def check(
         # it takes a second: a wrong name is answered without it
         from autograd_check.course.load import Course
         from autograd_check.grade.checking import grade_all, records_to_dict, remember
+        from autograd_check.report.console import columns, show, tracked
         from autograd_check.report.terminal import render_all
 
     loaded = Course(outline)
-    records = list(tracked(grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose), "checking", len(targets)))
+    timed = len(targets) == 1 and output is Format.TEXT
+    graded = grade_all(loaded, targets, seed=seed, isolated=not here, shrinks=verbose, times=timed)
+    records = list(tracked(graded, "checking", len(targets)))
     remember(loaded.root, targets, records)
     if output is Format.JSON:
         typer.echo(json.dumps(records_to_dict(records), indent=2))

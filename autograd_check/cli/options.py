@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.course.outline import find_course
+from autograd_check.course.outline import find_course, read_outline
+from autograd_check.errors import AutogradCheckError
 
 
 class Format(StrEnum):
@@ -23,9 +24,34 @@ CourseOption = Annotated[
     typer.Option("--course", metavar="DIR", help="The course folder; by default the nearest one from here upward."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Text for people, or JSON for programs.")]
-LessonArgument = Annotated[str, typer.Argument(metavar="LESSON", help="A lesson's name, such as linear, or its file.")]
+
+
+def completed_lesson(incomplete: str) -> list[str]:
+    """The lessons of the course here whose names begin so, for a shell that completes."""
+    try:
+        return [entry.name for entry in read_outline(course_root(None)).lessons if entry.name.startswith(incomplete)]
+    except AutogradCheckError:
+        return []
+
+
+def completed_lessons(incomplete: str) -> list[str]:
+    """The same, and the units."""
+    try:
+        units = list(read_outline(course_root(None)).units)
+    except AutogradCheckError:
+        units = []
+    return [*(unit for unit in units if unit.startswith(incomplete)), *completed_lesson(incomplete)]
+
+
+LessonArgument = Annotated[
+    str,
+    typer.Argument(metavar="LESSON", help="A lesson's name, such as linear, or its file.", autocompletion=completed_lesson),
+]
 LessonsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="LESSON", help="Lessons, units (u02), or files; all if none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="LESSON", help="Lessons, units (u02), or files; all if none is named.", autocompletion=completed_lessons
+    ),
 ]
 
 

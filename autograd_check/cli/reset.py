@@ -13,15 +13,24 @@ from autograd_check.course.outline import read_outline
 def reset(
     lesson: LessonArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Put the file back that the last reset replaced.")] = False,
     course: CourseOption = None,
 ) -> None:
-    """Put a lesson's empty stub back. Asks first, and keeps a backup of your file.
+    """Put a lesson's empty stub back. Asks first, and keeps a backup of your file, which --undo brings back.
 
     Example: autograd-check reset linear
+
+    Example: autograd-check reset linear --undo
     """
     outline = read_outline(course_root(course))
     entry = outline.lesson(lesson)
     path = entry.stub.relative_to(outline.root)
+    if undo:
+        from autograd_check.course.handout import undo_reset  # imports torch, as below
+
+        kept = undo_reset(outline, entry.name)
+        typer.echo(f"{path} is as it was." + (f" What stood there: {kept.relative_to(outline.root)}" if kept else ""))
+        return
     if not yes and not typer.confirm(f"Replace {path} by the empty stub? A backup is kept."):
         typer.echo("Nothing was changed.")
         raise typer.Exit(1)
@@ -32,3 +41,5 @@ def reset(
 
     backup = put_back(Course(outline), entry.name)
     typer.echo(f"{path} is the stub again." + (f" Your file: {backup.relative_to(outline.root)}" if backup else ""))
+    if backup:
+        typer.echo(f"To have it back: autograd-check reset {entry.name} --undo")

@@ -15,6 +15,8 @@ def update(
 ) -> None:
     """Bring new lessons and better stubs to your course folder; what you wrote is never touched.
 
+    Example: autograd-check update
+
     Example: pip install --upgrade autograd_check && autograd-check update
     """
     # loading a course imports torch

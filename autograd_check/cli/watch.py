@@ -8,7 +8,7 @@ import typer
 
 from autograd_check.cli.options import CourseOption, course_root
 from autograd_check.course.outline import read_outline
-from autograd_check.report.console import announced
+from autograd_check.report.streams import announced
 
 
 def watch(

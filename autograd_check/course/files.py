@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def back_up(root: Path, path: Path) -> Path:
         copy, count = folder / f"{path.stem}-{stamp}-{count}{path.suffix}", count + 1
     copy.write_bytes(path.read_bytes())
     return copy
+
+
+def newest_backup(root: Path, path: Path) -> Path | None:
+    """The newest copy that `back_up` made of a file; None where there is none."""
+    stamped = re.compile(rf"{re.escape(path.stem)}-(\d{{8}}-\d{{6}})(?:-(\d+))?{re.escape(path.suffix)}")
+    found = [
+        (match[1], int(match[2] or 0), copy) for copy in (root / BACKUPS).glob("*") if (match := stamped.fullmatch(copy.name))
+    ]
+    return max(found)[2] if found else None
 
 
 def replace_text(path: Path, text: str) -> None:

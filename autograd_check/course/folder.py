@@ -70,15 +70,23 @@ def start(folder: Path, source: Path | None = None, *, notebooks: bool = False) 
     if (root / "lessons").exists():
         raise CourseError(f"{folder} has a lessons/ already. Name a folder that is new or empty.")
     loaded = Course(Outline(root, course, read_lessons(root, course)))
-    name = INSTALLED if source is None else os.path.relpath(course, root)
+    make_folder(loaded, INSTALLED if source is None else os.path.relpath(course, root), folder, notebooks=notebooks)
+    return loaded
+
+
+def make_folder(loaded: Course, name: str, folder: Path, *, notebooks: bool = False) -> None:
+    """Write the files of a folder of one's own; `name` is what its `course.toml` calls the course, `folder` what was typed.
+
+    Raises `CourseError` where it cannot be written.
+    """
+    root = loaded.root
     try:
         write(loaded, plan(loaded, notebooks=notebooks))
         if not (root / ".gitignore").exists():
             replace_text(root / ".gitignore", "\n".join(IGNORED) + "\n")
-        replace_text(root / TITLE_FILE, Title(name, course_version(course)).to_toml())
+        replace_text(root / TITLE_FILE, Title(name, course_version(loaded.source)).to_toml())
     except OSError as error:
         raise CourseError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    return loaded
 
 
 def update(course: Course, *, notebooks: bool = False) -> Update:

@@ -11,10 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from autograd_check.course.files import back_up, digest, read_manifest, read_text, replace_text, write_manifest
+from autograd_check.course.files import (
+    back_up,
+    digest,
+    newest_backup,
+    read_manifest,
+    read_text,
+    replace_text,
+    write_manifest,
+)
 from autograd_check.course.load import Course
+from autograd_check.course.outline import Outline
 from autograd_check.course.stubs import make_stub
 from autograd_check.course.syllabus import syllabus
+from autograd_check.errors import CourseError
 
 
 class FileState(StrEnum):
@@ -98,6 +108,24 @@ def reset(course: Course, name: str) -> Path | None:
     path = lesson.stub.relative_to(course.root).as_posix()
     write_manifest(course.root, {**read_manifest(course.root), path: digest(text)})
     return backup
+
+
+def undo_reset(outline: Outline, name: str) -> Path | None:
+    """Put the newest backup of a lesson's file back in its place; returns the backup of what stood there, if it held work.
+
+    So one undo takes another back. Raises `CourseError` where there is no backup.
+    """
+    entry = outline.lesson(name)
+    backup = newest_backup(outline.root, entry.stub)
+    if backup is None:
+        raise CourseError(f"There is nothing to undo: no backup of {entry.stub.relative_to(outline.root)} was made.")
+    text = read_text(backup)
+    stub = make_stub(entry.solution.read_text(encoding="utf-8"), entry.solution)
+    keep = entry.stub.exists() and read_text(entry.stub) not in (stub, text)
+    kept = back_up(outline.root, entry.stub) if keep else None
+    replace_text(entry.stub, text)
+    backup.unlink()
+    return kept
 
 
 def _state(path: Path, text: str, generated: str | None) -> FileState:

@@ -22,7 +22,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
 from autograd_check.course.demands import demands
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
-from autograd_check.course.outline import LessonEntry, Outline, find_course, read_outline
+from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
 from autograd_check.course.variants import Others, completed, listed, variants_file
@@ -47,6 +47,16 @@ class CourseLesson:
     def variants(self) -> Path:
         """The file of other ways to write it, and of whole functions that go wrong; it need not be there."""
         return variants_file(self.solution)
+
+    @property
+    def numbers(self) -> Path:
+        """See `numbers_file`."""
+        return numbers_file(self.solution)
+
+    @property
+    def released(self) -> bool:
+        """See `LessonEntry.released`."""
+        return self.numbers.is_file()
 
     def reference_source(self) -> str:
         """Text of the solution file."""

@@ -16,6 +16,7 @@ import itertools
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from autograd_check.errors import CourseError, MarkerError
@@ -59,6 +60,7 @@ class _Function:
     summary: str
 
 
+@lru_cache(maxsize=256)
 def read_layout(source: str, where: Path) -> Layout:
     """The regions of a solution file. Raises `MarkerError` with file and line, `CourseError` if it is not valid Python."""
     try:

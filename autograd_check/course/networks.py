@@ -28,7 +28,7 @@ def network(*sizes: str | int, scale: float = 0.5, shift: float = 0.5) -> Draw:
 
 def relu_network(x: Tensor, params: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """x (N, D) through all layers (w, b), with a relu between them and none after the last; (N, M)."""
-    for w, b in params[:-1]:
-        x = torch.relu(x @ w + b)
-    w, b = params[-1]
+    *hidden, (w, b) = params
+    for weight, bias in hidden:
+        x = torch.relu(x @ weight + bias)
     return x @ w + b

@@ -35,6 +35,17 @@ class LessonEntry:
     points: int = 10
     minutes: int = 15
     given: bool = False
+    why: str = ""
+
+    @property
+    def released(self) -> bool:
+        """Whether the course was released without the reference: the solution file has the specification alone."""
+        return numbers_file(self.solution).is_file()
+
+
+def numbers_file(solution: Path) -> Path:
+    """Where a released course keeps what a lesson's known mistakes yield."""
+    return solution.with_suffix(".npz")
 
 
 @dataclass(frozen=True)
@@ -175,7 +186,7 @@ def _call(tree: ast.Module) -> ast.Call | None:
 
 
 def _literals(call: ast.Call, where: Path, before: int) -> dict[str, Any]:
-    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given"}
+    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given", "why"}
     values: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg not in wanted:

@@ -167,6 +167,7 @@ class Lesson:
     step; `minutes` is the expected time; `source` is the paper or textbook equation. `given` lessons (hunts) hand out
     code that runs: an untouched one counts as not yet begun. `target` is how long both passes of the reference (or a step)
     may take beside torch's, as a ratio, where the lesson is about speed. `benchmarks` are timed beside the passes of the pairs.
+    `why` says, to who has passed, why the answer is what it is.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Lesson:
     given: bool = False
     target: float | None = None
     benchmarks: tuple[Benchmark, ...] = ()
+    why: str = ""
 
     def __post_init__(self) -> None:
         """Name the tasks that name themselves after the lesson, and make the standard mistakes. Raises `CourseError`."""

@@ -53,16 +53,39 @@ def make_stub(source: str, where: Path) -> str:
 
 
 def reference_code(source: str, where: Path) -> str:
-    """The code of a solution as it is shown to who has solved the lesson: no prose, no markers, no specification.
+    """The reference of a solution as it is shown to who has solved the lesson: what stands between its markers, in its functions.
 
-    Raises `MarkerError` or `CourseError` as `make_stub` does.
+    No prose, no docstrings, and nothing that was handed out. Raises `MarkerError` or `CourseError` as `make_stub` does.
     """
-    layout, lines = read_layout(source, where), source.split("\n")
-    left_out = {number for region in layout.regions for number in _not_code(region)}
-    first = ast.parse(source).body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        left_out |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
-    return "\n".join(line for number, line in enumerate(lines, 1) if number not in left_out).strip("\n") + "\n"
+    lines, tree = source.split("\n"), ast.parse(source)
+    regions = read_layout(source, where).regions
+    answers = [region for region in regions if region.kind == "SOLUTION"]
+    left_out = {number for region in regions for number in _not_code(region)}
+    spans: list[range] = []
+    for region in answers:
+        around = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _holds(node, region)]
+        if around:
+            first = around[0]
+            left_out |= _docstring(first)
+            spans.append(range(first.lineno, max(first.end_lineno or 0, *(r.last for r in answers if _holds(first, r))) + 1))
+        else:
+            spans.append(range(region.first, region.last))
+    blocks = (
+        "\n".join(lines[number - 1] for number in span if number not in left_out).strip("\n") for span in dict.fromkeys(spans)
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _holds(node: ast.FunctionDef, region: Region) -> bool:
+    """Whether a region is in a function; its end marker, a comment, may lie behind the last statement."""
+    return node.lineno < region.first <= (node.end_lineno or 0)
+
+
+def _docstring(node: ast.FunctionDef) -> set[int]:
+    """The lines of a function's docstring."""
+    if ast.get_docstring(node, clean=False) is None:
+        return set()
+    return set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
 
 
 def _not_code(region: Region) -> Iterable[int]:

@@ -109,7 +109,7 @@ def compare_calls(ours: Call, theirs: Call, rounds: int = ROUNDS) -> tuple[float
     times: list[float] = []
     ratios: list[float] = []
     for _ in range(rounds):
-        mine, other = (_turn(call, count) for call, count in zip((ours, theirs), repeats, strict=True))
+        mine, other = (seconds_of(call, count) for call, count in zip((ours, theirs), repeats, strict=True))
         times.append(mine)
         ratios.append(mine / other)
     return statistics.median(times), ratios
@@ -117,10 +117,11 @@ def compare_calls(ours: Call, theirs: Call, rounds: int = ROUNDS) -> tuple[float
 
 def _repeats(call: Call) -> int:
     call()
-    return max(1, round(TURN / max(_turn(call, 1), 1e-7)))
+    return max(1, round(TURN / max(seconds_of(call, 1), 1e-7)))
 
 
-def _turn(call: Call, count: int) -> float:
+def seconds_of(call: Call, count: int) -> float:
+    """Seconds of one call, over `count` of them in a row."""
     start = time.perf_counter()
     for _ in range(count):
         call()
@@ -132,12 +133,11 @@ def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
     primals = {key: sample(Generator().manual_seed(number)) for number, (key, sample) in enumerate(probe.primals.items())}
     hyper = dict(probe.hyper)
     forward, backward = functions[task.forward], functions[task.backward]
-    taped = {key: map_tensors(_taped, value) if key in task.wrt else value for key, value in primals.items()}
-    inputs = [leaf for key in task.wrt for leaf in leaves(taped[key]) if is_differentiable(leaf)]
     out, cache = forward(*primals.values(), **hyper)
     dout = draw_cotangent(out, Generator().manual_seed(0))
+    taped, inputs = on_tape(task, primals)
     outs, douts = leaves(task.oracle(*taped.values(), **hyper)), leaves(dout)
-    size = ", ".join(f"{key} {_shape(value)}" for key, value in primals.items())
+    size = sizes(primals)
     return [
         Duel(
             "forward",
@@ -158,6 +158,12 @@ def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
             lambda: torch.autograd.grad(leaves(task.oracle(*taped.values(), **hyper)), inputs, douts),
         ),
     ]
+
+
+def on_tape(task: Pair, primals: Mapping[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
+    """The primals with those on a tape that get a gradient, and the tensors of these."""
+    taped = {key: map_tensors(_taped, value) if key in task.wrt else value for key, value in primals.items()}
+    return taped, [leaf for key in task.wrt for leaf in leaves(taped[key]) if is_differentiable(leaf)]
 
 
 def _timing(name: str, duel: Duel, rounds: int) -> Timing:
@@ -185,6 +191,11 @@ def _step(task: UpdateRule, functions: Mapping[str, Any]) -> Duel:
 
 def _taped(tensor: Tensor) -> Tensor:
     return tensor.detach().clone().requires_grad_() if is_differentiable(tensor) else tensor
+
+
+def sizes(primals: Mapping[str, Any]) -> str:
+    """`x (4, 3), w (3, 5)`: the shapes of arguments, as tables show them."""
+    return ", ".join(f"{name} {_shape(value)}" for name, value in primals.items())
 
 
 def _shape(value: Any) -> str:

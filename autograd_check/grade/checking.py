@@ -17,17 +17,17 @@ from autograd_check.run.zygote import Zygote
 
 
 def grade_all(
-    course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True, shrinks: bool = False
+    course: Course, targets: Sequence[Target], *, seed: int = 0, isolated: bool = True, shrinks: bool = False, times: bool = False
 ) -> Iterator[LessonRecord]:
     """A record for every target, as soon as it is there. `isolated` False runs the code in this process.
 
-    With `shrinks` what failed gets the smallest input that shows it.
+    With `shrinks` what failed gets the smallest input that shows it, with `times` what passed how fast it is beside torch.
 
     Raises `CourseError` for a lesson that cannot be loaded; nothing that is wrong with a submission raises.
     """
     with ExitStack() as stack:
         zygote = stack.enter_context(Zygote()) if isolated else None
-        session = Session(course, zygote, seed)
+        session = Session(course, zygote, seed, times)
         for target in targets:
             record = session.grade_file(target.lesson, target.path, target.shown)
             yield session.with_smallest(record, target.path) if shrinks else record

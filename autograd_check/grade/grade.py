@@ -18,11 +18,14 @@ from autograd_check.grade.honesty import rejected, without_rejected
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.known_mistakes import LessonFingerprints, mutants_of
 from autograd_check.grade.listening import Listening
+from autograd_check.grade.own_speed import own_speed
 from autograd_check.grade.record import LessonRecord
+from autograd_check.grade.recorded_mistakes import RecordedFingerprints
 from autograd_check.requests import Candidate
 from autograd_check.run.debugger import without_debugger
 from autograd_check.run.failures import DebuggerLeft
 from autograd_check.run.in_process import InProcess
+from autograd_check.run.lending import Lender
 from autograd_check.run.policy import violations
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
@@ -48,8 +51,10 @@ def grade_lesson(
     zygote: Zygote | None = None,
     dependencies: Mapping[str, str] | None = None,
     borrowed: tuple[str, ...] = (),
+    lender: Lender | None = None,
     seed: int = 0,
     memo: Memo | None = None,
+    times: bool = False,
 ) -> LessonRecord:
     """Grade the text of one file as one lesson.
 
@@ -59,9 +64,11 @@ def grade_lesson(
         filename: its name, for messages.
         zygote: where to fork the process that runs the code; None runs it in this process, under a debugger if you like.
         dependencies: source of earlier lessons by name, for files that import them.
-        borrowed: which of those are the reference's because the student's are not right yet.
+        borrowed: which earlier lessons are the reference's because the student's are not right yet.
+        lender: answers for those of them that have no source, in a course without references.
         seed: of all probes and directions.
         memo: of other files graded as this lesson with this seed.
+        times: whether to time what passes beside torch.
 
     """
     if lesson.spec.given and _same_code(source, lesson.stub_source()):
@@ -72,7 +79,7 @@ def grade_lesson(
         lesson.spec.functions,
         forbids=lesson.spec.forbids,
         allows=lesson.spec.allows,
-        lessons=tuple(name.rpartition(".")[2] for name in dependencies or ()),
+        lessons=(*(name.rpartition(".")[2] for name in dependencies or ()), *borrowed),
     )
     if any(not violation.function for violation in banned):
         found = tuple(rejected(lesson.spec, banned))
@@ -82,18 +89,21 @@ def grade_lesson(
         with opened as candidate:
             heard = Listening(candidate)
             found = without_rejected(lesson.spec, grade_candidate(lesson, heard, seed=seed, memo=memo), banned)
-        said = (lesson.spec.points, candidate.isolation, borrowed, heard.printed, notes)
-        return LessonRecord(lesson.spec.name, filename, tuple(found), *said)
+            said = (lesson.spec.points, candidate.isolation, borrowed, heard.printed, notes)
+            record = LessonRecord(lesson.spec.name, filename, tuple(found), *said)
+            if times and record.status is Status.PASSED:
+                return replace(record, speed=own_speed(candidate, lesson.spec, seed))
+        return record
 
     given = dependencies or {}
     if plain == source:
-        return run(open_candidate(source, filename, zygote, given))
+        return run(open_candidate(source, filename, zygote, given, lender))
     if zygote is not None:
-        return run(open_candidate(plain, filename, zygote, given), no_debugger(lesson.spec.name))
+        return run(open_candidate(plain, filename, zygote, given, lender), no_debugger(lesson.spec.name))
     try:
-        return run(open_debugged(source, filename, given))
+        return run(open_debugged(source, filename, given, lender))
     except DebuggerLeft:  # whoever has seen enough still wants the verdict, on all calls from the first
-        return run(open_candidate(plain, filename, None, given), DEBUGGER_LEFT)
+        return run(open_candidate(plain, filename, None, given, lender), DEBUGGER_LEFT)
 
 
 def grade_candidate(
@@ -121,30 +131,36 @@ def grade_candidate(
 
 def _fingerprints(lesson: CourseLesson, task: Task, memo: Memo) -> Sequence[Fingerprint]:
     """The lesson's known mistakes; those of a pair keep nothing from call to call, and serve all files."""
+    if not isinstance(task, (Pair, Stateful, UpdateRule)):
+        return ()
+    if lesson.released:
+        return memo.once("fingerprints", [task], lambda: RecordedFingerprints(lesson.numbers, task))
     if isinstance(task, Pair):
         return memo.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
-    return LessonFingerprints(lesson, task) if isinstance(task, (Stateful, UpdateRule)) else ()
+    return LessonFingerprints(lesson, task)
 
 
 def _mutants(lesson: CourseLesson, task: Task, memo: Memo) -> Mutants:
     """The edits of the lesson's reference; those of a pair serve all files."""
-    if not isinstance(task, (Pair, Stateful, UpdateRule)):
+    if lesson.released or not isinstance(task, (Pair, Stateful, UpdateRule)):
         return no_mutants
     return lambda forward: memo.once(("mutants", forward), [task], lambda: list(mutants_of(lesson, task, forward)))
 
 
 def open_candidate(
-    source: str, filename: str, zygote: Zygote | None, dependencies: Mapping[str, str]
+    source: str, filename: str, zygote: Zygote | None, dependencies: Mapping[str, str], lender: Lender | None = None
 ) -> AbstractContextManager[Candidate]:
     """The code under test, in a process forked from the zygote or in this one."""
     if zygote is None:
-        return InProcess(source, filename, dependencies=dependencies)
-    return zygote.candidate(source, filename, dependencies=dependencies)
+        return InProcess(source, filename, dependencies=dependencies, lender=lender)
+    return zygote.candidate(source, filename, dependencies=dependencies, lender=lender)
 
 
-def open_debugged(source: str, filename: str, dependencies: Mapping[str, str]) -> AbstractContextManager[Candidate]:
+def open_debugged(
+    source: str, filename: str, dependencies: Mapping[str, str], lender: Lender | None = None
+) -> AbstractContextManager[Candidate]:
     """Code that stops in a debugger, without a deadline, and what it prints is shown: somebody is typing at a prompt."""
-    return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, patience=A_DAY, capture=False)
+    return InProcess(source, filename, dependencies=dependencies, deadline=A_DAY, patience=A_DAY, capture=False, lender=lender)
 
 
 def _of_task(finding: Finding, task: Task, lesson: CourseLesson) -> Finding:

@@ -68,6 +68,10 @@ class Listening:
         """See `Candidate.taped`."""
         return self._heard(forward, self._candidate.taped(forward, point, dout, wrt, returns_cache=returns_cache))
 
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """See `Candidate.timed`. What it prints a thousand times nobody wants to read."""
+        return self._candidate.timed(forward, backward, point, dout, times)
+
     def operations(
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:

@@ -11,6 +11,7 @@ from autograd_check.grade.grouping import group_numbers
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, root_subject, worst
 
 if TYPE_CHECKING:
+    from autograd_check.grade.own_speed import OwnSpeed
     from autograd_check.grade.shrink import Smallest
 
 CONVENTION_SHARE = 0.1
@@ -25,7 +26,7 @@ class LessonRecord:
     """What was found in one file for one lesson. `isolation` says where the code ran; `borrowed` names lessons whose
     functions were the reference's because the student's own are not right yet. `printed` is what the code printed on the first
     probe, `notes` say what a reader should know besides; neither has a part in the verdict. `smallest` is the smallest
-    input that shows what is wrong, where somebody asked.
+    input that shows what is wrong, `speed` how fast it is beside torch, where somebody asked.
     """
 
     lesson: str
@@ -37,6 +38,7 @@ class LessonRecord:
     printed: str = ""
     notes: tuple[str, ...] = ()
     smallest: Smallest | None = None
+    speed: OwnSpeed | None = None
 
     @property
     def status(self) -> Status:

@@ -7,13 +7,14 @@ record names those that were borrowed, so one wrong layer never fails everything
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograd_check.course.files import digest, read_text
 from autograd_check.course.imported import imported_given, imported_names
 from autograd_check.course.load import Course, CourseLesson
+from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
@@ -22,6 +23,7 @@ from autograd_check.grade.shrink import shrink
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
 from autograd_check.run.debugger import without_debugger
+from autograd_check.run.lending import Functions, Lender
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
@@ -31,12 +33,28 @@ Beside = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
+class Imported:
+    """What a file imports from earlier lessons: sources by name, the earliest first; names of those that are borrowed.
+
+    Without references there is no source to borrow; then the `lender` answers for what the lesson's functions give.
+    """
+
+    sources: Mapping[str, str]
+    borrowed: tuple[str, ...]
+    lender: Lender
+
+
+@dataclass(frozen=True)
 class Session:
-    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version."""
+    """Grades files of one course; `zygote` None runs the code in this process. Earlier lessons are graded once a version.
+
+    With `times` the record of what passes says how fast it is beside torch.
+    """
 
     course: Course
     zygote: Zygote | None = None
     seed: int = 0
+    times: bool = False
     _known: dict[tuple[Path, str], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
     _shared: dict[tuple[str, int], Memo] = field(default_factory=dict, compare=False, repr=False)
 
@@ -71,8 +89,8 @@ class Session:
         )  # nobody wants to stop there at every call
         if source is None or stops or record.status is not Status.FAILED or record.isolation == "not run":
             return record
-        dependencies, _ = self._dependencies(lesson, source, self._beside(path))
-        with open_candidate(source, record.file, self.zygote, dependencies) as candidate:
+        imported = self._imported(lesson, source, self._beside(path))
+        with open_candidate(source, record.file, self.zygote, imported.sources, imported.lender) as candidate:
             found = shrink(candidate, lesson.spec, seed=self.seed)
         return record if found is None else replace(record, smallest=replace(found, file=path))
 
@@ -86,32 +104,39 @@ class Session:
         if submission.source is None:
             said = submission.problem.message if submission.problem is not None else f"{path} is not there"
             raise SubmissionError(f"There is nothing to draw: {said}.")
-        dependencies, _ = self._dependencies(lesson, submission.source, self._beside(path))
-        with open_candidate(submission.source, str(path), self.zygote, dependencies) as candidate:
+        imported = self._imported(lesson, submission.source, self._beside(path))
+        with open_candidate(submission.source, str(path), self.zygote, imported.sources, imported.lender) as candidate:
             return pictures(candidate, lesson.spec, seed=self.seed, probe=probe)
 
-    def _dependencies(self, lesson: CourseLesson, source: str, beside: Beside) -> tuple[dict[str, str], list[str]]:
-        """Sources of the earlier lessons that a file imports, and that those import, the earliest first.
-
-        What units hand out comes before them. Then the names of those that are the reference's.
-        """
+    def _imported(self, lesson: CourseLesson, source: str, beside: Beside) -> Imported:
+        """The earlier lessons that a file imports, and those that these import; what units hand out comes before them."""
         order = [entry.name for entry in self.course.outline.lessons]
         allowed = order[: order.index(lesson.spec.name)]
         found: dict[str, str] = {}
         borrowed: set[str] = set()
+        lent: dict[str, Functions] = {}
         units = imported_given(source, lesson.unit)
         waiting = [source]
         while waiting:
             for earlier in sorted(imported_names(waiting.pop()).intersection(allowed) - found.keys(), key=order.index):
                 own = beside(earlier)
-                found[earlier] = self.course.lesson(earlier).reference_source() if own is None else own
                 if own is None:
                     borrowed.add(earlier)
-                units |= imported_given(found[earlier], self.course.outline.lesson(earlier).unit)
-                waiting.append(found[earlier])
+                    own = self._reference(earlier, lent)
+                found[earlier] = own
+                units |= imported_given(own, self.course.outline.lesson(earlier).unit)
+                waiting.append(own)
         handed = {name: text for name, text in self.course.given().items() if name.split(".")[0] in units} if units else {}
-        lessons = {name: found[name] for name in sorted(found, key=order.index)}
-        return {**handed, **lessons}, sorted(borrowed, key=order.index)
+        lessons = {name: found[name] for name in sorted(found.keys() - lent.keys(), key=order.index)}
+        return Imported({**handed, **lessons}, tuple(sorted(borrowed, key=order.index)), Lender(lent))
+
+    def _reference(self, name: str, lent: dict[str, Functions]) -> str:
+        """The source of a lesson's reference; "" where there is none, and then its functions are `lent`."""
+        lesson = self.course.lesson(name)
+        if not lesson.released:
+            return lesson.reference_source()
+        lent[name] = stand_ins(lesson.spec)
+        return ""
 
     def _beside(self, path: Path) -> Beside:
         """What lies in the folder of a file, or in the folders of other units beside it."""
@@ -125,15 +150,17 @@ class Session:
         return own
 
     def _grade(self, lesson: CourseLesson, source: str, shown: str, beside: Beside, seed: int) -> LessonRecord:
-        dependencies, borrowed = self._dependencies(lesson, source, beside)
+        imported = self._imported(lesson, source, beside)
         return grade_lesson(
             lesson,
             source,
             shown,
             zygote=self.zygote,
-            dependencies=dependencies,
-            borrowed=tuple(borrowed),
+            dependencies=imported.sources,
+            borrowed=imported.borrowed,
+            lender=imported.lender,
             seed=seed,
+            times=self.times,
             memo=self._shared.setdefault((lesson.spec.name, seed), Memo()),
         )
 
@@ -142,7 +169,7 @@ class Session:
             return True
         version = (path, digest(read_text(path)))  # a session may outlive an edit
         if version not in self._known:
-            self._known[version] = self.grade_file(name, path)
+            self._known[version] = replace(self, times=False).grade_file(name, path)
         return self._known[version].status is Status.PASSED
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,21 @@ NOT_FINITE = "not finite"
 PLAIN = (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 0.5, -0.5, 0.25, 0.75)
 
 
+class Returned(Enum):
+    """How a forward returns its state: `(out, state, cache)`, `((out, state), cache)`, or `(out, {"state": state, ...})`."""
+
+    APART = auto()
+    WITH_OUT = auto()
+    IN_CACHE = auto()
+
+
 @dataclass(frozen=True)
 class Smallest:
     """The smallest input found. `subject` is `out` or a gradient; `path` leads to the leaf of it that differs, as indices.
 
     `dout` is None where `out` itself is wrong. `got` is what the code gave (None where it raised: then `raises` says what),
-    `expected` what the definition gives. `answers` is how many values the backward returned, 0 for one that is no tuple. `file` is the student's.
+    `expected` what the definition gives. `answers` is how many values the backward returned, 0 for one that is no tuple. `file` is the student's,
+    `returns` how its forward returns a state.
     """
 
     task: Layer
@@ -62,6 +72,7 @@ class Smallest:
     raises: str = ""
     answers: int = 0
     file: Path = Path()
+    returns: Returned = Returned.APART
 
     @property
     def size(self) -> int:
@@ -85,8 +96,18 @@ def shrink(candidate: Candidate, lesson: Lesson, *, seed: int = 0) -> Smallest |
             except _LostError:
                 return None
             if smallest is not None:
-                return smallest
+                return replace(smallest, returns=_returned(candidate, smallest)) if isinstance(task, Stateful) else smallest
     return None
+
+
+def _returned(candidate: Candidate, found: Smallest) -> Returned:
+    """The form in which the forward returns a state, seen on its first call (`split_state` says which there are)."""
+    calls = found.point.primals["state"].calls
+    first = calls[0] if calls else Point({k: v for k, v in found.point.primals.items() if k != "state"}, found.point.hyper)
+    value = candidate.call(found.task.forward, [*first.primals.values(), None], first.hyper).value
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return Returned.WITH_OUT if isinstance(value[0], (tuple, list)) else Returned.IN_CACHE
+    return Returned.APART
 
 
 def _points(task: Layer, seed: int) -> Iterator[Point]:

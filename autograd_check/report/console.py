@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import shutil
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from autograd_check.report.streams import announced
 
 COLUMNS = 80
 
@@ -41,51 +39,7 @@ def complain(message: str) -> None:
     make_console(stderr=True).print("\n".join(lines), soft_wrap=True)
 
 
-@contextmanager
-def announced(what: str) -> Iterator[None]:
-    """A line on a terminal while something takes its time; gone afterwards. No thread: processes are forked meanwhile."""
-    stream = sys.stderr
-    if not stream.isatty():
-        yield
-        return
-    stream.write(f"{what} ...")
-    stream.flush()
-    try:
-        yield
-    finally:
-        stream.write("\r\x1b[K")
-        stream.flush()
-
-
-PLAIN = str.maketrans(
-    {"·": "-", "→": "->", "⇒": "=>", "−": "-", "–": "-", "…": "...", "‖": "||", "×": "x", "²": "^2", "Σ": "sum"}
-)
-
-
-def never_fail_to_print() -> None:
-    """On a terminal without Unicode a sign that it lacks is written in ASCII, and what has no such form as `?`."""
-
-    def instead(error: UnicodeError) -> tuple[str, int]:
-        if not isinstance(error, UnicodeEncodeError):
-            raise error
-        sign = error.object[error.start : error.end].translate(PLAIN)
-        return sign.encode("ascii", "replace").decode(), error.end
-
-    codecs.register_error("autograd_check.ascii", instead)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
-            stream.reconfigure(errors="autograd_check.ascii")
-
-
 T = TypeVar("T")
-
-
-class Rate(ProgressColumn):
-    """How many are done in a second."""
-
-    def render(self, task: Task) -> Text:
-        """`12.3/s`, empty before there is anything to count."""
-        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
 
 
 LINE_AFTER = 30.0
@@ -106,14 +60,20 @@ def tracked(items: Iterable[T], what: str, total: int, done: int = 0, clock: Cal
             found = list(items)
         yield from found
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    # a tenth of a second to import, which the check of one lesson can do without
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     # no refreshing thread: processes for students' code are forked meanwhile, and a fork should find one thread
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(what, total=total, completed=done)
+        task = progress.add_task(what, total=total, completed=done, rate="")
         progress.refresh()
         for item in items:
             yield item
             progress.advance(task)
+            speed = progress.tasks[0].speed
+            progress.update(task, rate="" if speed is None else f"{speed:.1f}/s")
             progress.refresh()
 
 

@@ -14,18 +14,19 @@ from threading import Event, Thread
 
 from rich.text import Text
 
-from autograd_check.course.handout import reset
+from autograd_check.course.handout import reset, undo_reset
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.progress import Progress, Stage, next_lesson, stages
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.watching import Checked, Desk, Version, saves, versions
-from autograd_check.report.console import announced, columns, show
+from autograd_check.report.console import columns, show
 from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
 from autograd_check.report.screen import Frame, choices, lines_of, matching, verdict
 from autograd_check.report.status import render_hint
-from autograd_check.report.terminal import render, summary
+from autograd_check.report.streams import announced
+from autograd_check.report.terminal import after_pass, render, summary
 from autograd_check.verify.finding import Status
 
 SOON, LATER = 0, 1
@@ -77,16 +78,17 @@ class Conversation:
         self._submit = submit
         self._numbers = itertools.count()
         self._checked: Checked | None = None
-        self._text = Text()
+        self._text, self._after = Text(), Text()
         self._news = ""
         self._working: dict[int, tuple[str, float]] = {}
         self._all: list[LessonRecord] | None = None
         self._search, self._chosen = "", 0
+        self._scrolled = 0
         self._check(entry)
 
     def frame(self, width: int, height: int) -> Frame:
         """What is to be seen now."""
-        frame = Frame(self.entry, self.standing, self._text, self._line())
+        frame = Frame(self.entry, self.standing, self._text, self._line(), scrolled=self._scrolled)
         match self.mode:
             case Mode.TEXT:
                 return frame
@@ -95,10 +97,9 @@ class Conversation:
                 return replace(frame, body=body, keys="type to search  up/down  enter opens  esc back")
         body = Text(f"{self.entry.name} · {self.entry.title}\n")
         if self._checked is not None:
-            body = verdict(self._checked.record, self.entry, self._following(), width)
+            body = verdict(self._checked.record, self.entry, self._following(), width, self._after)
         if self.mode is Mode.RESET:
-            where = self.entry.stub.relative_to(self.outline.root)
-            asked = f"Replace {where} by the empty stub? A backup is kept."
+            asked = f"Put the empty stub of {self.entry.name} back? u undoes it."
             return replace(frame, body=body, news=asked, keys="y yes  any other key: no")
         return replace(frame, body=body)
 
@@ -114,7 +115,10 @@ class Conversation:
             else:
                 self._news = "Nothing was changed."
             return True
-        self.mode, self._news = Mode.VERDICT, ""
+        if key in ("up", "down"):
+            self._scrolled = max(self._scrolled + (1 if key == "down" else -1), 0)
+            return True
+        self.mode, self._news, self._scrolled = Mode.VERDICT, "", 0
         match key.lower():
             case "q":
                 return False
@@ -132,6 +136,8 @@ class Conversation:
                 self._start(SOON, f"drawing {self.entry.name}", partial(self._plot, self.entry))
             case "r":
                 self.mode = Mode.RESET
+            case "u":
+                self._start(SOON, "undoing a reset", partial(self._undo, self.entry))
         return True
 
     def saved(self, names: tuple[str, ...]) -> None:
@@ -147,11 +153,13 @@ class Conversation:
                 self._count(answer.checked.record)
             elif answer.checked.record.lesson == self.entry.name:
                 self._checked = answer.checked
+                passed = answer.checked.record.status is Status.PASSED
+                self._after = after_pass(self.entry, width=columns()) if passed else Text()
                 self._news = f"checked in {_duration(answer.checked.seconds)} at {time.strftime('%H:%M:%S')}"
                 if not self.entry.stub.exists():
                     self._news = "The file is gone; r puts the empty stub back."
         if answer.body is not None:
-            self.mode, self._text = Mode.TEXT, answer.body
+            self.mode, self._text, self._scrolled = Mode.TEXT, answer.body, 0
         self._news = answer.news or self._news
 
     def _line(self) -> str:
@@ -168,7 +176,7 @@ class Conversation:
     def _open(self, entry: LessonEntry) -> None:
         if entry != self.entry:
             self.entry, self._checked = entry, None
-        self.mode, self._news = Mode.VERDICT, ""
+        self.mode, self._news, self._scrolled = Mode.VERDICT, "", 0
         self._check(entry)
 
     def _check(self, entry: LessonEntry) -> None:
@@ -245,7 +253,11 @@ class Conversation:
 
     def _reset(self, entry: LessonEntry) -> Answer:
         backup = reset(self._desk.course, entry.name)
-        return Answer(news="" if backup is None else f"your file is kept: {backup.relative_to(self.outline.root)}")
+        return Answer(news="" if backup is None else "Your file is kept; u puts it back.")
+
+    def _undo(self, entry: LessonEntry) -> Answer:
+        kept = undo_reset(self.outline, entry.name)
+        return Answer(news="" if kept is None else f"What stood there is kept: {kept.relative_to(self.outline.root)}")
 
 
 Events = Queue[Callable[[Conversation], bool | None]]

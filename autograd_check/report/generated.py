@@ -1,4 +1,4 @@
-"""What `autograd-check stubs`, `start` and `update` say about files that were made."""
+"""What `autograd-check stubs`, `start`, `update` and `release` say about files that were made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from autograd_check.course.folder import Update, What
 from autograd_check.course.handout import FileState, Handout, Written
 from autograd_check.course.outline import Outline
 from autograd_check.course.own import read_title
+from autograd_check.grade.release import Released
 
 
 def check_text(handouts: Sequence[Handout]) -> tuple[str, bool]:
@@ -48,6 +49,21 @@ def started_text(outline: Outline, folder: str) -> str:
         lines.append(f"  open the first lesson, {first.stub.relative_to(outline.root).as_posix()}, and then")
         lines.append(f"  autograd-check check {first.name}")
     return "\n".join(lines)
+
+
+def released_text(made: Released) -> str:
+    """What a release holds, and what its students type."""
+    return "\n".join(
+        [
+            f"{made.folder} is a release: a course folder, and a package without answers ({made.secrets:,} lines of them left out).",
+            "Hand out the whole folder. In it your students type",
+            "",
+            f"  pip install ./{made.wheel.name}",
+            "  autograd-check",
+            "",
+            "They get the same status and points as with the whole course, and you grade with the whole course.",
+        ]
+    )
 
 
 def updated_text(update: Update) -> str:

@@ -13,7 +13,7 @@ from autograd_check.course.outline import LessonEntry, Outline, unit_title
 from autograd_check.course.progress import Stage
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.status import STYLES, bar, shortened
-from autograd_check.report.terminal import render
+from autograd_check.report.terminal import missing, render
 from autograd_check.verify.finding import Status
 
 KEYS = (
@@ -24,25 +24,28 @@ KEYS = (
     ("d", "derive"),
     ("p", "plot"),
     ("r", "reset"),
+    ("u", "undo"),
     ("q", "quit"),
 )
 BAR = 20
+NOTHING = Text()
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of the screen: the lesson at hand, the body, and a line about what goes on."""
+    """One picture of the screen: the lesson at hand, the body (`scrolled` by so many lines), and a line about what goes on."""
 
     entry: LessonEntry
     standing: Mapping[str, Stage]
     body: Text
     news: str
     keys: str = ""
+    scrolled: int = 0
 
 
 def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     """Exactly `height` lines of at most `width` columns: course and progress, the body, the news, and the keys."""
-    foot = _keys(width) if not frame.keys else [frame.keys]
+    foot = (_keys(width) if not frame.keys else [frame.keys])[: max(height - 6, 0)]  # the body before the keys
     head = [_head(frame, width), Text()] if height > 8 else []
     news = [Text(shortened(frame.news, width), style="bold")]
     room = max(height - len(head) - len(news) - len(foot), 1)
@@ -53,8 +56,10 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     while body and not body[-1].plain.strip():
         body.pop()
     if len(body) > room:
-        rest = len(body) - room + 1
-        body = [*body[: room - 1], Text(f"... {rest} more lines", style="dim")]
+        first = min(frame.scrolled, len(body) - room + 1)
+        rest = len(body) - first - room + 1
+        more = f"... {rest} more lines (arrow down)" if rest else "(arrow up goes back)"
+        body = [*body[first : first + room - 1], Text(more, style="dim")]
     body += [Text()] * (room - len(body))
     lines = [*head, *body, *news, *(Text(line, style="dim") for line in foot)]
     for line in lines:
@@ -62,8 +67,8 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     return lines[:height]
 
 
-def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | None, width: int) -> Text:
-    """The first thing that is wrong, in words, before all that is right; and what to do."""
+def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | None, width: int, after: Text = NOTHING) -> Text:
+    """The first thing that is wrong, in words, before all that is right; and what to do. `after` is for who has passed."""
     text = render(record, width=width, worst_first=True)
     where = text.plain.find(record.file)
     if where >= 0:
@@ -71,7 +76,10 @@ def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | N
     if record.status is Status.PASSED:
         text.append("\nPassed. ", style="green")
         text.append("That was the last lesson." if following is None else f"n goes on to {following.name}: {following.title}.")
-    elif record.status is Status.TODO:
+        text.append("\n").append(after)
+    elif record.status is not Status.TODO:
+        text.append(f"\n{missing(record, '' if following is None else following.name)}", style="dim")
+    else:
         text.append(f"\nWrite it in your editor and save; the verdict comes here. About {entry.minutes} minutes.", style="dim")
     return text
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.course.spec import Stateful
-from autograd_check.grade.shrink import Smallest
+from autograd_check.grade.shrink import Returned, Smallest
 from autograd_check.requests import Seed, StateAfter
 from autograd_check.verify.candidate import Point
 
@@ -47,15 +47,28 @@ def _calls(found: Smallest) -> Iterator[str]:
         after = point.primals["state"]
         yield "state = None"
         for call in after.calls:
-            yield f"_, state, _ = {task.forward}({', '.join([*map(_code, call.primals.values()), 'state', *_hyper(call)])})"
+            given = ", ".join([*map(_code, call.primals.values()), "state", *_hyper(call)])
+            yield from _with_state(found, "_", "_", f"{task.forward}({given})")
         names = ", ".join([*(name for name in point.primals if name != "state"), "state", *_hyper(point)])
-        yield f"out, state, cache = {task.forward}({names})"
+        yield from _with_state(found, "out", "cache", f"{task.forward}({names})")
     else:
         result = "out" if found.subject == "out" and found.raises else "out, cache"
         yield f"{result} = {task.forward}({', '.join([*point.primals, *_hyper(point)])})"
     if found.dout is not None:
         yield f"dout = {_code(found.dout)}"
         yield f"{_left(found)} = {task.backward}(dout, cache)"
+
+
+def _with_state(found: Smallest, out: str, cache: str, call: str) -> Iterator[str]:
+    """The lines that take apart what a forward with a state returns."""
+    match found.returns:
+        case Returned.APART:
+            yield f"{out}, state, {cache} = {call}"
+        case Returned.WITH_OUT:
+            yield f"({out}, state), {cache} = {call}"
+        case Returned.IN_CACHE:
+            yield f"{out}, cache = {call}"
+            yield 'state = cache["state"]'
 
 
 def _left(found: Smallest) -> str:

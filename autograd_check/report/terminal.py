@@ -5,15 +5,19 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from autograd_check.course.outline import Outline
+from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.stubs import reference_code
 from autograd_check.grade.record import LessonRecord
 from autograd_check.report.rows import Row, rows_of
 from autograd_check.report.snippet import snippet
 from autograd_check.verify.finding import Status
+
+if TYPE_CHECKING:
+    from autograd_check.grade.own_speed import OwnSpeed
 
 STYLES = {
     "passed": "green",
@@ -31,7 +35,7 @@ STYLES = {
     "printed": "cyan",
     "note": "cyan",
 }
-LABEL_WIDTH = 18
+LABEL_WIDTH, NARROW = 18, 11
 
 
 def render(
@@ -55,7 +59,7 @@ def render(
     rows = rows_of(record, verbose=verbose)
     if worst_first:
         rows.sort(key=lambda row: row.status in ("passed", "borrowed"))
-    label_width = min(LABEL_WIDTH if width >= 70 else LABEL_WIDTH // 2, max((len(row.label) for row in rows), default=0))
+    label_width = min(LABEL_WIDTH if width >= 70 else NARROW, max((len(row.label) for row in rows), default=0))
     status_width = max((len(row.status) for row in rows), default=0)
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
@@ -74,25 +78,53 @@ def render_all(records: Sequence[LessonRecord], outline: Outline, *, verbose: bo
     several = len(records) > 1
     for record in records:
         text.append(render(record, verbose=verbose, brief=several, width=width))
-        if verbose and record.status is Status.PASSED:
-            text.append(f"\nThe reference, to compare with yours:\n\n{_reference(record, outline)}")
+        if record.status is Status.PASSED and not several:
+            text.append(after_pass(outline.lesson(record.lesson), record.speed, width))
     if several:
         return text.append(f"\n{summary(records)}\n")
     return text.append("".join(f"\n{next_step(record, outline)}\n" for record in records))
 
 
-def _reference(record: LessonRecord, outline: Outline) -> str:
-    solution = outline.lesson(record.lesson).solution
-    return reference_code(solution.read_text(encoding="utf-8"), solution)
+def after_pass(entry: LessonEntry, speed: OwnSpeed | None = None, width: int = 80) -> Text:
+    """What there is to learn once a lesson has passed: why it works, how fast it is, and the reference, where there is one."""
+    text = Text()
+    if entry.why:
+        text.append("\n" + textwrap.fill(f"Why it works: {entry.why}", width, break_on_hyphens=False) + "\n")
+    if speed is not None:
+        text.append("\n" + textwrap.fill(_speed(speed), width, break_on_hyphens=False) + "\n")
+    if not entry.released:
+        code = reference_code(entry.solution.read_text(encoding="utf-8"), entry.solution)
+        text.append("\nThe reference, to compare with yours:\n\n").append(code, style="dim")
+    return text
+
+
+def _speed(speed: OwnSpeed) -> str:
+    slower = speed.ratio >= 1
+    ratio = speed.ratio if slower else 1 / speed.ratio
+    times = f"{ratio:.1f} times as {'long' if slower else 'fast'}" if round(ratio, 1) > 1 else "as long"
+    return f"One forward and backward takes {_duration(speed.seconds)}, {times} as torch's own ({speed.sizes})."
+
+
+def _duration(seconds: float) -> str:
+    return f"{1e6 * seconds:.0f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def next_step(record: LessonRecord, outline: Outline) -> str:
-    """What to do after the check of one lesson: the lesson that follows, or where to get help."""
-    if record.status is not Status.PASSED:
-        return f"A hint: autograd-check hint {record.lesson}"
+    """What to do after the check of one lesson: the lesson that follows, or what is missing for it and where to get help."""
     names = [entry.name for entry in outline.lessons]
     following = names[names.index(record.lesson) + 1 :][:1]
-    return f"Next lesson: {following[0]}" if following else "That was the last lesson of the course."
+    if record.status is Status.PASSED:
+        return f"Next lesson: {following[0]}" if following else "That was the last lesson of the course."
+    hint = f"A hint: autograd-check hint {record.lesson}"
+    return hint if record.status is Status.TODO else f"{missing(record, following[0] if following else '')}\n{hint}"
+
+
+def missing(record: LessonRecord, following: str) -> str:
+    """How many points stand between a student and the lesson that follows ("": there is none)."""
+    points = record.max_score - record.score
+    return f"{_points(points)} point{'' if points == 1 else 's'} to go" + (
+        f" before the next lesson, {following}." if following else "."
+    )
 
 
 def to_text(record: LessonRecord, *, verbose: bool = False, width: int = 80) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -22,7 +24,7 @@ from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.printed import Printed, quietly
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.run.side_effects import argument_names, changed_paths, gradient_overlaps, overlaps
-from autograd_check.run.source import run_source
+from autograd_check.run.source import NONE, run_source
 from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import differentiate
@@ -181,6 +183,17 @@ class Session:
             request.value = [plain(map_leaves(lambda _: next(given), roots[name])) for name in wrt]
         return request.outcome()
 
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """See `Candidate.timed`."""
+        with self._request() as request, self._surroundings():
+            primals, cotangent, hyper = [fresh(value) for value in point.primals.values()], fresh(dout), fresh(dict(point.hyper))
+            started = perf_counter()
+            for _ in range(times):
+                _, cache = self._pair(forward, self._run_forward(forward, primals, hyper, None))
+                self._run(backward, cotangent, cache)
+            request.value = (perf_counter() - started) / times
+        return request.outcome()
+
     def operations(
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:
@@ -292,7 +305,13 @@ class Session:
 
 
 def load(
-    source: str, filename: str, dependencies: Mapping[str, str], deadline: Deadline, *, capture: bool = True
+    source: str,
+    filename: str,
+    dependencies: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    borrowed: Mapping[str, ModuleType] = NONE,
+    capture: bool = True,
 ) -> tuple[dict[str, Any], Outcome]:
     """Run a student's file: the callables it defines (none where it fails), and what came of it."""
     request = Request()
@@ -300,7 +319,7 @@ def load(
     streams: AbstractContextManager[Printed | None] = quietly() if capture else nullcontext()
     try:
         with streams as request.printed:
-            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies)))
+            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed)))
     except BaseException as error:
         if not capture and leaves_debugger(error):
             raise DebuggerLeft from error

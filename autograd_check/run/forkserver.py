@@ -30,6 +30,9 @@ from autograd_check.run.student import become_student
 IDLE = 0.02
 """Seconds without a request after which the next thing is warmed."""
 
+AGAIN = 2
+"""A process that was forked this often will be asked again: before, what is warmed would serve nobody."""
+
 MANY = 10
 """With so many processes forked, more will come: it is worth half a second to make each of them cheaper."""
 
@@ -77,7 +80,7 @@ class _Nursery:
         self._say({"ready": os.getpid()})
         try:
             while True:
-                while not select.select([self._control], [], [], IDLE)[0]:
+                while self._births >= AGAIN and not select.select([self._control], [], [], IDLE)[0]:
                     if next(self._warming, None) is None:
                         break
                 message, descriptors, _, _ = socket.recv_fds(self._control, 4096, 1)

@@ -13,6 +13,7 @@ from autograd_check.run import deadline as alarms
 from autograd_check.run.batch import BatchedSweep
 from autograd_check.run.caller import Request, Session, load
 from autograd_check.run.deadline import DEADLINE, PATIENCE, Deadline, NoDeadline
+from autograd_check.run.lending import Lender, borrowed_modules
 from autograd_check.run.restore import Rewind, reseed
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.slope import Row
@@ -43,9 +44,11 @@ class InProcess(Session):
         deadline: float = DEADLINE,
         patience: float = PATIENCE,
         capture: bool = True,
+        lender: Lender | None = None,
     ) -> None:
-        alarm = Deadline(deadline, patience)
-        functions, loading = load(source, filename, dependencies, alarm, capture=capture)
+        alarm, lender = Deadline(deadline, patience), lender or Lender()
+        borrowed = borrowed_modules(lender.names, lender.here)
+        functions, loading = load(source, filename, dependencies, alarm, borrowed=borrowed, capture=capture)
         super().__init__(functions, loading, (filename,), alarm, capture=capture)
         self.isolation = in_process_isolation()
 

@@ -13,6 +13,7 @@ from autograd_check.causes import Cause
 from autograd_check.errors import WireError
 from autograd_check.run.deadline import PATIENCE, Stopwatch, processor_clock
 from autograd_check.run.failures import timed_out_text
+from autograd_check.run.lending import Lender
 from autograd_check.run.replies import check_form, read_outcome, read_partial
 from autograd_check.run.wire import REPLY, REQUEST, TooLarge, receive, send
 from autograd_check.verify.candidate import Failure, Outcome, Point
@@ -45,7 +46,8 @@ class Isolated:
     """A `Candidate` in a process of its own, started with the first question and again after it was lost.
 
     `deadline` is the seconds of its processor time that one request may take, `patience` the seconds by the clock; the
-    grader keeps the time and kills. Use it as a context manager, or call `close`.
+    grader keeps the time and kills. `lender` answers for the functions that the code borrows. Use it as a context manager,
+    or call `close`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Isolated:
         dependencies: Mapping[str, str],
         deadline: float,
         patience: float = PATIENCE,
+        lender: Lender | None = None,
     ) -> None:
         self._zygote = zygote
         self._source = source
@@ -64,6 +67,7 @@ class Isolated:
         self._dependencies = dict(dependencies)
         self._seconds = deadline
         self._patience = patience
+        self._lender = lender or Lender()
         self._child: Any = None
         self._loading: Outcome | None = None
         self._functions: tuple[str, ...] = ()
@@ -136,6 +140,10 @@ class Isolated:
         """See `Candidate.taped`."""
         return self._ask("taped", forward=forward, point=point, dout=dout, wrt=list(wrt), returns_cache=returns_cache)
 
+    def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
+        """See `Candidate.timed`."""
+        return self._ask("timed", forward=forward, backward=backward, point=point, dout=dout, times=times)
+
     def operations(
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:
@@ -198,6 +206,7 @@ class Isolated:
                 "source": self._source,
                 "filename": self._filename,
                 "dependencies": self._dependencies,
+                "borrowed": self._lender.names,
                 "deadline": self._seconds,
             }
         )
@@ -218,6 +227,9 @@ class Isolated:
                 reply = receive(channel, REPLY, stopwatch.left)
                 if isinstance(reply, dict) and "partial" in reply and not out and request.get("ask") == "vjp":
                     out.append(read_partial(reply, number))
+                    continue
+                if isinstance(reply, dict) and "borrows" in reply:
+                    send(channel, self._lender.answer(reply["borrows"]), REQUEST)
                     continue
                 outcome, functions = read_outcome(reply, number)
                 if "ask" not in request:

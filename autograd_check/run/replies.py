@@ -76,6 +76,8 @@ def check_form(ask: str, given: dict[str, Any], outcome: Outcome) -> None:
     elif ask == "trajectory" and isinstance(value, list):
         fits = len(value) <= len(given["gradients"]) and all(isinstance(params, list) for params in value)
         fits = fits and all(len(params) == len(given["starts"]) for params in value)
+    elif ask == "timed":
+        fits = isinstance(value, float) or fits
     elif ask == "operations" and isinstance(value, tuple):
         fits = all(isinstance(name, str) for name in value)
     if not fits:

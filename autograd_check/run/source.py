@@ -6,30 +6,35 @@ import builtins
 import linecache
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from autograd_check.run.placeholder_modules import PLOTTING, Absent, Loading, tried
 
 COURSE_FOLDERS = ("lessons", "solutions")
+NONE: Mapping[str, ModuleType] = MappingProxyType({})
 
 
 class CourseImports:
     """The `__import__` of a student's file: earlier lessons by any path, everything else as usual.
 
     `from lessons.u02_network.linear import linear_forward`, `from .linear import ...`, `from linear import ...` and
-    `import linear` all mean the source text in `dependencies["linear"]`; its module is made once.
+    `import linear` all mean the source text in `dependencies["linear"]`, whose module is made once, or the module that is
+    `borrowed`.
 
     Imports that no layer needs do not stop a file: plotting packages are stand-ins (`Absent`), and so is one that is not
     installed, unless the file names it among the `tried`, or that cannot be loaded where nothing may be written.
     """
 
-    def __init__(self, dependencies: Mapping[str, str], tried: Collection[str] = ()) -> None:
+    def __init__(
+        self, dependencies: Mapping[str, str], tried: Collection[str] = (), borrowed: Mapping[str, ModuleType] = NONE
+    ) -> None:
         # a unit's `given` goes by its unit as well; without one it is that of the last unit, which is the file's own
         self._sources = {**{name.rpartition(".")[2]: text for name, text in dependencies.items()}, **dependencies}
         self._tried = frozenset(tried)
         self._loading = Loading()
-        self._modules: dict[str, ModuleType] = {}
+        self._modules = dict(borrowed)
+        self._lessons = frozenset([*self._sources, *borrowed])
 
     def __call__(
         self,
@@ -45,17 +50,17 @@ class CourseImports:
             ModuleNotFoundError: a lesson that is not given.
         """
         path = name.split(".") if name else []
-        of_course = level > 0 or path[0] in COURSE_FOLDERS or path[-1] in self._sources
+        of_course = level > 0 or path[0] in COURSE_FOLDERS or path[-1] in self._lessons
         if not of_course:
             return self._elsewhere(name, globals, locals, fromlist or ())
-        named = next((name for name in (".".join(path[-2:]), *path[-1:]) if name in self._sources), "")
+        named = next((name for name in (".".join(path[-2:]), *path[-1:]) if name in self._lessons), "")
         if named:
             module = self._lesson(named)
             return module if fromlist or len(path) == 1 else self._packages(path, module)
-        if fromlist and all(item in self._sources for item in fromlist):
+        if fromlist and all(item in self._lessons for item in fromlist):
             return self._folder(fromlist)
         wanted = ", ".join(fromlist or ()) if not path or path[-1] in COURSE_FOLDERS else path[-1]
-        given = f" (this file imports {', '.join(sorted(self._sources))})" if self._sources else ""
+        given = f" (this file imports {', '.join(sorted(self._lessons))})" if self._lessons else ""
         raise ModuleNotFoundError(f"no earlier lesson is called {wanted!r}{given}")
 
     def end_loading(self) -> None:
@@ -117,10 +122,12 @@ def compile_source(source: str, filename: str) -> Any:
     return compile(source, filename, "exec", dont_inherit=True)
 
 
-def run_source(source: str, filename: str, dependencies: Mapping[str, str]) -> ModuleType:
+def run_source(
+    source: str, filename: str, dependencies: Mapping[str, str], borrowed: Mapping[str, ModuleType] = NONE
+) -> ModuleType:
     """Run a file as the module `lesson`. Whatever its code raises is raised here."""
     code = compile_source(source, filename)
-    importer = CourseImports(dependencies, tried(source))
+    importer = CourseImports(dependencies, tried(source), borrowed)
     module = new_module("lesson", filename, importer)
     before = sys.modules.get("lesson")
     # dataclasses and pickling-free copies look a class's module up here while the file runs.

@@ -16,6 +16,7 @@ from autograd_check.run import limits
 from autograd_check.run.caller import Session, load
 from autograd_check.run.confine import Confinement
 from autograd_check.run.deadline import NoDeadline
+from autograd_check.run.lending import Ask, borrowed_modules
 from autograd_check.run.wire import REPLY, REQUEST, pack, receive
 from autograd_check.verify.candidate import Failure, Outcome
 
@@ -49,7 +50,8 @@ def serve(channel: socket.socket) -> None:
     try:
         first = ask(channel, REQUEST)
         deadline = NoDeadline(first["deadline"])
-        functions, loading = load(first["source"], first["filename"], first["dependencies"], deadline)
+        borrowed = borrowed_modules(first["borrowed"], _asker(channel, ask, answer))
+        functions, loading = load(first["source"], first["filename"], first["dependencies"], deadline, borrowed=borrowed)
         session = Session(functions, loading, (first["filename"],), deadline)
         names = [name for name in functions if len(name) <= 100][:500]
         _reply(channel, answer, {"id": first["id"], "functions": names}, loading)
@@ -71,8 +73,20 @@ def _requests(session: Session) -> Mapping[str, Callable[..., Outcome]]:
         "sweep": session.sweep,
         "taped": session.taped,
         "operations": session.operations,
+        "timed": session.timed,
         "trajectory": session.trajectory,
     }
+
+
+def _asker(channel: socket.socket, ask: Callable[..., Any], answer: Callable[..., Any]) -> Ask:
+    """Asks the grader for the value of a borrowed function, in the middle of a request."""
+
+    def asker(question: dict[str, Any]) -> dict[str, Any]:
+        channel.sendall(b"".join(answer({"borrows": question}, REPLY)))
+        given: dict[str, Any] = ask(channel, REQUEST)
+        return given
+
+    return asker
 
 
 def _partial_sender(channel: socket.socket, answer: Callable[..., Any], number: str) -> Callable[[Any], None]:

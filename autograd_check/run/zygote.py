@@ -20,6 +20,7 @@ from autograd_check.run import bubblewrap, confine, forkserver, landlock, limits
 from autograd_check.run.deadline import DEADLINE, PATIENCE
 from autograd_check.run.in_process import NOTHING
 from autograd_check.run.isolated import Isolated
+from autograd_check.run.lending import Lender
 
 STARTING = 300.0
 """Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
@@ -80,9 +81,10 @@ class Zygote:
         dependencies: Mapping[str, str] = NOTHING,
         deadline: float = DEADLINE,
         patience: float = PATIENCE,
+        lender: Lender | None = None,
     ) -> Isolated:
         """A candidate for one file; its process starts with the first question. Close it after use (or `with`)."""
-        return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline, patience=patience)
+        return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline, patience=patience, lender=lender)
 
     def birth(self) -> Child:
         """Fork a process for one student's file."""

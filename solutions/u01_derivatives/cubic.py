@@ -76,6 +76,7 @@ LESSON = Lesson(
         edit("x**3 + 4 * x", "x**3 + 4", "4 for 4x", Cause.FORWARD_WRONG),
         wrong("4x forgotten in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="The slope of a sum is the sum of the slopes, 3x² + 4, and dout multiplies all of it: it is the answer of the loss to out as a whole.",
     hints=(
         "Differentiate x³ alone, then 4x alone. The slope of a sum is the sum of the slopes.",
         "One of the two slopes depends on x and the other does not: try your formula at x = 0, where out is close to 4x.",

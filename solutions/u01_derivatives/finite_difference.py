@@ -188,6 +188,7 @@ LESSON = Lesson(
             Cause.WRONG_DTYPE,
         ),
     ),
+    why="The even terms of Taylor's series cancel between x + h and x − h, so the error falls with h², until the round-off of f, divided by h, takes over.",
     hints=(
         "Begin with a 0-d x: two calls of f, h to the right and h to the left. What is the distance between the two points?",
         "For more entries, make a tensor like x that is h in one entry and 0 in all others, and add it: x itself stays as it is.",

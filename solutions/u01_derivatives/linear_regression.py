@@ -128,6 +128,7 @@ LESSON = Lesson(
         wrong("b stepped at the new w", Cause.OVERWRITTEN),
         wrong("gradient taken once", Cause.STALE_STATE),
     ),
+    why="w meets every x, so its gradient collects residual times x over all samples; b meets a 1 instead. The mean divides both by N, once.",
     hints=(
         "Name the steps: p = w x + b, error = p − y, loss = mean of error². Differentiate from the last to the first.",
         "dp, the gradient of every prediction, is the heart: dw and db are both sums over dp, with the factor that w and b have in p.",

@@ -137,6 +137,7 @@ LESSON = Lesson(
         ),
         edit(".mean()", ".sum()", "sum for mean in the loss", Cause.MISSING_BATCH_MEAN),
     ),
+    why="The slopes of the sigmoid and of the cross-entropy cancel: what is left is p − y, the error of the prediction, and it stays finite however large z is.",
     hints=(
         "Differentiate the loss of one point with respect to its p, multiply by p (1 − p), and simplify: what is left is very short.",
         "w and b serve all N points, so dw and db are sums over the points, as in linear regression.",

@@ -113,6 +113,7 @@ LESSON = Lesson(
         ),
         edit("torch.exp(x - out)", "-torch.exp(x - out)", "sign", Cause.SIGN),
     ),
+    why="The gradient is the softmax: each entry counts by its share of the sum. Written as exp(x − out) it cannot overflow, since out is at least as large as every x.",
     hints=(
         "Write u = Σ e^(xₖ), out = log u, and use the chain rule: ∂out/∂u, then ∂u/∂xₖ.",
         "dout has one axis less than x: every entry of a row shares the one dout of its row.",

@@ -94,6 +94,7 @@ LESSON = Lesson(
         edit("du * 2 * x", "du * x", "2 forgotten", Cause.CONSTANT_FACTOR),
         edit("return torch.sin(u)", "return torch.sin(x) ** 2 + 1", "sin²x + 1", Cause.FORWARD_WRONG),
     ),
+    why="Slopes along a chain multiply: dout, then cos u, then 2x. Going backward, each step needs only the numbers of its own step forward.",
     hints=(
         "Give the inner function a name, u = x² + 1, and differentiate out with respect to u first.",
         "The slope of the sine is a cosine, and it is taken where the sine was taken: at u, not at x.",

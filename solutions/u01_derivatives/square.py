@@ -77,6 +77,7 @@ LESSON = Lesson(
         ),
         wrong("return inside the loop", Cause.ROWS_MISSING),
     ),
+    why="out changes by 2x times what x changes by, and the loss by dout times that. Every backward pass multiplies what comes from above by the local slope.",
     hints=(
         "Take one number first: if x grows from 3 to 3.001, by how much does x² grow, as a multiple of 0.001?",
         "That slope depends on x, so the backward pass needs x: the forward pass must put it into the cache.",

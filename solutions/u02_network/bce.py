@@ -106,6 +106,7 @@ LESSON = Lesson(
         edit("dq * (p == q)", "dq", "gradient where p was clamped", Cause.MASK_MISSING),
         drop(" / (q * (1 - q))", "gradient of the logits", Cause.EXTRA_TERM),
     ),
+    why="Where the clamp holds, p moves and the loss does not, so the gradient is 0; elsewhere each entry has the slope (p − y) / (p (1 − p)), shared by N.",
     hints=(
         "Differentiate the loss of one entry with respect to its p; the two terms share a common denominator.",
         "The mean divides every entry's gradient by the number of entries, and the chain rule multiplies all of them by dout.",

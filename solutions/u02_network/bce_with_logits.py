@@ -114,6 +114,7 @@ LESSON = Lesson(
         edit("torch.sigmoid(z) - y", "y - torch.sigmoid(z)", "sign", Cause.SIGN),
         wrong("sum for mean, in both passes", Cause.MISSING_BATCH_MEAN),
     ),
+    why="The slope of the sigmoid cancels the p (1 − p) under the loss: what is left is (σ(z) − y) / N, with nothing that could overflow or be divided by 0.",
     hints=(
         "Write log σ(z) and log(1 − σ(z)) as functions of z alone, and collect the terms with y.",
         "The derivative of log(1 + e^z) is a function that you have written before.",

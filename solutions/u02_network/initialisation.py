@@ -91,6 +91,7 @@ LESSON = Lesson(
         ),
         wrong("generator ignored", Cause.NONDETERMINISTIC),
     ),
+    why="A sum of fan_in products has fan_in times the variance of one, and relu removes half of it. With variance 2 / fan_in the signal is as large behind a layer as before it.",
     hints=(
         "torch.randn has standard deviation 1 and torch.rand is uniform in [0, 1). Scaling a variable by s scales its standard deviation by s.",
         "For the uniform law, first move [0, 1) to [−1, 1), then scale by a.",

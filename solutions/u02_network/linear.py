@@ -64,6 +64,7 @@ LESSON = Lesson(
             Cause.TRANSPOSED,
         ),
     ),
+    why="b[m] is added to every row and w[d, m] is multiplied into every row, so both collect the gradients of all rows; a row of x meets only its own row of out.",
     hints=(
         "Write the gradient of one entry first: how does out[n, m] change when x[n, d] does?",
         "Shapes narrow it down: dx must be (N, D), and you have dout (N, M) and w (D, M).",

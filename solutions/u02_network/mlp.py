@@ -86,6 +86,7 @@ LESSON = Lesson(
             Cause.FORWARD_WRONG,
         ),
     ),
+    why="A chain of layers is undone from its end: the gradient that comes out of one backward pass is the dout of the layer before, and those of the parameters are picked up on the way.",
     hints=(
         "Keep the cache of every layer as you go forward; going backward you need them all, in reverse order.",
         "linear_backward gives three gradients: two belong to this layer, the first is the dout of the layer before.",

@@ -85,6 +85,7 @@ LESSON = Lesson(
         ),
         wrong("keeps the magnitude", Cause.MASK_MISSING),
     ),
+    why="Where x > 0, out moves with x and the gradient passes unchanged; elsewhere out stays at 0 whatever x does, and nothing passes.",
     hints=(
         "Every entry stands alone: what is the slope of max(x, 0) to the right of 0, and to its left?",
         "The slope depends on x, not on dout, so the forward pass must put x (or where it was positive) into the cache.",

@@ -46,6 +46,7 @@ LESSON = Lesson(
             "zip(params, grads,", "zip(params, grads[::-1],", "gradients in reverse order", Cause.WRONG_SHAPE
         ),
     ),
+    why="The gradient points uphill as steeply as possible, so a small step against it lowers the loss most. New tensors leave the caller's history as it was.",
     hints=(
         "One line for one parameter: new value, old value, lr, gradient. Which sign goes downhill?",
         "`p -= …` writes into the caller's tensor; `p - …` makes a new one.",

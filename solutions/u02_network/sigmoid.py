@@ -95,6 +95,7 @@ LESSON = Lesson(
             Cause.MUTATES_INPUT,
         ),
     ),
+    why="σ′ = σ (1 − σ) can be read off the output. It is largest at 0 and dies away on both sides, which is why saturated units hardly learn.",
     hints=(
         "Differentiate 1 / (1 + e^(−x)) with the quotient rule before you look for a shorter form.",
         "e^(−x) / (1 + e^(−x))² is a product of two factors that you know: one of them is out. What is the other?",

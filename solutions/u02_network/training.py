@@ -181,6 +181,7 @@ LESSON = Lesson(
             Cause.WRONG_SHAPE,
         ),
     ),
+    why="Each epoch is one pass forward, one backward from dout = 1, and one step. It learns because the gradient of every piece is exactly right.",
     hints=(
         "Four calls make an epoch: two forwards, two backwards in reverse order. Then the step.",
         "The gradient of the loss with respect to itself is 1, as a 0-d tensor: torch.ones_like(loss).",

@@ -108,6 +108,7 @@ LESSON = Lesson(
         edit("torch.expm1(", "torch.exp(", "the −1 forgotten", Cause.FORWARD_WRONG),
         edit("alpha * torch.expm1(", "torch.expm1(", "alpha forgotten in the forward", Cause.FORWARD_WRONG),
     ),
+    why="Left of 0 the slope of α (eˣ − 1) is α eˣ, which is out + α. Choosing the branch before the exponential is taken keeps an infinite one out of the other side.",
     hints=(
         "Differentiate α (e^x − 1) for x < 0: one of the two terms is a constant.",
         "α e^x is what out was before α was taken off it, so out and alpha in the cache are enough.",

@@ -99,6 +99,7 @@ LESSON = Lesson(
         wrong("the tanh approximation", Cause.CONSISTENT_WITH_WRONG_FORWARD),
         wrong("the sigmoid approximation", Cause.FORWARD_WRONG),
     ),
+    why="x Φ(x) is a product, so there are two terms: the gate Φ as it stands, and x times the gate's own slope, the density of the normal distribution.",
     hints=(
         "out is a product of x and Φ(x), and both depend on x: which rule differentiates a product?",
         "The derivative of a distribution function is its density. For the normal distribution: e^(−x²/2), divided by what?",

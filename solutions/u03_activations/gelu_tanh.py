@@ -89,6 +89,7 @@ LESSON = Lesson(
         edit("u = math.sqrt(2 / math.pi) * (", "u = (", "√(2/π) forgotten", Cause.FORWARD_WRONG),
         wrong("the exact gelu", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="x times a gate that depends on x: the product rule gives two terms, and the chain rule gives the second one its inner slope.",
     hints=(
         "Name the steps u, t, out. Differentiate each with respect to the one before, then use the product rule on x/2 · (1 + t).",
         "tanh′ u = 1 − t², and u′ is the derivative of a cubic, as in unit 1.",

@@ -110,6 +110,7 @@ LESSON = Lesson(
         ),
         edit("slope * x)", "slope * x.abs())", "the sign of the leak", Cause.SIGN),
     ),
+    why="Each piece is a straight line, so the gradient is its slope: 1 on the right, and a little on the left, so that no unit stops learning for good.",
     hints=(
         "Draw the function: two half-lines that meet at 0. What is the slope of each?",
         "The slope is a hyperparameter: whatever value the forward pass was given, the backward pass must use, so it belongs into the cache.",

@@ -126,6 +126,7 @@ LESSON = Lesson(
             Cause.FORWARD_WRONG,
         ),
     ),
+    why="Each entry moves with its own score one to one, and all entries of a row fall by the softmax of that score: dout minus the softmax times the sum of dout.",
     hints=(
         "outⱼ = xⱼ − L with L = log Σ e^x. You know the derivative of L with respect to xₖ from the lesson on log-sum-exp.",
         "xₖ gets doutₖ from its own out, and −doutⱼ ∂L/∂xₖ from every out j of the row, its own among them.",

@@ -99,6 +99,7 @@ LESSON = Lesson(
         edit("return x * s,", "return s,", "the sigmoid alone", Cause.FORWARD_WRONG),
         edit("torch.sigmoid(x)", "torch.sigmoid(-x)", "gated by σ(−x)", Cause.FORWARD_WRONG),
     ),
+    why="x σ(x) is a product: the gate passes the gradient on, and x times the gate's slope adds what moving the gate does.",
     hints=(
         "out is a product of x and σ(x), and both depend on x: which rule differentiates a product?",
         "You have differentiated the sigmoid before: its slope is made of its value alone.",

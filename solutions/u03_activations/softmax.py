@@ -125,6 +125,7 @@ LESSON = Lesson(
         wrong("over the first axis", Cause.CONSISTENT_WITH_WRONG_FORWARD),
         edit("e / e.sum(-1, keepdim=True)", "e / e.sum()", "normalised over everything", Cause.WRONG_AXIS),
     ),
+    why="The probabilities share a sum of 1, so raising one score lowers all the others. That is the term with Σ dout p: a dout that is the same for all entries has no effect.",
     hints=(
         "Take three classes and write p₀ down. It depends on x₀ through the numerator and on all of x through the denominator.",
         "∂pⱼ/∂xₖ is pⱼ (1 − pⱼ) for j = k, and −pⱼ pₖ for j ≠ k. dxₖ collects dout from all j of its row.",

@@ -229,6 +229,7 @@ LESSON = Lesson(
         edit("-1 / p[rows, y] / len(y)", "1 / p[rows, y] / len(y)", "sign", Cause.SIGN),
         edit(".mean()", ".sum()", "sum for mean in the loss", Cause.FORWARD_WRONG),
     ),
+    why="Every probability depends on every score through the common sum. The diagonal alone leaves that out, and then the gradients of a row no longer sum to 0.",
     hints=(
         "Compute dscores for a batch of seven rows and sum its rows. What do you get, and what should it be?",
         "dp is 0 for all classes but the true one. Which scores can move p at the true class, and which of them get a gradient here?",

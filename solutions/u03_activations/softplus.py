@@ -110,6 +110,7 @@ LESSON = Lesson(
             Cause.FORWARD_WRONG,
         ),
     ),
+    why="The slope of log(1 + eˣ) is the sigmoid: softplus is a relu with its corner rounded, and its slope is a step with its edge rounded.",
     hints=(
         "Chain rule: the slope of log u is 1 / u, and u = 1 + e^x has the slope e^x.",
         "e^x / (1 + e^x) is a function that you have written before: divide both terms by e^x.",

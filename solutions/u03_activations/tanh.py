@@ -78,6 +78,7 @@ LESSON = Lesson(
             Cause.MUTATES_INPUT,
         ),
     ),
+    why="tanh′ = 1 − tanh² can be read off the output: steepest at 0, flat where it saturates. x and −x are mirror images, so one half that is stable is enough.",
     hints=(
         "With s = e^x − e^(−x) and c = e^x + e^(−x): what are s′ and c′? Then use the quotient rule on s / c.",
         "The quotient rule gives (c² − s²) / c². Split the fraction, and out appears in it.",

@@ -125,6 +125,7 @@ LESSON = Lesson(
         wrong("the cache is overwritten", Cause.STALE_STATE),
         wrong("sum for mean, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="In every row the gradient is the softmax minus the one-hot target, what was predicted minus what was true, divided by N once. It sums to 0 in each row.",
     hints=(
         "Write −log p[n, y] as log Σ e^s − s[n, y]. What is the derivative of each part with respect to s[n, c]?",
         "The first part gives the softmax; the second touches one score a row. Which one?",

@@ -222,6 +222,7 @@ LESSON = Lesson(
         ),
         edit("dw + more_dw, db + more_db", "more_dw, more_db", "only the last piece", Cause.UNKNOWN),
     ),
+    why="Pieces of different size count by their rows. The weight that the loss of a piece has in the total is the dout of its backward pass, so both must be the same number.",
     hints=(
         "Compare with micro = N on 4 rows and on 5, both with micro = 4. When do the gradients agree?",
         "Write the mean over 5 rows as a combination of the mean over 4 of them and the mean over the last one. What are the weights?",

@@ -133,6 +133,7 @@ LESSON = Lesson(
         wrong("only the worst class", Cause.CONSISTENT_WITH_WRONG_FORWARD),
         wrong("mean over classes, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="Every broken margin pushes its own class down and the right class up by one, so the right class gets minus their number. Margins that are kept do nothing.",
     hints=(
         "Take one row and one wrong class. Which two scores does its term contain, and with which signs?",
         "The score of the right class occurs in the term of every wrong class. How many of those terms are not 0?",

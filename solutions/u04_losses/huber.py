@@ -108,6 +108,7 @@ LESSON = Lesson(
         drop(" / r.numel()", "1/N missing", Cause.MISSING_BATCH_MEAN),
         wrong("smooth l1: divided by delta in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="Inside δ the slope is the residual, outside it is held at ±δ: together, the residual clamped.",
     hints=(
         "Differentiate the two branches one after the other. What are their slopes just below and just above |r| = δ?",
         "The far branch goes up on both sides, so its slope must know the sign of r.",

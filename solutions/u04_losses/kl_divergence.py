@@ -96,6 +96,7 @@ LESSON = Lesson(
         wrong("p and q exchanged", Cause.FORWARD_WRONG),
         wrong("mean over entries, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="The divergence is linear in log p, with weight −q, so the gradient is −q / N and does not depend on log p at all.",
     hints=(
         "Only one of the two terms contains logp, and it is linear in it.",
         "log q is −∞ where q is 0. `torch.where` and masks help, and there is a function for x log y with this very limit.",

@@ -100,6 +100,7 @@ LESSON = Lesson(
         ),
         wrong("sum for mean, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="The slope of |p − y| is its sign, whatever the size of the error, so an outlier pulls no harder than any other sample. At 0 there is no slope, and this course takes 0.",
     hints=(
         "What is the slope of |r| to the right of 0, and to its left? Neither depends on how large r is.",
         "One tensor function returns 1, −1, and 0 exactly where the entry is 0.",

@@ -90,6 +90,7 @@ LESSON = Lesson(
         edit(".mean()", ".mean().sqrt()", "root of the mean", Cause.FORWARD_WRONG),
         wrong("sum for mean, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="The mean shares one loss among all N entries, so each gets 2 (p − y) / N; dout multiplies, because the loss may be a part of something larger.",
     hints=(
         "One entry of p occurs in one term of the sum only. What is the derivative of that term?",
         "The mean shares the loss among all entries. How many are there, and what does that do to each one's gradient?",

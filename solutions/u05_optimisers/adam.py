@@ -116,6 +116,7 @@ LESSON = Lesson(
         edit("param - lr", "param + lr", "uphill", Cause.SIGN),
         wrong("the gradient is squared in place", Cause.MUTATES_INPUT),
     ),
+    why="m says where to go, and √v how large the gradients usually are. Both start at 0 and are too small by a factor 1 − βᵗ, which the correction divides out.",
     hints=(
         "The state holds three things. What are they before the first step?",
         "Count the step first: with t = 0 the correction would divide by 0.",

@@ -226,6 +226,7 @@ LESSON = Lesson(
         edit("* len(rows) / len(x)", "/ -(-len(x) // batch)", "batches counted alike", Cause.FORWARD_WRONG),
         edit("lr=lr) for", "lr=2 * lr) for", "lr grown to make up for it", Cause.FORWARD_WRONG),
     ),
+    why="The moments belong to the run, not to an epoch. Begun anew, each step is a first step again: of length lr, and it never becomes shorter.",
     hints=(
         "How long is a step of Adam, in each entry, if the state is None? How long should it become as the gradients grow small and noisy?",
         "Follow one parameter's state through two batches. Where does it come from, and where does it go?",

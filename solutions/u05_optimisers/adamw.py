@@ -82,6 +82,7 @@ LESSON = Lesson(
         edit("(m, v, t)\n", "(m, v, 0)\n", "always the correction of step 1", Cause.STALE_STATE),
         wrong("param in place", Cause.MUTATES_INPUT),
     ),
+    why="The decay acts on the parameter itself and not through the gradient, so it is not divided by √v: with a gradient of 0 a weight still shrinks by a share lr λ at each step.",
     hints=(
         "Take your adam and change one line: what does it subtract from?",
         "The moments see the gradient only. Where may weight_decay not appear?",

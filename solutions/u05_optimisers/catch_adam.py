@@ -210,6 +210,7 @@ LESSON = Lesson(
         edit("return False", "return True", "accepts everything", Cause.MISSED_BUG),
         edit("    return True", "    return False", "rejects everything", Cause.FALSE_ALARM),
     ),
+    why="The bugs of an optimiser hide in time: in the second parameter, in the tenth step, in a default. Only a long run with several parameters meets them.",
     hints=(
         "Let both run side by side, yours and theirs, from the same parameters with the same gradients. When do you compare?",
         "Each bug needs its occasion: another beta, an eps that matters, a second parameter, more than a handful of steps.",

@@ -118,6 +118,7 @@ LESSON = Lesson(
         edit("max_norm / norm", "max_norm / (norm + 1e-6)", "torch's 1e-6", Cause.CONSTANT_FACTOR),
         wrong("in place", Cause.MUTATES_INPUT),
     ),
+    why="One factor for all, min(1, max_norm / norm), shortens the step and keeps its direction. Clipping entry by entry would turn it.",
     hints=(
         "The squared norm of the long vector is a sum of squared norms, one for each tensor.",
         "One factor for all. What must it be when the gradients are short enough already?",

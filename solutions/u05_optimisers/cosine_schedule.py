@@ -121,6 +121,7 @@ LESSON = Lesson(
             Cause.BORDER,
         ),
     ),
+    why="Half a wave of the cosine is flat at both ends: the rate leaves its peak slowly and reaches 0 slowly. The warm-up before it gives the optimiser's averages time to settle.",
     hints=(
         "Two cases: during the warm-up and after it. Which of them does step = warmup belong to, and does it matter?",
         "After the warm-up, how many steps remain in all? What share of them is over at this step?",

@@ -96,6 +96,7 @@ LESSON = Lesson(
         wrong("half forgotten, in both passes", Cause.CONSISTENT_WITH_WRONG_FORWARD),
         wrong("the norm, not squared", Cause.CONSISTENT_WITH_WRONG_FORWARD),
     ),
+    why="The penalty is a sum of squares, so each weight gets its own value back, times a constant: the larger it is, the harder it is pulled towards 0.",
     hints=(
         "Only one term of the sum contains w[i, j]. Differentiate it.",
         "The penalty does not know what is done with it later: dout multiplies its gradient.",

@@ -85,6 +85,7 @@ LESSON = Lesson(
         wrong("the last gradient is written into", Cause.MUTATES_INPUT),
         wrong("float32 velocity", Cause.WRONG_DTYPE),
     ),
+    why="The velocity is a running sum of gradients: parts that keep their sign add up, parts that alternate cancel. torch adds the gradient whole, without a factor 1 − β.",
     hints=(
         "What must the second call know that the first call knew? Return it as the state.",
         "The velocity starts at 0. What is μ · 0 + g?",

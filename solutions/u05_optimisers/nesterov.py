@@ -94,6 +94,7 @@ LESSON = Lesson(
         edit("param - lr", "param + lr", "uphill", Cause.SIGN),
         wrong("param in place", Cause.MUTATES_INPUT),
     ),
+    why="The step uses the velocity as it will be after this gradient's own push, g + β v, while the state keeps v alone.",
     hints=(
         "The velocity is that of your momentum lesson, unchanged. Only the step is new.",
         "Update the velocity first; the step then uses the new one.",

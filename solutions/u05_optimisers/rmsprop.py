@@ -100,6 +100,7 @@ LESSON = Lesson(
             Cause.MUTATES_INPUT,
         ),
     ),
+    why="Dividing by a running root mean square of each entry's own gradient gives every entry steps of about the same length, whatever its scale.",
     hints=(
         "Two lines: first the average of the squares, with the new gradient in it, then the step.",
         "α near 1 means a long memory: which of the two terms does it belong to?",

@@ -129,6 +129,7 @@ LESSON = Lesson(
         ),
         edit("if len(x) == 1", "if len(x) == 0", "one row accepted", Cause.NOT_REFUSED),
     ),
+    why="x reaches the loss through its own x̂ and through both statistics of its column. Those paths take out of the gradient what would shift or stretch the column, since that is undone at once.",
     hints=(
         "Draw the graph: x goes into x − μ, into μ and into σ². Three arrows leave x, so dx has three terms.",
         "Find the gradient with respect to σ² first, then the one with respect to μ; both are sums over the batch. The share of σ² in μ's is zero.",

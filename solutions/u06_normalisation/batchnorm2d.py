@@ -125,6 +125,7 @@ LESSON = Lesson(
             Cause.WRONG_SHAPE,
         ),
     ),
+    why="The statistics of a channel run over images and pixels alike, so a channel is one column of N H W entries, and the gradient is that of batch norm.",
     hints=(
         "Which entries of x share one mean? How many are they?",
         "mean((0, 2, 3), keepdim=True) leaves a shape that broadcasts against x; gamma needs two more axes for that.",

@@ -218,6 +218,7 @@ LESSON = Lesson(
         edit("rstd**3", "rstd**2", "σ² for σ³", Cause.MISSING_TERM),
         edit("dxhat = dout * gamma", "dxhat = dout", "gamma lost", Cause.MISSING_TERM),
     ),
+    why="rstd is computed from x, so the gradient goes through it as well. Without that path the gradient keeps a part that stretches a column, and stretching is undone at once.",
     hints=(
         "Check the layer's gradients one by one: which are right, and which are wrong? All that are wrong share one line.",
         "Draw the graph of the forward. Each arrow that leaves a node must come back as a term; count those that leave centred.",

@@ -222,6 +222,7 @@ LESSON = Lesson(
         edit("if train and N == 1:", "if N == 0:", "one row divides by zero", Cause.WRONG_ERROR),
         edit("if train and N == 1:", "if N == 1:", "one row refused in evaluation too", Cause.CRASHED),
     ),
+    why="Training normalises by the batch, so the gradient goes through its statistics. In evaluation the statistics are constants, and the layer is a scale and a shift.",
     hints=(
         "Choose μ and σ² first, by train; from there on both modes normalise with the same line.",
         "In evaluation the statistics do not depend on x, so nothing flows back through them: of the three terms of dx only the first stays.",

@@ -116,6 +116,7 @@ LESSON = Lesson(
         edit("=generator)", "=torch.Generator())", "a seed of its own", Cause.WRONG_DISTRIBUTION),
         edit("return x * scale,", "return x.mul_(scale).clone(),", "x overwritten", Cause.MUTATES_INPUT),
     ),
+    why="The mask is a factor like any other, so the gradient is multiplied by the same one. Dividing by 1 − p keeps the expected output, so evaluation needs no other scale.",
     hints=(
         "torch.rand draws uniformly from [0, 1). With which comparison is an entry kept with probability 1 − p?",
         "The mean of what is kept must stay x, and only a share of 1 − p is kept: by what must it be divided?",

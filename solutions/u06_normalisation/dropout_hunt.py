@@ -225,6 +225,7 @@ LESSON = Lesson(
         drop(" * (active > 0)", "relu forgotten on the way", Cause.MISSING_TERM),
         edit("p if train else 0.0", "0.0", "fixed by not dropping any more", Cause.WRONG_DISTRIBUTION),
     ),
+    why="The gradient belongs to the network that made this output. A mask that is drawn again in the backward pass differentiates another network.",
     hints=(
         "Call the backward twice with one cache. Should the two results differ?",
         "Follow the generator: who draws from it, in which order? What does a generator give when it is asked a second time?",

@@ -113,6 +113,7 @@ LESSON = Lesson(
         edit("xhat).sum((0, 2", "xhat).sum((2", "dgamma not summed over the batch", Cause.MISSING_REDUCTION),
         edit("dout.sum((0, 2, 3))", "dout.mean((0, 2, 3))", "dbeta averaged", Cause.MEAN_FOR_SUM),
     ),
+    why="The channels of a group share statistics, so a group is normalised as one row. gamma varies inside a group, so it is multiplied in before the means are taken.",
     hints=(
         "reshape(N, groups, -1) puts every group of every sample into a row of its own, and rows you can normalise already.",
         "gamma and beta belong to channels, not to groups: apply them where the shape is (N, C, H, W).",

@@ -112,6 +112,7 @@ LESSON = Lesson(
         edit("(x - mu).square().mean(", "x.var(", "unbiased variance", Cause.FORWARD_WRONG),
         edit("(sigma2 + eps).sqrt()", "(sigma2.sqrt() + eps)", "eps outside the root", Cause.FORWARD_WRONG),
     ),
+    why="Every channel of every image is a row of its own. The statistics run over its pixels, and gamma, which is constant there, stands outside the means.",
     hints=(
         "It is group norm with as many groups as channels. Which axes are left to average over?",
         "dx needs two means over the pixels of one image; dgamma and dbeta need sums over the pixels of all images.",

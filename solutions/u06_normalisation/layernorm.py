@@ -124,6 +124,7 @@ LESSON = Lesson(
         edit("(sigma2 + eps).sqrt()", "(sigma2.sqrt() + eps)", "eps outside the root", Cause.FORWARD_WRONG),
         edit("dx = rstd * (", "dx = (", "1/σ missing in dx", Cause.MISSING_TERM),
     ),
+    why="The three paths of batch norm, along the last axis: the mean and variance of a row are made of that row. gamma and beta serve all rows, so they collect over them.",
     hints=(
         "For one row this is batch norm of a column. What changes is which axis is averaged, and which is summed.",
         "Multiply dout by gamma before anything is averaged: along the last axis gamma is not a constant.",

@@ -115,6 +115,7 @@ LESSON = Lesson(
         edit("x.square().mean(-1", "x.square().mean(0", "over the batch", Cause.WRONG_AXIS),
         drop(".reshape(-1, len(gamma))", "only the first axis summed", Cause.NOT_GENERAL),
     ),
+    why="Only the scale of a row is removed, and not its mean, so one path less is left than in layer norm: the gradient loses its part along x̂.",
     hints=(
         "r depends on every entry of its row: ∂r/∂x[d] = x[d] / (D r).",
         "The quotient rule gives two terms; write both with x̂ = x / r and take 1/r out.",

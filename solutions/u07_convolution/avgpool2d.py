@@ -91,6 +91,7 @@ LESSON = Lesson(
         edit("sum(windows) / len(windows)", "sum(windows)", "sum for mean", Cause.CONSTANT_FACTOR),
         edit("x, kernel, stride)\n", "x, kernel, kernel)\n", "kernel for stride", Cause.CRASHED),
     ),
+    why="Every entry of a window has the same share in its mean, and gets that share of the gradient, once for each window that it lies in.",
     hints=(
         "How much does the mean of a window change when one of its entries does?",
         "Every entry of the window gets that share of dout. How many windows does an entry lie in when stride < kernel?",

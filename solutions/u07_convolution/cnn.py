@@ -141,6 +141,7 @@ LESSON = Lesson(
             "dparams.append((dw, db))", "dparams.append((dw, 2 * db))", "biases twice", Cause.CONSTANT_FACTOR
         ),
     ),
+    why="Every layer hands the gradient of its input to the layer before it as dout; the gradients of the parameters are picked up on that way back.",
     hints=(
         "Write the forward as a list of steps, each with its cache; the backward is the same list from the end.",
         "What shape did the last image have before it was flattened? Its gradient needs that shape again.",

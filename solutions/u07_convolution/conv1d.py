@@ -103,6 +103,7 @@ LESSON = Lesson(
         ),
         edit("dout.sum((0, 2))", "dout.sum(0)", "bias not summed over time", Cause.MISSING_REDUCTION),
     ),
+    why="An entry of x lies in several windows, and collects from each the entry of the filter that met it. w is used at every place, and collects over all places.",
     hints=(
         "Write out the sum for one entry of out and find everything that is multiplied by w[o, c, i]. That, with dout, is its gradient.",
         "For x, ask first what each window would get: place i of it gets Σ over o of dout · w[o, c, i].",

@@ -133,6 +133,7 @@ LESSON = Lesson(
         edit("dout, w)", "dout[:, :1], w[:1])", "first filter only in dx", Cause.ROWS_MISSING),
         edit("pH, pW) = ", "pW, pH) = ", "padding of rows for columns", Cause.NOT_GENERAL),
     ),
+    why="Each output is a linear layer on one window. Going backward the windows put their gradients back where they were cut out, and where they overlap these add up.",
     hints=(
         "Write out the sum for one entry of out and find everything that is multiplied by w[o, c, i, j]. That, with dout, is its gradient.",
         "For x, ask first what each window would get: every place (i, j) of it gets Σ over o of dout · w[o, c, i, j].",

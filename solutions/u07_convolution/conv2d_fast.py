@@ -97,6 +97,7 @@ LESSON = Lesson(
             Cause.FORWARD_WRONG,
         ),
     ),
+    why="With the windows as columns the convolution is one matrix product, so dw and the gradient of the columns are one each; overlapping windows add up on the way back.",
     hints=(
         "Lay out one column a window; in which order must its entries stand for w.flatten(1) to fit?",
         "The two gradients of a matrix product are matrix products again. You have written them in the linear layer.",

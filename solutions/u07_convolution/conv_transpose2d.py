@@ -84,6 +84,7 @@ LESSON = Lesson(
         ),
         edit("+= spread", "= spread", "windows overwrite one another", Cause.OVERWRITTEN),
     ),
+    why="It is the backward pass of a convolution, run forward: each entry spreads a filter. So its own backward pass is a convolution, which gathers what was spread.",
     hints=(
         "One entry of x was spread over a window of the output. Which entries of dout does it get its gradient from?",
         "Put dout back into the frame that the padding cut off, then take its windows just as a convolution does.",

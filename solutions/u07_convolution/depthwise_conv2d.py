@@ -103,6 +103,7 @@ LESSON = Lesson(
             by_fingerprint=UNSEEN_INDEX,
         ),
     ),
+    why="No channel sees another, so nothing is summed over channels: each has its own filter, and each filter its own gradient.",
     hints=(
         "Take one channel alone: it is an image with one filter, and you have written its backward pass.",
         "Which axes does dw have, and over which of dout's must it therefore be summed?",

@@ -58,6 +58,7 @@ LESSON = Lesson(
         drop(".repeat(1, 1, H, W)", "not spread over the pixels", Cause.WRONG_SHAPE),
         edit("x.mean((2, 3)),", "x.sum((2, 3)),", "sum for mean", Cause.CONSTANT_FACTOR),
     ),
+    why="Each of the H W pixels moves the mean by 1 / (H W), so all get the same share of dout.",
     hints=(
         "How much does the mean of H · W numbers change when one of them does?",
         "Every pixel of a channel gets the same number. Which one?",

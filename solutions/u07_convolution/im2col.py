@@ -103,6 +103,7 @@ LESSON = Lesson(
         edit("kernel, stride)):", "pair(kernel)[::-1], stride)):", "columns for rows", Cause.NOT_GENERAL),
         edit("windows.f", "windows.transpose(1, 2).f", "windows transposed in the forward", Cause.TRANSPOSED),
     ),
+    why="Copying is linear: an entry that is copied into several columns collects the gradients of all its copies.",
     hints=(
         "Nothing is computed in the forward. How often is one entry of x copied, and where to?",
         "Give dout its axes back: image, channel, place in the window, window (two).",

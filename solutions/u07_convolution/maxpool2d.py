@@ -107,6 +107,7 @@ LESSON = Lesson(
         edit(".max(0)", ".min(0)", "min for max", Cause.FORWARD_WRONG),
         wrong("all ties get the gradient", Cause.TIES),
     ),
+    why="Only the winner of a window moves the output, so it gets the whole gradient; an entry that wins in several windows collects from each.",
     hints=(
         "Which entry of a window changes the output when it moves a little? What is the slope for it, and for the others?",
         "Remember in the forward, for every window, which place in it won.",

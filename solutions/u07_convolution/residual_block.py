@@ -88,6 +88,7 @@ LESSON = Lesson(
         edit("return x + h", "return h", "no sum in the forward", Cause.FORWARD_WRONG),
         edit("padding=w1.shape[-1] // 2", "padding=1", "padding hard-coded as 1", Cause.CRASHED),
     ),
+    why="x is used twice, by the convolutions and by the sum, so its gradient is a sum of two: one through the convolutions, and dout itself, which no layer in between can make vanish.",
     hints=(
         "Take the layers back in reverse order with functions that you have written; each gives the next one its upstream gradient.",
         "x is used twice in the forward. What happens to the gradients of two uses?",

@@ -91,6 +91,7 @@ LESSON = Lesson(
             Cause.WRONG_SHAPE,
         ),
     ),
+    why="One pixel was copied to a block of s × s, so it collects the gradients of the whole block.",
     hints=(
         "How many entries of out does one pixel of x reach, and with which slope?",
         "A value that is used s² times collects the gradients of all its uses.",

@@ -21,20 +21,28 @@ HARD_LIMIT = 60.0
 
 
 class PseudoTerminal:
-    """`autograd-check ARGUMENTS` in `folder`; use it as a context manager."""
+    """`autograd-check ARGUMENTS` in `folder`; use it as a context manager.
 
-    def __init__(self, arguments: Sequence[str], folder: Path, columns: int = 80, lines: int = 24) -> None:
+    `program` is the one that is installed somewhere; without it this checkout runs.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, columns: int = 80, lines: int = 24, program: Path | None = None
+    ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         code = "import sys; from autograd_check.cli.app import main; sys.argv[0] = 'autograd-check'; main()"
-        hidden = ("COLUMNS", "LINES", "NO_COLOR")
-        kept = {name: value for name, value in os.environ.items() if name not in hidden}
-        environment = {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])}
+        hidden = ("COLUMNS", "LINES", "NO_COLOR", "PYTHONPATH")
+        environment = {**{name: value for name, value in os.environ.items() if name not in hidden}, "TERM": "xterm-256color"}
+        command = [str(program), *arguments]
+        if program is None:
+            environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+            command = [sys.executable, "-c", code, *arguments]
         self._pid, self._channel = pty.fork()
         if self._pid == 0:
             os.chdir(folder)
-            os.execve(sys.executable, [sys.executable, "-c", code, *arguments], environment)
+            os.execve(command[0], command, environment)
         fcntl.ioctl(self._channel, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.code: int | None = None
 

@@ -18,7 +18,7 @@ from tests.cli.running import Program
 from tests.support import names, outline
 from tests.toy import RIGHT
 
-COMMANDS = ["list", "check", "hint", "derive", "plot", "reset", "train", "bench", "stubs", "doctor", "watch"]
+COMMANDS = list(app.COMMANDS)
 STUB = "lessons/u01_toys/double.py"
 
 
@@ -66,6 +66,64 @@ def without_what_is_slow(*arguments: str) -> str:
     said, _, imported = ran.stdout.rpartition("imported:")
     assert SLOW & set(imported.split()) == set()
     return said + ran.stderr
+
+
+NEEDLESS = {"pydantic", "sympy", "matplotlib", "sklearn", "watchfiles", "pytest", "torch._dynamo", "rich.progress"}
+"""What a check of one lesson can do without; each is tenths of a second or more."""
+
+SPY = """
+import io, json, sys
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        said.append((text, sorted({"typer", "rich", "pathlib"} & set(sys.modules))))
+        return len(text)
+
+said = []
+import torch
+before = set(sys.modules)
+for name in ("pathlib", "rich", "typer"):
+    sys.modules.pop(name, None)
+from autograd_check.cli.app import main
+sys.stderr, sys.argv = Terminal(), ["autograd-check", "check", "double", "--lessons", "solutions"]
+try:
+    main()
+except SystemExit as ended:
+    print(json.dumps([ended.code, said, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_a_check_imports_what_it_needs_and_says_so_before(course: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", SPY], cwd=course, check=True, capture_output=True, text=True)
+    code, said, imported = json.loads(ran.stdout.splitlines()[-1])
+    assert code == 0
+    assert said[0] == ["starting ...", []]
+    assert [text for text, _ in said if text.endswith(" ...")] == [
+        "starting ...",
+        "starting ...",
+        "importing torch ...",
+        "checking ...",
+    ]
+    assert NEEDLESS & set(imported) == set()
+    commands = {name for name in imported if name.startswith("autograd_check.cli.")}
+    assert commands == {f"autograd_check.cli.{name}" for name in ("app", "check", "options", "status")}
+
+
+def test_a_shell_completes_commands_lessons_and_units(course: Path) -> None:
+    def completed(words: str) -> list[str]:
+        asked = {"_AUTOGRAD_CHECK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+        code = "import sys; from autograd_check.cli.app import main; sys.argv[0] = 'autograd-check'; main()"
+        ran = subprocess.run(
+            [sys.executable, "-c", code], cwd=course, env={**os.environ, **asked}, capture_output=True, text=True, check=False
+        )
+        return ran.stdout.split()
+
+    assert completed("autograd-check re") == ["reset", "regrade", "release"]
+    assert completed("autograd-check check ") == ["u01_toys", "double", "quadruple"]
+    assert completed("autograd-check hint q") == ["quadruple"]
 
 
 def test_status_imports_nothing_that_is_slow(course: Path) -> None:

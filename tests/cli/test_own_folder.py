@@ -66,20 +66,22 @@ def test_verbose_gives_lines_to_paste_into_python(program: Program, mine: Path) 
     (mine / UNIT / "double.py").write_text(WRONG)
     ran = program("check", "double", "-v")
     _, lines = ran.out.split("The smallest input that shows it, to paste into python in the course folder:\n\n")
-    lines = lines.partition("\nA hint")[0]
+    lines = lines.partition("\n\n")[0] + "\n"
     assert ran.code == 1
     assert "to paste" not in program("check", "double").out
     said = subprocess.run([sys.executable, "-"], input=lines, cwd=mine, capture_output=True, text=True, check=True)
     assert said.stdout == "you return           dx = [3.0]\nthe definition gives dx = [2.0]\n"
 
 
-def test_verbose_shows_the_reference_after_a_pass(program: Program, mine: Path) -> None:
+def test_after_a_pass_the_reference_and_the_speed_are_shown(program: Program, mine: Path) -> None:
     (mine / UNIT / "double.py").write_text(RIGHT)
-    shown = program("check", "double", "-v").out.partition("\nThe reference, to compare with yours:\n\n")[2]
-    assert shown.startswith("import torch  # prose")
-    assert "    out = 2 * x\n    return out, None\n" in shown
-    assert shown.endswith("    return 2 * dout\n\nNext lesson: quadruple\n")
-    assert "###" not in shown
+    shown = program("check", "double").out
+    assert "One forward and backward takes" in shown
+    assert shown.partition("\nThe reference, to compare with yours:\n\n")[2] == (
+        "def double_forward(x):\n    out = 2 * x\n    return out, None\n\n"
+        "def double_backward(dout, cache):\n    return 2 * dout\n\nNext lesson: quadruple\n"
+    )
+    assert "The reference" not in program("check").out
 
 
 def test_hint_reset_derive_plot_and_bench(program: Program, mine: Path) -> None:
@@ -107,6 +109,25 @@ def test_update_says_what_is_new_and_stubs_are_not_made_here(program: Program, m
     assert "To bring a newer course: autograd-check update" in " ".join(ran.err.split())
 
 
+def test_release_is_for_who_has_the_course(program: Program, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = program("release", "handout")
+    assert ran.code == 2
+    assert "is somebody's own folder, without solutions/" in " ".join(ran.err.split())
+    monkeypatch.chdir(tmp_path / "course")
+    ran = program("release", str(tmp_path / "handout"))
+    assert ran.code == 0
+    assert "is a release: a course folder, and a package without answers" in ran.out
+    assert "They get the same status and points as with the whole course" in ran.out
+    assert {path.name for path in (tmp_path / "handout").iterdir() if path.suffix != ".whl"} == {
+        "lessons",
+        "course.toml",
+        ".gitignore",
+    }
+    ran = program("release", str(tmp_path / "handout"))
+    assert ran.code == 2
+    assert "is not empty. Name a folder that is new or empty." in " ".join(ran.err.split())
+
+
 def test_pytest_grades_the_lessons_here(mine: Path) -> None:
     (mine / UNIT / "double.py").write_text(RIGHT)
     ran = warm.pytest_in(mine, "-q", "lessons")
@@ -115,3 +136,30 @@ def test_pytest_grades_the_lessons_here(mine: Path) -> None:
     ran = warm.pytest_in(mine, "-q", "lessons")
     assert ran.returncode == pytest.ExitCode.INTERRUPTED
     assert "Correct its line `course =`" in ran.stdout
+
+
+def test_a_reset_can_be_undone_and_the_undo_as_well(program: Program, mine: Path) -> None:
+    file = mine / UNIT / "double.py"
+    stub = file.read_text()
+    ran = program("reset", "double", "--undo")
+    assert ran.code == 2
+    assert f"There is nothing to undo: no backup of {UNIT}/double.py was made." in " ".join(ran.err.split())
+    file.write_text(RIGHT)
+    assert program("check", "double").code == 0
+    assert "To have it back: autograd-check reset double --undo" in program("reset", "double", "-y").out
+    assert file.read_text() == stub
+    assert program("reset", "double", "--undo").out == f"{UNIT}/double.py is as it was.\n"
+    assert file.read_text() == RIGHT
+    assert json.loads(program("list", "--format", "json").out)["lessons"][0]["stage"] == "done"
+    assert program("reset", "double", "-y").code == 0
+    file.write_text(WRONG)
+    assert (
+        f"{UNIT}/double.py is as it was. What stood there: .autograd_check_backups/double-"
+        in program("reset", "double", "--undo").out
+    )
+    assert file.read_text() == RIGHT
+    assert program("reset", "double", "--undo").code == 0
+    assert file.read_text() == WRONG
+    file.unlink()
+    assert program("reset", "double", "--undo").code == 0
+    assert file.read_text() == RIGHT

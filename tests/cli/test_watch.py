@@ -15,7 +15,7 @@ from tests.cli.pseudo_terminal import PseudoTerminal
 from tests.toy import RIGHT, WRONG, make_course
 
 STUB = "lessons/u01_toys/double.py"
-KEYS = "n next  h hint  l list  c check all  d derive  p plot  r reset  q quit"
+KEYS = "n next  h hint  l list  c check all  d derive  p plot  r reset  u undo  q quit"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_a_save_brings_the_first_thing_that_is_wrong(watching: PseudoTerminal, f
 def test_an_editor_may_save_by_renaming(watching: PseudoTerminal, file: Path) -> None:
     save_by_renaming(file, RIGHT)
     watching.until("double · passed · 4 of 4 points", "1 of 2 done", "Passed. n goes on to quadruple: Four times x.")
+    watching.until("The reference, to compare with yours:", "out = 2 * x")
     save_by_renaming(file, "def double_forward(x:\n")
     watching.until("double · failed", "SyntaxError", "(lessons/u01_toys/double.py:1)")
 
@@ -71,11 +72,21 @@ def test_a_deleted_or_renamed_file_is_said_and_reset_brings_the_stub(watching: P
     file.rename(file.with_name("mine.py"))
     watching.until("does not exist", "The file is gone; r puts the empty stub back.")
     watching.press("r")
-    watching.until(f"Replace {STUB} by the empty stub? A backup is kept.", "y yes  any other key: no")
+    watching.until("Put the empty stub of double back? u undoes it.", "y yes  any other key: no")
     watching.press("x")
     watching.until("Nothing was changed.")
     watching.press("ry")
     watching.until("double · todo", "0 of 2 done")
+    watching.press("u")
+    watching.until("There is nothing to undo")
+    file.write_text(WRONG)
+    watching.until("double · failed", "1.8 points to go before the next lesson, quadruple.")
+    watching.press("ry")
+    watching.until("double · todo")
+    watching.press("u")
+    watching.until("double · failed")
+    watching.press("ry")
+    watching.until("double · todo")
     file.with_name("mine.py").unlink()
 
 

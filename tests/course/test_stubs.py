@@ -47,18 +47,18 @@ def test_a_stub_is_the_solution_without_its_code_and_specification() -> None:
     assert make_stub(DOUBLE, WHERE) == DOUBLE_STUB
 
 
-def test_the_code_of_a_solution_is_shown_without_prose_markers_and_specification() -> None:
+def test_of_a_solution_the_functions_that_were_asked_for_are_shown_without_prose_and_markers() -> None:
     assert reference_code(DOUBLE, WHERE) == (
-        "import torch  # prose below stays as it is:   two  spaces\n\n\n"
-        "def helper(x):\n    return x\n\n\n"
-        'def double_forward(x):\n    """out = 2 x.  x (N,) -> out (N,), cache."""\n    out = 2 * x\n    return out, None\n\n\n'
-        'def double_backward(dout, cache):\n    """dout (N,) -> dx (N,)."""\n    return 2 * dout\n'
+        "def double_forward(x):\n    out = 2 * x\n    return out, None\n\n"
+        "def double_backward(dout, cache):\n    return 2 * dout\n"
     )
     solved, handed_out = (
         "    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n",
         "    ### BEGIN STUB\n    # return 2\n    ### END STUB\n",
     )
     assert reference_code(f"def f():\n{solved}{handed_out}", WHERE) == "def f():\n    return 1\n"
+    helper = "### BEGIN SOLUTION\ndef g():\n    return 3\n\n\n### END SOLUTION\n"
+    assert reference_code(f"A = 1\n\n\n{helper}", WHERE) == "def g():\n    return 3\n"
 
 
 def test_imports_of_solutions_become_imports_of_lessons() -> None:

@@ -265,3 +265,27 @@ def test_nothing_is_shrunk_where_all_is_right_or_nothing_was_run(toys: Course, t
         path.write_text(source)
         session = Session(toys)
         assert session.with_smallest(session.grade_file("double", path), path).smallest is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "line"),
+    [
+        ("(1.5 * out, state), cache", "(out, state), cache = batchnorm_running_forward("),
+        ("1.5 * out, {'state': state, 'cache': cache}", 'state = cache["state"]'),
+        ("[1.5 * out, state, cache]", "out, state, cache = batchnorm_running_forward("),
+    ],
+)
+def test_a_state_may_be_returned_in_any_form_that_a_check_takes(returned: str, line: str, tmp_path: Path) -> None:
+    lesson = support.lesson("batchnorm_running")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"{lesson.reference_source().partition('### BEGIN SPEC')[0]}\nright = batchnorm_running_forward\n\n\n"
+        "def batchnorm_running_forward(*given, **hyper):\n"
+        f"    out, state, cache = right(*given, **hyper)\n    return {returned}\n"
+    )
+    with InProcess(path.read_text(), str(path)) as candidate:
+        found = shrink(candidate, lesson.spec)
+    assert found is not None
+    lines = snippet(replace(found, file=path))
+    assert line in lines
+    assert shown_wrong(found, pasted(lines))

@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from autograd_check.errors import CourseError
-from autograd_check.notebook import check
+from autograd_check.notebook import check, hint, progress
 from tests.toy import make_course
 
 
@@ -57,6 +57,32 @@ def test_what_cannot_be_drawn_is_reported_without_a_picture(tmp_path: Path) -> N
     report = check(double_forward, double_backward, course=make_course(tmp_path))
     assert report.record.status == "failed"
     assert report.maps == ()
+
+
+def test_functions_are_taken_by_value(tmp_path: Path) -> None:
+    course = make_course(tmp_path)
+    report = check(lambda x: (2 * x, None), double_backward, course=course)
+    assert {finding.subject for finding in report.record.findings if finding.status == "failed"} == {"dx"}
+
+    def mine(x: Any) -> Any:
+        return x + x, None
+
+    def theirs(dout: Tensor, cache: Any) -> Any:
+        return dout + dout
+
+    assert check(mine, theirs, lesson="double", course=course).record.status == "passed"
+    assert "double_backward is not defined" in repr(check(mine, lesson="double", course=course))
+    with pytest.raises(CourseError, match="double asks for double_forward and double_backward; 3 functions were given"):
+        check(mine, theirs, double_forward, course=course)
+
+
+def test_progress_and_hints_are_shown_as_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = make_course(tmp_path, stubs=True)
+    assert "0 of 2 done" in repr(progress(course))
+    assert repr(hint("double", course)).startswith("double · hint 1 of 2\n  How fast does 2 x grow?")
+    assert "hint 2 of 2" in hint("double", course)._repr_html_()
+    monkeypatch.chdir(course / "lessons")
+    assert "> open" in repr(progress())
 
 
 def test_functions_of_no_lesson_are_answered_with_advice(tmp_path: Path) -> None:

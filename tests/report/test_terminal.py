@@ -138,7 +138,13 @@ def test_the_next_step_depends_on_the_outcome() -> None:
     outline = Outline(Path(), Path(), entries)
     assert next_step(record(FINDINGS[0]), outline) == "Next lesson: relu"
     assert next_step(record(FINDINGS[0], lesson="relu"), outline) == "That was the last lesson of the course."
-    assert next_step(record(FINDINGS[3]), outline) == "A hint: autograd-check hint linear"
+    assert (
+        next_step(record(FINDINGS[3]), outline)
+        == "10 points to go before the next lesson, relu.\nA hint: autograd-check hint linear"
+    )
+    assert next_step(record(FINDINGS[3], lesson="relu"), outline) == "10 points to go.\nA hint: autograd-check hint relu"
+    unwritten = record(Finding("runs", "out", "", Status.TODO, "not written"))
+    assert next_step(unwritten, outline) == "A hint: autograd-check hint linear"
 
 
 def test_colour_is_for_terminals_and_respects_no_color(

@@ -1,0 +1,36 @@
+"""`autograd-check release`: a course without its answers, for students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.report.console import tracked
+from autograd_check.report.streams import announced
+
+
+def release(
+    folder: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty folder.")],
+    course: CourseOption = None,
+) -> None:
+    """Make what an instructor hands out: a folder as `start` makes it, and a package that holds no answer.
+
+    The package checks, hints, derives and trains as this one does, and gives the same status and points to the same file. It
+    has no line of a reference, a known mistake or another solution; what it knows of mistakes are their numbers.
+
+    Example: autograd-check release handout
+    """
+    with announced("importing torch"):
+        from autograd_check.course.load import Course
+        from autograd_check.grade.release import recordings
+        from autograd_check.grade.release import release as make
+        from autograd_check.report.generated import released_text
+
+    loaded = Course.load(course_root(course)).authored()
+    with announced("loading the course"):
+        lessons = loaded.lessons
+    numbers = dict(tracked(recordings(lessons), "recording mistakes", len(lessons)))
+    typer.echo(released_text(make(loaded, folder, numbers)))
