@@ -504,7 +504,8 @@ class _Further:
             yield from _dtypes(trial, names)
         linear = not any(finding.check == "linear in dout" and finding.status is Status.FAILED for finding in findings)
         if self.asked.undefined and not linear:
-            yield skipped("undefined gradients", "out", "", "the backward is not linear in its cotangent")
+            for subject in names.gradients:
+                yield skipped("undefined gradients", subject, "", "the backward is not linear in its cotangent")
         elif self.asked.undefined:
             yield from check_undefined(self.candidate, names, point, self.candidate.returned[0], pair.seed)
         if self.asked.batched:
@@ -546,7 +547,8 @@ def _dtypes(trial: Trial, names: PairNames) -> Iterator[Finding]:
                 text = f"{path} is {str(got.dtype)[6:]}, expected {str(want.dtype)[6:]}, the dtype of {path[1:]}"
                 yield failed("dtypes", path, "", text, Kind.GRADIENT, Cause.WRONG_DTYPE)
                 return
-    yield passed("dtypes", "out", "", "every gradient has the dtype of its input", Kind.GRADIENT)
+    for subject in names.gradients:
+        yield passed("dtypes", subject, "", "every gradient has the dtype of its input", Kind.GRADIENT)
 
 
 def _misfits(wrapped: Wrapped) -> Iterator[Finding]:

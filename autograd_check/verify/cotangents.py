@@ -36,7 +36,8 @@ def check_undefined(candidate: TapeCandidate, names: PairNames, point: Point, ou
     outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
     found = list(_apart(candidate, names, point, out, outs, seed)) if len(outs) > 1 else []
     text = "one output at a time, and none at all" if len(outs) > 1 else "a backward without a cotangent gives zero"
-    yield from found or list(_undefined(candidate, names, point)) or [passed(UNDEFINED, "out", "", text, Kind.GRADIENT)]
+    found = found or list(_undefined(candidate, names, point))
+    yield from found or [passed(UNDEFINED, subject, "", text, Kind.GRADIENT) for subject in names.gradients]
 
 
 def _undefined(candidate: TapeCandidate, names: PairNames, point: Point) -> Iterator[Finding]:
@@ -110,11 +111,16 @@ def check_batched(candidate: TapeCandidate, names: PairNames, point: Point, dout
         path for name in names.wrt for path, leaf in named_leaves(point.primals[name], f"d{name}") if is_differentiable(leaf)
     ]
     rows = [[leaf for part in answer for leaf in leaves(part) if is_differentiable(leaf)] for answer in answers]
-    yield from compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "cotangents")
+    yield from compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "cotangents", names.gradients)
 
 
 def compare_batched(
-    check: str, paths: Sequence[str], batched: Sequence[Tensor], singly: Sequence[Sequence[Tensor]], of: str
+    check: str,
+    paths: Sequence[str],
+    batched: Sequence[Tensor],
+    singly: Sequence[Sequence[Tensor]],
+    of: str,
+    subjects: Sequence[str],
 ) -> Iterator[Finding]:
     """What one call under vmap gave, beside the answers of single calls; the first axis counts the calls."""
     for path, together, apart in zip(paths, batched, singly, strict=True):
@@ -128,4 +134,5 @@ def compare_batched(
             text = f"{len(one_by_one)} {of} under vmap give another {path} than one by one: {mismatch_text(mismatch)}"
             yield failed(check, path, "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
             return
-    yield passed(check, "out", "", f"{of} under vmap give what they give one by one", Kind.GRADIENT)
+    for subject in subjects:
+        yield passed(check, subject, "", f"{of} under vmap give what they give one by one", Kind.GRADIENT)

@@ -209,7 +209,8 @@ class ForwardCheck:
                 text = f"along a random direction forward mode gives {one}, the backward {two} (error bound {tolerance:.1g})"
                 yield failed(AGREE, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
                 return
-        yield passed(AGREE, "out", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
+        for name in names:
+            yield passed(AGREE, f"d{name}", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
 
     def _linear(self, says: Tangents) -> Iterator[Finding]:
         """J(u + K v) = J u + J(K v) for K = 2¹⁰."""
@@ -276,7 +277,8 @@ class ForwardCheck:
                         text = f"the tangent of {path} is another without a tangent for {name} than with zeros: {mismatch_text(mismatch)}"
                         yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
                         return
-        yield passed(UNDEFINED, "out", "", "an input without a tangent counts as one with zeros", Kind.GRADIENT)
+        for name in names if len(full) > 1 else ():
+            yield passed(UNDEFINED, f"d{name}", "", "an input without a tangent counts as one with zeros", Kind.GRADIENT)
 
 
 def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[str], seed: int) -> Iterator[Finding]:
@@ -298,8 +300,8 @@ def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[
             return
         rows = [[leaf for leaf in leaves(outcome.value[1]) if is_differentiable(leaf)] for outcome in singly]
         paths = [path for path, leaf in named_leaves(singly[0].value[1], "out") if is_differentiable(leaf)]
-        found = list(compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "tangents"))
+        found = list(compare_batched(BATCHED, paths, batch.value, list(zip(*rows, strict=True)), "tangents", [f"d{name}"]))
         if found[0].status is not Status.PASSED:
             yield from found
             return
-    yield passed(BATCHED, "out", "", "tangents under vmap give what they give one by one", Kind.GRADIENT)
+        yield from found
