@@ -1,21 +1,20 @@
 """Batch normalisation of images
 =============================
 
-A convolution slides one filter over the whole image, so all pixels of a channel are samples of the same feature. Batch normalisation
-therefore takes its statistics over the batch and over all pixels, one mean and one variance a channel:
+A convolution slides one filter over the whole image, so all pixels of a channel are samples of the same
+feature. Batch normalisation therefore takes its statistics over the batch and over all pixels, one mean and
+one variance a channel:
 
     x̂[n, c, h, w] = (x[n, c, h, w] − μ[c]) / √(σ²[c] + ε)     out = γ[c] x̂ + β[c]
 
-x (N, C, H, W), γ and β (C,)  →  out (N, C, H, W). Every mean is over M = N H W entries, and
+x (N, C, H, W), γ and β (C,)  →  out (N, C, H, W).
 
-    ∂L/∂x = ( g − mean(g) − x̂ · mean(g x̂) ) / √(σ² + ε)     g = γ ∂L/∂out
+An entry of x reaches the loss as before, through its own x̂ and through μ and σ² of its channel; every mean
+is now over the N H W entries that share them. γ[c] and β[c] meet all of those entries, too.
 
-is the formula that you know, with means over the axes 0, 2 and 3.
-
-Conventions: training mode; biased variance, divided by M; ε under the root; x may be any view, contiguous in memory or not.
+Conventions: training mode; biased variance, divided by N H W; ε under the root; x may be any view, contiguous
+in memory or not.
 """
-
-import torch
 
 
 def batchnorm2d_forward(x, gamma, beta, *, eps=1e-5):

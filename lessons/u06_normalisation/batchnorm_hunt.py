@@ -1,16 +1,19 @@
 """The batch norm hunt
 ===================
 
-A network with batch normalisation, and it looks well: the loss falls, nothing is nan, the accuracy climbs past 90 %, hardly later than it should.
-Still, what its hidden layer calls a gradient is none. One path through which x reaches the loss was left out when the layer was derived, and
-because what remains still points downhill, nobody has noticed.
+A network with batch normalisation, and it looks well: the loss falls, nothing is nan, the accuracy climbs
+past 90 %, hardly later than it should. Still, what its hidden layer calls a gradient is none. One path
+through which x reaches the loss was left out when the layer was derived, and because what remains still
+points downhill, nobody has noticed.
 
-The layer is linear map, batch norm and relu in one (a bias would be pointless: the batch mean takes it out again):
+The layer is linear map, batch norm and relu in one (a bias would be pointless: the batch mean takes it out
+again):
 
     a = x w     μ, σ² over the batch     x̂ = (a − μ) / √(σ² + ε)     h = relu(γ x̂ + β)
 
-x (N, D), w (D, H), γ and β (H,)  →  h (N, H). Its forward is right, and so is everything that comes from earlier lessons. Find the missing path
-and put it in: a wrong gradient that trains is the kind that stays for years.
+x (N, D), w (D, H), γ and β (H,)  →  h (N, H). Its forward is right, and so is everything that comes from
+earlier lessons. Find the missing path and put it in: a wrong gradient that trains is the kind that stays for
+years.
 """
 
 import torch

@@ -1,13 +1,15 @@
 """The dropout hunt
 ================
 
-A hidden layer with dropout, in a network that trains; only its loss stays higher than it should. Its outputs are right: a share of 1 − p survives,
-scaled by 1 / (1 − p), and in evaluation nothing is dropped. With p = 0 even every gradient is right, so the test that somebody wrote (with p = 0,
-"to have no randomness in it") has always passed.
+A hidden layer with dropout, in a network that trains; only its loss stays higher than it should. Its outputs
+are right: a share of 1 − p survives, scaled by 1 / (1 − p), and in evaluation nothing is dropped. With p = 0
+even every gradient is right, so the test that somebody wrote (with p = 0, "to have no randomness in it") has
+always passed.
 
     h = relu(x w + b) · m / (1 − p)     m ~ Bernoulli(1 − p)     x (N, D), w (D, H), b (H,)  →  h (N, H)
 
-One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find it and fix it.
+One mistake was planted in this layer; everything else is right, and everything from earlier lessons is. Find
+it and fix it.
 """
 
 import torch
@@ -51,7 +53,7 @@ def loss_and_gradients(x, y, params, *, p, generator):
 
 
 def fit(x, y, *, hidden, p, lr, epochs, generator):
-    """x (N, D), y (N, 1) → params [(w, b), (v, c)], history [(loss, accuracy), …], the accuracy without dropout."""
+    """x (N, D), y (N, 1) → params, history [(loss, accuracy), …], the accuracy without dropout."""
     sizes = ((x.shape[1], hidden), (hidden, 1))
     params = [
         (he_normal(i, o, generator=generator).to(x.dtype), torch.zeros(o, dtype=x.dtype)) for i, o in sizes

@@ -1,22 +1,22 @@
 """Group normalisation
 ===================
 
-Between one statistic for a whole sample (layer norm) and one for each channel of a sample (instance norm) lies a choice: split the C channels
-into groups of neighbours, and normalise every group of every sample on its own.
+Between one statistic for a whole sample (layer norm) and one for each channel of a sample (instance norm)
+lies a choice: split the C channels into groups of neighbours, and normalise every group of every sample on
+its own.
 
     x (N, C, H, W)  →  (N, G, C/G, H, W): μ and σ² over the last three axes, one for each sample and group
     x̂ = (x − μ) / √(σ² + ε)     out = γ[c] x̂ + β[c]
 
-γ and β (C,) stay one for each channel  →  out (N, C, H, W). The batch plays no part, so a batch of one is as good as any.
+γ and β (C,) stay one for each channel  →  out (N, C, H, W). The batch plays no part, so a batch of one is as
+good as any.
 
-Backward, with g = γ ∂L/∂out, which differs from channel to channel inside a group, and with means over a group:
+Backwards the means are over a group, as in layer norm over a row. Mind where γ belongs: it differs from
+channel to channel inside a group.
 
-    ∂L/∂x = ( g − mean(g) − x̂ · mean(g x̂) ) / √(σ² + ε)
-
-Conventions: groups divides C; biased variance; ε under the root; x may be any view, contiguous in memory or not.
+Conventions: groups divides C; biased variance; ε under the root; x may be any view, contiguous in memory or
+not.
 """
-
-import torch
 
 
 def groupnorm_forward(x, gamma, beta, *, groups, eps=1e-5):

@@ -1,21 +1,20 @@
 """Instance normalisation
 ======================
 
-Every channel of every image on its own: what is bright or dark, strong or faint in this image is taken out, and only the pattern remains.
-Style transfer, where the contrast of the content image should not matter, made it known.
+Every channel of every image on its own: what is bright or dark, strong or faint in this image is taken out,
+and only the pattern remains. Style transfer, where the contrast of the content image should not matter, made
+it known.
 
     μ, σ² over the pixels: (N, C)     x̂ = (x − μ) / √(σ² + ε)     out = γ[c] x̂ + β[c]
 
-x (N, C, H, W), γ and β (C,)  →  out (N, C, H, W). With means over the H W pixels,
+x (N, C, H, W), γ and β (C,)  →  out (N, C, H, W).
 
-    ∂L/∂x = ( g − mean(g) − x̂ · mean(g x̂) ) / √(σ² + ε)     g = γ ∂L/∂out
+Backwards the means of x's gradient are over the H W pixels of one channel of one image, while γ and β are
+shared by all images: what is averaged and what is summed runs over different axes.
 
-while γ and β are shared by all images, so that their gradients sum over the batch as well as over the pixels.
-
-Conventions: biased variance, divided by H W; ε under the root; x may be any view, contiguous in memory or not.
+Conventions: biased variance, divided by H W; ε under the root; x may be any view, contiguous in memory or
+not.
 """
-
-import torch
 
 
 def instancenorm2d_forward(x, gamma, beta, *, eps=1e-5):

@@ -1,23 +1,21 @@
 """Layer normalisation
 ===================
 
-Batch normalisation ties the samples of a batch together. Layer normalisation looks at one sample at a time, and normalises over its features:
+Batch normalisation ties the samples of a batch together. Layer normalisation looks at one sample at a time,
+and normalises over its features:
 
-    μ = 1/D Σ_d x[…, d]     σ² = 1/D Σ_d (x[…, d] − μ)²     x̂ = (x − μ) / √(σ² + ε)     out = γ x̂ + β
+    μ = 1/D Σ_d x[n, d]        σ² = 1/D Σ_d (x[n, d] − μ)²
+    x̂ = (x − μ) / √(σ² + ε)                                  out = γ x̂ + β
 
-x (…, D) with any leading axes, γ and β (D,): μ and σ² have the shape (…), one for each sample  →  out (…, D).
+x (N, D), γ and β (D,): μ and σ² have the shape (N,), one for each sample  →  out (N, D). A sequence has more
+leading axes, x (…, D), and each of its places is a sample.
 
-The statistics now run along the last axis, while γ and β are shared by all samples. So the backward pass averages over the last axis,
-
-    ∂L/∂x = ( g − mean(g) − x̂ · mean(g x̂) ) / √(σ² + ε)     g = γ ∂L/∂out
-
-and sums over all the others, ∂L/∂γ = Σ ∂L/∂out · x̂ and ∂L/∂β = Σ ∂L/∂out. Note where γ stands: it differs along the axis of the mean, so
-it belongs inside.
+The statistics now run along the last axis, while γ and β are shared by all samples. So the backward pass
+averages over the last axis for x, and sums over all the others for γ and β. Note where γ stands: it differs
+along the axis of the mean.
 
 Conventions: biased variance, divided by D; ε under the root; x may be any view, contiguous in memory or not.
 """
-
-import torch
 
 
 def layernorm_forward(x, gamma, beta, *, eps=1e-5):

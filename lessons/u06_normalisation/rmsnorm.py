@@ -1,22 +1,20 @@
 """Root mean square normalisation
 ==============================
 
-Is it the mean or the scale that makes layer normalisation work? The scale alone does nearly as well, and is cheaper:
+Is it the mean or the scale that makes layer normalisation work? The scale alone does nearly as well, and is
+cheaper:
 
-    r = √( 1/D Σ_d x[…, d]² + ε )     out = γ x / r
+    r = √( 1/D Σ_d x[n, d]² + ε )     out = γ x / r
 
-x (…, D) with any leading axes, γ (D,): r has the shape (…), one for each sample  →  out (…, D). There is no μ and no β.
+x (N, D), γ (D,): r has the shape (N,), one for each sample  →  out (N, D). There is no μ and no β. As in
+layer norm, x may have more leading axes, (…, D).
 
-With x̂ = x / r and g = γ ∂L/∂out, an entry of x reaches the loss through its own x̂ and through r:
+With x̂ = x / r, an entry of x reaches the loss through its own x̂ and, since r is made of the whole row,
+through every other x̂ of its row. γ is shared by all samples.
 
-    ∂L/∂x = ( g − x̂ · mean(g x̂) ) / r
-
-with the mean over the last axis; ∂L/∂γ sums ∂L/∂out · x̂ over all the others.
-
-Conventions: ε stands under the root, beside the mean of the squares; x may be any view, contiguous in memory or not.
+Conventions: ε stands under the root, beside the mean of the squares; x may be any view, contiguous in memory
+or not.
 """
-
-import torch
 
 
 def rmsnorm_forward(x, gamma, *, eps=1e-5):

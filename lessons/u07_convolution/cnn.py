@@ -1,16 +1,19 @@
 """The convolutional network
 =========================
 
-Two convolutions that look at small neighbourhoods, each followed by a relu and a pooling that halves the image, then one linear layer:
+Two convolutions that look at small neighbourhoods, each followed by a relu and a pooling that halves the
+image, then one linear layer:
 
     h₁ = pool(relu(conv(x, w₁, b₁)))      h₂ = pool(relu(conv(h₁, w₂, b₂)))      scores = flatten(h₂) w₃ + b₃
 
-x (N, C, H, W)  →  scores (N, K). Convolutions have odd kernels, stride 1 and padding k // 2, so only the poolings (2 × 2, stride 2) make
-the image smaller: 8 × 8 becomes 4 × 4 becomes 2 × 2. flatten keeps each sample and lays its channels, rows and columns in one row.
+x (N, C, H, W)  →  scores (N, K). Convolutions have odd kernels, stride 1 and padding k // 2, so only the
+poolings (2 × 2, stride 2) make the image smaller: 8 × 8 becomes 4 × 4 becomes 2 × 2. flatten keeps each
+sample and lays its channels, rows and columns in one row.
 
-params is the list [(w₁, b₁), (w₂, b₂), (w₃, b₃)], with w₁ (M₁, C, k, k), w₂ (M₂, M₁, k, k) and w₃ (M₂ H/4 W/4, K).
+params is the list [(w₁, b₁), (w₂, b₂), (w₃, b₃)], with w₁ (M₁, C, k, k), w₂ (M₂, M₁, k, k) and w₃ (M₂ H/4
+W/4, K).
 
-The backward pass takes every layer back in reverse order. Flattening only changes the shape, so it goes back by changing it back.
+The backward pass takes every layer back in reverse order. Flattening only changes the shape.
 
 Convention: dparams mirrors params.
 """

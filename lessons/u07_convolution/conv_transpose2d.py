@@ -1,33 +1,26 @@
 """Transposed convolution
 ======================
 
-A convolution gathers each window into one number. The transposed convolution does the reverse: every entry of x spreads a copy of the filter,
-scaled by its value, over a window of the output, and overlapping copies add up:
+A convolution gathers each window into one number. The transposed convolution does the reverse: every entry of
+x spreads a copy of the filter, scaled by its value, over a window of the output, and overlapping copies add
+up:
 
-    õut[n, o, h sH + i, w sW + j] += Σ over c of x[n, c, h, w] · w[c, o, i, j]       out = õut without its frame, + b[o]
+    õut[n, o, h sH + i, w sW + j] += Σ over c of x[n, c, h, w] · w[c, o, i, j]
+    out = õut without its frame, + b[o]
 
-    x (N, C, H, W), w (C, O, kH, kW), b (O,)  →  out (N, O, (H − 1) sH + kH − 2 pH, (W − 1) sW + kW − 2 pW)
+    x (N, C, H, W), w (C, O, kH, kW), b (O,)  →  out (N, O, H', W')
+    H' = (H − 1) sH + kH − 2 pH,    W' = (W − 1) sW + kW − 2 pW
 
-This is just what the backward pass of a convolution does to dout; so networks that draw images use it to make small ones large. And its own
-backward pass with respect to x is a convolution: dx[n, c, h, w] gathers the window of dout over which x[n, c, h, w] was spread.
+This is just what the backward pass of a convolution does to dout; so networks that draw images use it to make
+small ones large. And its own backward pass with respect to x is a convolution.
 
-Conventions: stride and padding are ints or pairs; the padding cuts a frame off the output. Mind the order of w's first two axes.
+Conventions: stride and padding are numbers for both axes, or pairs (rows, columns); the padding cuts a frame
+off the output. Mind the order of w's first two axes.
 """
 
 import torch
 
-
-def pair(size):
-    """An int for both axes, or a pair as it is."""
-    return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def framed(x, padding):
-    """x in a frame of zeros.  x (N, C, H, W) → (N, C, H + 2 pH, W + 2 pW)."""
-    pH, pW = pair(padding)
-    frame = x.new_zeros(*x.shape[:2], x.shape[2] + 2 * pH, x.shape[3] + 2 * pW)
-    frame[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]] = x
-    return frame
+from lessons.u07_convolution.given import framed, pair
 
 
 def conv_transpose2d_forward(x, w, b, *, stride=1, padding=0):

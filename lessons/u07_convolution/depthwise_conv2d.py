@@ -8,33 +8,15 @@ A convolution in which every channel has one filter of its own and never sees th
     x (N, C, H, W), w (C, 1, kH, kW), b (C,)  →  out (N, C, H', W')
     H' = ⌊(H + 2 pH − kH) / sH⌋ + 1,    W' = ⌊(W + 2 pW − kW) / sW⌋ + 1
 
-It needs C times fewer products than a convolution with C filters; a 1 × 1 convolution after it mixes the channels. The backward pass is that of
-conv2d with the sum over channels left out.
+It needs C times fewer products than a convolution with C filters; a 1 × 1 convolution after it mixes the
+channels. The backward pass is that of conv2d with the sum over channels left out.
 
-Convention: stride and padding are ints or pairs (rows, columns).
+Convention: stride and padding are numbers for both axes, or pairs (rows, columns).
 """
 
 import torch
 
-
-def pair(size):
-    """An int for both axes, or a pair as it is."""
-    return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def framed(x, padding):
-    """x in a frame of zeros.  x (N, C, H, W) → (N, C, H + 2 pH, W + 2 pW)."""
-    pH, pW = pair(padding)
-    frame = x.new_zeros(*x.shape[:2], x.shape[2] + 2 * pH, x.shape[3] + 2 * pW)
-    frame[:, :, pH : pH + x.shape[2], pW : pW + x.shape[3]] = x
-    return frame
-
-
-def places(x, kernel, stride):
-    """For every place (i, j) of the window, row by row: the view of x that meets it.  x (.., H, W) → views (.., H', W')."""
-    (kH, kW), (sH, sW) = pair(kernel), pair(stride)
-    H, W = x.shape[2] - kH + 1, x.shape[3] - kW + 1
-    return [x[:, :, i : i + H : sH, j : j + W : sW] for i in range(kH) for j in range(kW)]
+from lessons.u07_convolution.given import framed, pair, places
 
 
 def depthwise_conv2d_forward(x, w, b, *, stride=1, padding=0):

@@ -1,4 +1,4 @@
-"""What the lessons of this unit are given: sizes that are one number or a pair, frames of zeros, places of a window.
+"""What the lessons of this unit are given: sizes that are numbers or pairs, frames of zeros, places of a window.
 
 There is nothing to fill in here.
 """
@@ -18,7 +18,7 @@ def framed(x, padding):
 
 
 def places(x, kernel, stride):
-    """The view of x that meets each place (i, j) of the window, row by row.  x (.., H, W) → views (.., H', W')."""
+    """The view of x that meets each place (i, j) of the window, row by row.  x (.., H, W) → (.., H', W')."""
     (kH, kW), (sH, sW) = pair(kernel), pair(stride)
     H, W = x.shape[2] - kH + 1, x.shape[3] - kW + 1
     return [x[:, :, i : i + H : sH, j : j + W : sW] for i in range(kH) for j in range(kW)]

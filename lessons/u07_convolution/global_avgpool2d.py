@@ -1,16 +1,15 @@
 """Global average pooling
 ======================
 
-The mean of each channel over the whole image: what a deep network hands to its last layer instead of a long vector.
+The mean of each channel over the whole image: what a deep network hands to its last layer instead of a long
+vector.
 
     out[n, c] = 1/(H W) Σ over h, w of x[n, c, h, w]      x (N, C, H, W)  →  out (N, C)
 
-Every pixel has the share 1/(H W) in its channel's mean, and gets that share of dout back.
+Every pixel of a channel has the same share in its mean.
 
 (Some keep the two axes, out (N, C, 1, 1); that counts as well.)
 """
-
-import torch
 
 
 def global_avgpool2d_forward(x):

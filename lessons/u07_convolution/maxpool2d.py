@@ -1,34 +1,27 @@
 """Max pooling
 ===========
 
-A window of size kernel slides over every channel in steps of stride, and of each window only the largest entry goes on:
+A window of size kernel slides over every channel in steps of stride, and of each window only the largest
+entry goes on:
 
-    out[n, c, h, w] = max over i, j of x[n, c, h sH + i, w sW + j]      x (N, C, H, W)  →  out (N, C, H', W')
-    H' = ⌊(H − kH) / sH⌋ + 1,    W' = ⌊(W − kW) / sW⌋ + 1
+    out[n, c, h, w] = max over i, j of x[n, c, h sH + i, w sW + j]
 
-Seen from one place (i, j) of the window, the entries that meet it in all windows are a strided slice of x. The largest of these kH · kW
-slices is the output.
+    x (N, C, H, W)  →  out (N, C, H', W'),   H' = ⌊(H − kH) / sH⌋ + 1,   W' = ⌊(W − kW) / sW⌋ + 1
 
-Backwards, an entry of x gets dout from every window in which it was the largest, and nothing from the others. Where windows overlap
-(stride < kernel), one entry may win several times: its gradients add up.
+Seen from one place (i, j) of the window, the entries that meet it in all windows are a strided slice of x.
+The largest of these kH · kW slices is the output.
 
-Conventions: kernel and stride are ints or pairs (rows, columns); rows and columns that no window reaches are left out, and get gradient 0;
-at a tie the first entry in row-major order wins, and takes the whole gradient.
+Backwards, an entry of x gets dout from every window in which it was the largest, and nothing from the others.
+Where windows overlap (stride < kernel), one entry may win several times: its gradients add up.
+
+Conventions: kernel and stride are numbers for both axes, or pairs (rows, columns); rows and columns that no
+window reaches are left out, and get gradient 0; at a tie the first entry in row-major order wins, and takes
+the whole gradient.
 """
 
 import torch
 
-
-def pair(size):
-    """An int for both axes, or a pair as it is."""
-    return (size, size) if isinstance(size, int) else tuple(size)
-
-
-def places(x, kernel, stride):
-    """For every place (i, j) of the window, row by row: the view of x that meets it.  x (N, C, H, W) → views (N, C, H', W')."""
-    (kH, kW), (sH, sW) = pair(kernel), pair(stride)
-    H, W = x.shape[2] - kH + 1, x.shape[3] - kW + 1
-    return [x[:, :, i : i + H : sH, j : j + W : sW] for i in range(kH) for j in range(kW)]
+from lessons.u07_convolution.given import places
 
 
 def maxpool2d_forward(x, *, kernel, stride):

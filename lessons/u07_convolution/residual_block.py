@@ -3,12 +3,14 @@
 
 Two convolutions that need not learn what is there already: their output is added to the input.
 
-    out = x + conv(relu(conv(x, w1, b1)), w2, b2)      x (N, C, H, W)  →  out (N, C, H, W)
+    out = x + conv(relu(conv(x, w1, b1)), w2, b2)
 
-w1 (M, C, k, k), b1 (M,), w2 (C, M, k, k), b2 (C,); k is odd, the stride is 1 and the padding k // 2, so that the image keeps its size.
+    x (N, C, H, W), w1 (M, C, k, k), b1 (M,), w2 (C, M, k, k), b2 (C,)  →  out (N, C, H, W)
 
-x reaches the output on two ways, straight and through the branch. So its gradient has two parts, and the straight one is dout itself:
-however deep the stack of blocks, the gradient finds a way through.
+k is odd, the stride is 1 and the padding k // 2, so that the image keeps its size.
+
+x reaches the output on two ways, straight and through the branch, and its gradient has a part from each.
+However deep the stack of blocks, the gradient finds a way through.
 """
 
 from lessons.u02_network.relu import relu_backward, relu_forward

@@ -5,17 +5,12 @@ Every pixel becomes a block of scale × scale equal pixels:
 
     out[n, c, h, w] = x[n, c, ⌊h / s⌋, ⌊w / s⌋]      x (N, C, H, W)  →  out (N, C, sH, sW)
 
-A pixel that was copied s² times collects the gradients of all its copies: the backward pass sums each block.
+So a pixel is copied s² times, and has a share in the loss through each of its copies.
 
-Convention: scale is an int or a pair (rows, columns).
+Convention: scale is a number for both axes, or a pair (rows, columns).
 """
 
-import torch
-
-
-def pair(size):
-    """An int for both axes, or a pair as it is."""
-    return (size, size) if isinstance(size, int) else tuple(size)
+from lessons.u07_convolution.given import pair
 
 
 def upsample_nearest2d_forward(x, *, scale):
