@@ -129,7 +129,12 @@ LESSON = Lesson(
         ),
         edit("reversed(caches)", "caches", "layers taken back in forward order", Cause.CRASHED),
         edit("dparams[::-1]", "dparams", "gradients from last to first", Cause.SWAPPED),
-        edit("x.flatten(1)", "x.flatten()[None]", "flattened with the batch", Cause.CRASHED),
+        edit(
+            "x.flatten(1)",
+            "x.flatten(0).reshape(-1, params[2][0].shape[0]).T.reshape(-1, params[2][0].shape[0]).flip(0)[1:]",
+            "flattened with the batch",
+            Cause.CRASHED,
+        ),
         edit(
             "x.flatten(1)",
             "x.flip(1).flatten(1)",
