@@ -584,7 +584,7 @@ def check_own_precision(
         return
     dout = draw_cotangent(outs[0].value[0], Generator().manual_seed(seed))
     own = iter(leaves(outs[1].value[0]))
-    asked = [(low, given, map_leaves(lambda leaf: leaf.to(next(own).dtype), dout)), (exact, wide, dout)]
+    asked = [(low, given, map_leaves(lambda leaf: _as(leaf, next(own)), dout)), (exact, wide, dout)]
     asked += [(exact, _nudged(given, generator), dout) for _ in range(DRAWS - 1)]
     outcomes = [who.vjp(names.forward, names.backward, point, [d], wrt=names.wrt) for who, point, d in asked]
     for position, name in enumerate(names.wrt):
@@ -592,6 +592,10 @@ def check_own_precision(
         floor = natural_size(outs[0].value[0], dout, wide.primals[name])
         for (path, got), (_, want), *others in zip(*answers, strict=True):
             yield _own_precision(path, got, want, [other for _, other in others], floor)
+
+
+def _as(leaf: Any, other: Any) -> Any:
+    return leaf.to(other.dtype) if is_tensor(leaf) else leaf
 
 
 def _nudged(point: Point, generator: Generator) -> Point:

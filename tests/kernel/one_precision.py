@@ -26,7 +26,10 @@ class Simulated:
 
     def inputs(self, dtype: torch.dtype, seed: int) -> tuple[Any, ...]:
         generator = Generator().manual_seed(seed)
-        drawn = [torch.randn(shape, generator=generator, dtype=torch.float32).to(dtype).requires_grad_() for shape in self.shapes]
+        drawn = [
+            torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu").to(dtype).requires_grad_()
+            for shape in self.shapes
+        ]
         return (*drawn, *self.others(generator))
 
     def function(self, dtype: torch.dtype, spoil: Callable[[Grads], Grads] = lambda grads: grads) -> Callable[..., Any]:

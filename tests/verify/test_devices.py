@@ -47,7 +47,7 @@ class Refuses(TorchFunctionMode):
 
 
 def tensor(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=Generator().manual_seed(seed), dtype=dtype).requires_grad_()
+    return torch.randn(shape, generator=Generator().manual_seed(seed), dtype=dtype, device="cpu").requires_grad_()
 
 
 class Cube(torch.autograd.Function):
