@@ -49,7 +49,7 @@ def step(param, grad, state, *, lr, betas=(0.9, 0.999), eps=1e-8):
     m, v, t = state or (torch.zeros_like(grad), torch.zeros_like(grad), 0)
     b1, b2 = betas
     t = t + 1
-    m, v = b1 * m + (1 - b1) * grad, b2 * v + (1 - b2) * grad**2
+    m, v = m.lerp(grad, 1 - b1), v.lerp(grad**2, 1 - b2)
     m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
     return param - lr * m_hat / (v_hat.sqrt() + eps), (m, v, t)
 """
