@@ -14,6 +14,8 @@ from autograd_check.causes import Cause
 from autograd_check.course import (
     ELEMENTWISE,
     PAIRS,
+    ROWS,
+    SMOOTH,
     WINDOWS,
     Layer,
     Lesson,
@@ -85,6 +87,21 @@ def test_elementwise_layers_take_any_axes() -> None:
     task = Layer("x[...] -> out[...]", oracle=lambda x: x * x, sizes={"rest": (3, 4)}, probes=ELEMENTWISE)
     assert [shapes(probe) for probe in task.probes] == [[(3, 4)], [(1, 4)], [()], [(9,)], [(2, 3, 4, 2)]]
     assert [probe.name for probe in task.probes][:2] == ["shape (3, 4)", "batch of one"]
+
+
+def test_smooth_functions_are_tried_around_0_and_where_they_are_flat() -> None:
+    task = Layer("x[...] -> out[...]", oracle=torch.tanh, sizes={"rest": (3, 4)}, probes=SMOOTH)
+    near, far = (probe.primals["x"](Generator()).abs() for probe in task.probes[-2:])
+    assert float(near.min()) == 0.0
+    assert float(near[near > 0].min()) == 1e-8
+    assert float(torch.tanh(far.max())) == 1.0
+
+
+def test_functions_of_rows_are_tried_on_any_number_of_axes_apart() -> None:
+    task = Layer("x[...,K] -> out[...]", oracle=lambda x: x.amax(-1), sizes={"rest": (4,), "K": 5}, probes=ROWS)
+    (axes,) = task.reaches
+    assert [shapes(probe) for probe in axes.probes] == [[(5,)], [(2, 3, 5)]]
+    assert [shapes(probe) for probe in task.probes[-2:]] == [[(3, 2)], [(2, 4)]]
 
 
 def test_keywords_are_sizes_values_or_hyperparameters() -> None:
