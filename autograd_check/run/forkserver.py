@@ -55,7 +55,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         torch.set_num_threads(1)
         torch.default_generator.manual_seed(0)  # torch.manual_seed would import the compiler, a second
         limits.python_is_closed()
-        gc.collect()
+        # Not collected first: that writes to every page of this fork, 0.2 s, for somebody who may want one process.
         gc.freeze()
         with socket.socket(fileno=descriptor) as control:
             _Nursery(control, allowance, Confinement.prepare()).run()
