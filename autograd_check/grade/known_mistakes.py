@@ -9,23 +9,27 @@ from types import FunctionType
 from typing import Any, overload
 
 import torch
+from torch import Tensor
 
 from autograd_check.course.load import CourseLesson, importable
 from autograd_check.course.mistakes import mistake_functions
-from autograd_check.course.spec import Mistake, Pair, Stateful, UpdateRule
+from autograd_check.course.spec import Mistake, Pair, Plain, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.mutate import Mutant, mutants
 from autograd_check.grade.trajectory import flat
 from autograd_check.run.in_process import InProcess
 from autograd_check.run.state import Trajectory, bind_state
-from autograd_check.verify.tensors import map_tensors, named_leaves
+from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
+
+Known = Pair | Plain | Stateful | UpdateRule
+"""Tasks whose mistakes are known by their numbers."""
 
 
 class LessonFingerprints(Sequence[Fingerprint]):
-    """The mistakes of a lesson's pairs and update rules; nothing is run until the first one is looked at."""
+    """The mistakes of a lesson's task; nothing is run until the first one is looked at."""
 
-    def __init__(self, lesson: CourseLesson, task: Pair | Stateful | UpdateRule) -> None:
+    def __init__(self, lesson: CourseLesson, task: Known) -> None:
         """Remember which mistakes there are."""
         self._lesson = lesson
         self._task = task
@@ -53,10 +57,10 @@ class LessonFingerprints(Sequence[Fingerprint]):
         return (self[position] for position in range(len(self)))
 
 
-def mutants_of(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, forward: bool) -> Iterator[Fingerprint]:
-    """The mutants of one pass of the reference (of the step of an update rule) as fingerprints, named by what they edit."""
+def mutants_of(lesson: CourseLesson, task: Known, forward: bool) -> Iterator[Fingerprint]:
+    """The mutants of one pass of the reference (of a step, of a plain function) as fingerprints, named by what they edit."""
     source = lesson.reference_source().partition("### BEGIN SPEC")[0]
-    if isinstance(task, UpdateRule):
+    if isinstance(task, (UpdateRule, Plain)):
         names = task.functions if forward else ()
     else:
         names = (task.forward,) if forward else (task.backward,)
@@ -68,7 +72,7 @@ def mutants_of(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, forward
 
 
 def _of_mutant(
-    task: Pair | Stateful | UpdateRule,
+    task: Known,
     base: Mapping[str, Any],
     mutant: Mutant,
     primals: Mapping[str, Any],
@@ -82,6 +86,8 @@ def _of_mutant(
         warnings.simplefilter("ignore")
         if isinstance(task, UpdateRule):
             return _steps_of_mutant(task, functions[task.functions[0]], primals, hyper)
+        if isinstance(task, Plain):
+            return _value(functions.get(task.name), primals, hyper)
         forward, backward = functions.get(task.forward), functions.get(task.backward)
         if forward is None or backward is None:
             return {}
@@ -113,8 +119,35 @@ def rebound(base: Mapping[str, Any], mutant: Mutant) -> dict[str, Any]:
     return {name: value for name, value in namespace.items() if callable(value)}
 
 
-def _fingerprint(lesson: CourseLesson, task: Pair | Stateful | UpdateRule, known: Mistake) -> Fingerprint:
+def flat_value(value: Any) -> Tensor:
+    """All numbers of a value in one vector of float64."""
+    numbers = [
+        torch.as_tensor(leaf, dtype=torch.float64).reshape(-1) for leaf in leaves(value) if is_tensor(leaf) or _is_number(leaf)
+    ]
+    return torch.cat(numbers) if numbers else torch.empty(0, dtype=torch.float64)
+
+
+def _is_number(leaf: Any) -> bool:
+    return isinstance(leaf, (int, float)) and not isinstance(leaf, bool)
+
+
+def _value(function: Callable[..., Any] | None, primals: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plain function returns, as evidence has it."""
+    if function is None:
+        return {}
+    copies = [map_tensors(lambda tensor: tensor.detach().clone(), value) for value in primals.values()]
+    try:
+        with torch.no_grad():
+            return {"out": flat_value(function(*copies, **hyper))}
+    except Exception:  # a known mistake may well crash on this probe; then it is not this one
+        return {}
+
+
+def _fingerprint(lesson: CourseLesson, task: Known, known: Mistake) -> Fingerprint:
     functions = _functions(lesson, known)
+    if isinstance(task, Plain):
+        plain = functions.get(task.name)
+        return Fingerprint(known.name, known.cause, lambda primals, hyper, _: _value(plain, primals, hyper))
     if isinstance(task, UpdateRule):
 
         def steps(primals: Mapping[str, Any], hyper: Mapping[str, Any], _: Any) -> Mapping[str, Any]:

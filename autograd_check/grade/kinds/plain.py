@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Plain, Probe
+from autograd_check.diagnose.evidence import Evidence
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, failed_call, float64, unchanged, unusable
 from autograd_check.grade.kinds.refusals import refusals
+from autograd_check.grade.known_mistakes import flat_value
 from autograd_check.run.operations import SINGLE
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import plain_number, shape_text, type_text
@@ -24,8 +27,10 @@ def check(task: Plain, context: Context) -> list[Finding]:
     if bad:
         return bad
     findings: list[Finding] = []
+    wrong: list[Evidence] = []
     for number, probe in enumerate(task.probes):
-        point = draw(probe, context.seed + number)
+        # the same points for all files: what the known mistakes give there is computed once
+        point = context.memo.once(("plain", number, context.seed), [task], partial(draw, probe, context.seed + number))
         arguments = tuple(point.primals.values())
         outcome = context.candidate.call(task.name, arguments, dict(point.hyper))
         if not outcome.ok:
@@ -33,11 +38,27 @@ def check(task: Plain, context: Context) -> list[Finding]:
             continue
         copies = tuple(map_tensors(lambda tensor: tensor.clone(), value) for value in arguments)
         expected = task.oracle(*copies, **point.hyper)
-        findings += _judged(outcome.value, expected, probe, task, point, context)
+        judged = _judged(outcome.value, expected, probe, task, point, context)
+        if any(_is_wrong(finding) for finding in judged):
+            wrong.append(_evidence(outcome.value, expected, probe.name, point))
+        findings += judged
         findings += unchanged(task.name, outcome, probe.name)
+    why = context.explain(wrong)
+    findings = [finding.explained(why) if why is not None and _is_wrong(finding) else finding for finding in findings]
     if not any(finding.status is Status.TODO for finding in findings):
         findings += refusals(task.name, task.refuses, context)
     return aggregate(findings)
+
+
+def _is_wrong(finding: Finding) -> bool:
+    """Whether a finding is about numbers that are not the definition's."""
+    return finding.status is Status.FAILED and finding.kind is Kind.VALUE and finding.mismatch is not None
+
+
+def _evidence(got: Any, expected: Any, probe: str, point: Point) -> Evidence:
+    """All numbers of a wrong value in one vector, which relations and known mistakes are held against."""
+    mine, right = flat_value(got), flat_value(expected)
+    return Evidence("out", mine, right, point.primals, point.hyper, right, None, lambda _: {}, {}, probe=probe)
 
 
 def _judged(got: Any, expected: Any, probe: Probe, task: Plain, point: Point, context: Context) -> list[Finding]:
