@@ -194,6 +194,8 @@ def courses(tmp_path_factory: pytest.TempPathFactory) -> Path:
         solution = root / case.folder / "solutions" / unit / file
         if (SOLUTIONS / unit / file).exists():
             shutil.copy(SOLUTIONS / unit / file, solution)
+            (root / case.folder / "solutions" / "variants" / unit).mkdir(parents=True)
+            shutil.copy(SOLUTIONS / "variants" / unit / file, root / case.folder / "solutions" / "variants" / unit / file)
         else:
             solution.write_text(ADDITION)
         (root / case.folder / "lessons" / unit / file).write_text(case.source)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograd_check.api import check_vjp
+from autograd_check.causes import Cause
 from autograd_check.diagnose.evidence import Explained
 from autograd_check.diagnose.explain import explain
 from autograd_check.run.in_process import InProcess
@@ -426,3 +428,11 @@ def test_a_backward_that_answers_in_another_form_for_another_cotangent(second: s
     with InProcess.of({"f": lambda x: (x * x / 2, x), "b": backward}) as candidate:
         findings = check_pair(candidate, names, case)
     assert any(f.status is Status.FAILED and f.subject == "dx" for f in findings)
+
+
+def test_a_gradient_that_is_the_same_for_every_dout_does_not_use_it() -> None:
+    x = torch.randn(5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    report = check_vjp(lambda x: (x.sin(), x), lambda dout, x: 2 * x.cos(), [x], names=["x"])
+    causes = {finding.diagnosis.cause: finding.diagnosis.says for finding in report.findings if finding.diagnosis}
+    assert Cause.NONLINEAR_IN_UPSTREAM not in causes
+    assert causes[Cause.IGNORES_UPSTREAM].startswith("dx is the same whatever dout is: the upstream gradient is not used.")
