@@ -111,7 +111,7 @@ LESSON = Lesson(
             "statistics over the batch only",
             Cause.WRONG_AXIS,
         ),
-        edit("(0, 2, 3)", "(2, 3)", "statistics of each image", Cause.WRONG_AXIS),
+        edit("(0, 2, 3)", "(2, 3)", "statistics of each image", Cause.MISSING_REDUCTION),
         edit("(0, 2, 3)", "(1, 2, 3)", "statistics over the channels", Cause.WRONG_AXIS),
         edit("(x - mu).square().mean(", "x.var(", "unbiased variance", Cause.FORWARD_WRONG),
         edit("(sigma2 + eps).sqrt()", "(sigma2.sqrt() + eps)", "eps outside the root", Cause.FORWARD_WRONG),

@@ -34,7 +34,7 @@ HALF = Plain("half", lambda x: x / 2, (probe("a vector", x=normal(5)), probe("a 
 
 def test_a_plain_value() -> None:
     assert bad(judge(HALF, half=lambda x: x * 0.5)) == []
-    assert bad(judge(HALF, half=lambda x: x * 0.5001)) == [("value", "forward_wrong")]
+    assert bad(judge(HALF, half=lambda x: x * 0.5001)) == [("value", "constant_factor")]
     assert bad(judge(HALF, half=lambda x: None)) == [("value", "wrong_type")]
     assert bad(judge(HALF, half=lambda x: (x, x))) == [("value", "wrong_shape")]
     assert bad(judge(HALF, half=lambda x: x.div_(2).clone())) == [("unmodified", "mutates_input")]
