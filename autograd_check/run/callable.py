@@ -197,7 +197,8 @@ class Wrapped:
         ]
         flat = [leaf for root in roots for leaf in leaves(root)]
         moving = [leaf for leaf in flat if is_differentiable(leaf)]
-        found = iter(torch.autograd.grad(undefined, moving, [torch.zeros_like(o) for o in undefined], allow_unused=True))
+        zeros = [torch.zeros_like(o) for o in undefined]
+        found = iter(torch.autograd.grad(undefined, moving, zeros, retain_graph=True, allow_unused=True))
         return self._answers(roots, [next(found) if is_differentiable(leaf) else None for leaf in flat])
 
     def batched_backward(self, douts: Sequence[Any], cache: Any) -> list[Tensor]:
@@ -449,17 +450,20 @@ class TorchCallable:
     def batched_vjp(self, point: Point, douts: Sequence[Any]) -> Outcome:
         """See `TapeCandidate.batched_vjp`."""
         try:
-            run = self._last if self._last is not None and self._last.point is point else self._run(point)
-            return Outcome(self._wrapped.batched_backward(douts, run.cache))
+            return Outcome(self._wrapped.batched_backward(douts, self._at(point).cache))
         except Exception as error:  # the code under test may raise anything
             return Outcome(failure=failure_of(error))
 
     def undefined_vjp(self, point: Point) -> Outcome:
         """See `TapeCandidate.undefined_vjp`."""
         try:
-            return Outcome(self._wrapped.undefined_backward(self._forward(point)[2]))
+            return Outcome(self._wrapped.undefined_backward(self._at(point).cache))
         except Exception as error:  # the code under test may raise anything
             return Outcome(failure=failure_of(error))
+
+    def _at(self, point: Point) -> Run:
+        """The last run, where it was at this very point: its tape serves any number of cotangents."""
+        return self._last if self._last is not None and self._last.point is point else self._run(point)
 
     def _run(self, point: Point) -> Run:
         start = perf_counter()
