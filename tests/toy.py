@@ -32,8 +32,9 @@ def double_backward(dout, cache):
 
 
 ### BEGIN SPEC
+from autograd_check.causes import Cause
 from autograd_check.course.samples import normal
-from autograd_check.course.spec import Lesson, Pair, mistake, probe
+from autograd_check.course.spec import Lesson, Pair, edit, probe
 
 LESSON = Lesson(
     name="double",
@@ -41,7 +42,7 @@ LESSON = Lesson(
     source="arithmetic",
     tasks=(Pair("double", ("x",), lambda x: x + x, (probe("three", x=normal(3)), probe("batch of one", x=normal(1)))),),
     hints=("How fast does 2 x grow?", "Twice as fast as x."),
-    mistakes=(mistake("three times", "constant_factor", "2 * dout", "3 * dout"),),
+    mistakes=(edit("2 * dout", "3 * dout", "three times", Cause.CONSTANT_FACTOR),),
     points=4,
     minutes=5,
 )

@@ -89,18 +89,9 @@ class Mistake:
     elsewhere: bool = False
     standard: Standard | None = None
 
-
-def mistake(
-    name: str,
-    cause: str,
-    old: str | None = None,
-    new: str | None = None,
-    *,
-    by_fingerprint: str = "",
-    **functions: Callable[..., Any],
-) -> Mistake:
-    """A `Mistake` from an edit (`old`, `new`) or from functions given as keywords. Raises `UnknownCauseError`."""
-    return Mistake(name, Cause.named(cause), None if old is None or new is None else (old, new), functions, by_fingerprint)
+    def __post_init__(self) -> None:
+        """Raises `UnknownCauseError` where the cause is a word that is none."""
+        object.__setattr__(self, "cause", Cause.named(self.cause))
 
 
 UNSEEN_TERM = "what is edited is neither a term nor a factor that the arrays of the call can show"

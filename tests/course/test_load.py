@@ -71,11 +71,13 @@ def test_a_specification_of_another_type_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "hint"), [("constant_facto", "did you mean constant_factor?"), ("bananas", "the causes are sign, constant_factor, ")]
 )
-def test_a_cause_outside_the_vocabulary_is_refused_where_it_stands(tmp_path: Path, word: str, hint: str) -> None:
+@pytest.mark.parametrize("written", ['"{}"', "Cause.{}"])
+def test_a_cause_outside_the_vocabulary_is_refused_where_it_stands(tmp_path: Path, word: str, hint: str, written: str) -> None:
     root = make_course(tmp_path)
     path = root / "solutions" / "u01_toys" / "double.py"
-    path.write_text(DOUBLE.replace('"constant_factor"', f'"{word}"'))
-    line = path.read_text().split("\n").index(next(text for text in path.read_text().split("\n") if word in text)) + 1
+    text = written.format(word.upper() if written.startswith("Cause") else word)
+    path.write_text(DOUBLE.replace("Cause.CONSTANT_FACTOR", text))
+    line = next(number for number, line in enumerate(path.read_text().split("\n"), 1) if text in line)
     with pytest.raises(UnknownCauseError) as refused:
         Course.load(root).lesson("double")
     assert str(refused.value).startswith(f"solutions/u01_toys/double.py:{line}: There is no cause {word!r}: {hint}")

@@ -17,7 +17,7 @@ from autograd_check.verify.tensors import leaves, map_tensors, named_leaves
 from autograd_check.verify.trial import draw_cotangent
 from tests import support
 
-PAIRS = [name for name, source in support.sources().items() if "Pair(" in source]
+PAIRS = [name for name, source in support.sources().items() if "Layer(" in source]
 
 
 def pair(oracle: Callable[..., Any], *wrt: str, hyper: Any = None, **primals: Any) -> Pair:
@@ -27,7 +27,7 @@ def pair(oracle: Callable[..., Any], *wrt: str, hyper: Any = None, **primals: An
 def numeric(forms: ClosedForms, most: int) -> dict[str, tuple[float, float]]:
     """The formulas of entries evaluated at the tiny point, beside torch.autograd of the oracle there.
 
-    Every entry of an array of at most `most`; of a larger one the first, middle and last.
+    Every entry of an array of at most `most`; of a larger one the first, the last and the largest.
     """
     task, point = forms.task, forms.point
     primals = {
@@ -54,7 +54,8 @@ def numeric(forms: ClosedForms, most: int) -> dict[str, tuple[float, float]]:
     for path, grad in expected.items():
         pairs = list(zip(_indices(grad), grad.reshape(-1).tolist(), strict=True))
         # a formula of a whole block of layers takes sympy a second
-        for index, entry in pairs if len(pairs) <= most else (pairs[0], pairs[len(pairs) // 2], pairs[-1]):
+        few = (pairs[0], pairs[-1], max(pairs, key=lambda pair: abs(pair[1])))
+        for index, entry in pairs if len(pairs) <= most else few:
             name = f"{path}[{','.join(map(str, index))}]" if index else path
             # the text that a person reads, parsed back: what is tested is what is printed
             got = sympy.sympify(forms.formula(name), locals={key: sympy.Float(number, 30) for key, number in numbers.items()})

@@ -29,11 +29,9 @@ VARIANTS = (variant("a sum", double_forward=_added_forward),)
 WRONG = (variant("thrice", double_backward=_thrice_backward),)
 '''
 LESSON = DOUBLE.replace(
-    'mistakes=(mistake("three times", "constant_factor", "2 * dout", "3 * dout"),),',
+    'mistakes=(edit("2 * dout", "3 * dout", "three times", Cause.CONSTANT_FACTOR),),',
     'mistakes=(wrong("thrice", Cause.CONSTANT_FACTOR), edit("2 * dout", "dout", "once", Cause.CONSTANT_FACTOR)),',
-).replace(
-    "import Lesson, Pair, mistake, probe", "import Lesson, Pair, edit, probe, wrong\nfrom autograd_check.causes import Cause"
-)
+).replace("import Lesson, Pair, edit, probe", "import Lesson, Pair, edit, probe, wrong")
 
 
 def course(root: Path, lesson: str = LESSON, others: str | None = OTHERS) -> Course:

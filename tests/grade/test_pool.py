@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from tests.toy import RIGHT, WRONG, make_course
 
 PROGRAM = "from autograd_check.cli.app import main; main()"
 PATIENCE = 300.0
+PROGRESS = re.compile(r"grading: \d+ of \d+, [\d.]+/s, \d+ s left")
 
 
 class Night:
@@ -65,6 +67,10 @@ class Night:
         until = time.monotonic() + PATIENCE
         while self.results() < count and program.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
+
+    def complaints(self) -> list[str]:
+        """What the program said on standard error, but for how far it was: a slow machine says that in lines."""
+        return [line for line in self.errors.read_text().splitlines() if not PROGRESS.fullmatch(line)]
 
     def check(self) -> None:
         lines = [json.loads(line) for line in (self.out / "records.jsonl").read_text().splitlines()]
@@ -111,7 +117,7 @@ def test_the_grader_then_a_worker_then_a_zygote(tmp_path: Path) -> None:
     night.wait_for(before + 8, program)
     kill(zygotes(program))
     assert program.wait(PATIENCE) == 0
-    assert night.errors.read_text() == ""
+    assert night.complaints() == []
     night.check()
 
 
@@ -137,5 +143,5 @@ def test_three_kills_at_random(tmp_path: Path, seed: int) -> None:
             else:
                 kill((workers if whom == "worker" else zygotes)(program)[:1])
     assert program.wait(PATIENCE) == 0
-    assert night.errors.read_text() == ""
+    assert night.complaints() == []
     night.check()
