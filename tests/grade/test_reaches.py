@@ -66,6 +66,17 @@ def test_a_wrong_value_beyond_the_idea_is_the_same_finding(lesson: CourseLesson)
     assert "out is wrong" in found.message
 
 
+def test_a_gradient_that_is_wrong_only_beyond_the_idea_is_said_to_be_wrong(lesson: CourseLesson) -> None:
+    reference = lesson.reference_source().partition("### BEGIN SPEC")[0]
+    head, signature, tail = reference.partition("def logsumexp_backward(dout, cache):")
+    renamed = head + signature.replace("_backward", "_own") + tail
+    source = f"{renamed}\n\ndef logsumexp_backward(dout, cache):\n    return logsumexp_own(dout, cache) * (2 if dout.dim() > 1 else 1)\n"
+    record, found = graded(lesson, source)
+    assert record.status is Status.PASSED
+    assert found.status is Status.FAILED
+    assert found.message.startswith("any number of axes: out is right there, and dx is not (")
+
+
 def test_what_goes_further_has_all_points(lesson: CourseLesson) -> None:
     record, found = graded(lesson, lesson.reference_source())
     assert (record.status, found.status, record.score) == (Status.PASSED, Status.PASSED, record.max_score)

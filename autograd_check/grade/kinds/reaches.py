@@ -35,7 +35,9 @@ def _reach(reach: Reach, cases: Sequence[Case], names: PairNames, context: Conte
     for case in cases:
         trial = try_case(context.candidate, names, case, seed=context.seed + SEED, full=False, memo=context.memo)
         for bad in _differences(trial, names, context):
-            text = f"{reach.says} ({bad.message})"
+            # what takes these arguments and then loses a path is told so: that they are not taken would be untrue
+            says = f"{reach.name}: out is right there, and {bad.subject} is not" if bad.subject in trial.gradients else reach.says
+            text = f"{says} ({bad.message})"
             evidence = {"subject": bad.subject}
             return failed(
                 check, names.forward, case.name, text, kind, Cause.NOT_GENERAL, mismatch=bad.mismatch, evidence=evidence
