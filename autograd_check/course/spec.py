@@ -60,7 +60,6 @@ __all__ = [
     "WriteTheTest",
     "drop",
     "edit",
-    "mistake",
     "planted",
     "probe",
     "standard",
