@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,12 @@ def pairs(op: Any, kind: str, seed: int) -> Iterator[dict[str, Any]]:
             if not takes(case):
                 continue
             arguments = asked(case)
-            status, seconds, said = timed(lambda: ours(case.func, case.inputs, raise_exception=False, seed=seed, **arguments))  # noqa: B023
-            fast, took, _ = timed(lambda: theirs(case.func, case.inputs, raise_exception=False, fast_mode=True, **arguments))  # noqa: B023
+            status, seconds, said = timed(partial(ours, case.func, case.inputs, raise_exception=False, seed=seed, **arguments))
+            fast, took, _ = timed(partial(theirs, case.func, case.inputs, raise_exception=False, fast_mode=True, **arguments))
             record = {"case": case.name, "status": status, "seconds": seconds, "fast": fast, "fast_seconds": took}
             entries = sum(x.numel() for x in case.inputs if isinstance(x, torch.Tensor))
             if kind == "gradcheck" and seed == 0 and entries < SLOW_ENTRIES:
-                slow, took, _ = timed(lambda: theirs(case.func, case.inputs, raise_exception=False, **arguments))  # noqa: B023
+                slow, took, _ = timed(partial(theirs, case.func, case.inputs, raise_exception=False, **arguments))
                 record |= {"slow": slow, "slow_seconds": took}
             yield record | {"entries": entries, "said": said[:2000]}
 
@@ -107,7 +108,7 @@ def wrong(op: Any, seed: int) -> Iterator[dict[str, Any]]:
                     continue
                 function = spoiled(case, spoil, forward=forward)
                 asked: dict[str, Any] = {"check_forward_ad": forward, "check_backward_ad": not forward}
-                call = lambda: ac.gradcheck(function, case.inputs, raise_exception=False, seed=seed, **asked)  # noqa: B023, E731
+                call = partial(ac.gradcheck, function, case.inputs, raise_exception=False, seed=seed, **asked)
                 status, seconds, said = timed(call)
                 label = f"{name}, jvp" if forward else name
                 yield {"case": case.name, "wrong": label, "status": status, "seconds": seconds, "said": said[:2000]}

@@ -62,7 +62,7 @@ def start(folder: Path, source: Path | None = None, *, notebooks: bool = False) 
     """
     root, course = folder.resolve(), installed_course() if source is None else source.resolve()
     if source is not None and not is_course(course):
-        raise CourseError(f"{course} is no course: it needs a lessons/ and a solutions/ folder.")
+        raise CourseError(f"{course} is not a course: it needs a lessons/ and a solutions/ folder.")
     if (root / TITLE_FILE).exists() or is_course(root):
         raise CourseError(f"{folder} is a course folder already. To bring a newer course to it: autograd-check update")
     if root.exists() and not root.is_dir():

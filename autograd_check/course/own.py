@@ -36,7 +36,7 @@ def read_title(root: Path) -> Title:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CourseError(f"{root} is no course: it needs a lessons/ and a solutions/ folder, or a {TITLE_FILE}.") from None
+        raise CourseError(f"{root} is not a course: it needs a lessons/ and a solutions/ folder, or a {TITLE_FILE}.") from None
     except (OSError, ValueError) as error:
         raise CourseError(f"{path} cannot be read ({error}). {_REMEDY}") from None
     course, version = values.get("course"), values.get("version")

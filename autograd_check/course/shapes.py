@@ -148,6 +148,6 @@ def _axis(word: str, whole: str) -> Axis:
         return Axis(REST)
     found = _AXIS.fullmatch(word)
     if found is None:
-        raise CourseError(f"{whole!r}: {word!r} is no axis; write a name (N), a number (3), both (4H), or `...`.")
+        raise CourseError(f"{whole!r}: {word!r} is not an axis; write a name (N), a number (3), both (4H), or `...`.")
     count, name, alone = found.groups()
     return Axis("", int(alone)) if alone else Axis(name, int(count or 1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -80,7 +81,7 @@ class Pair:
         """The slopes of the code's own forward."""
         sweep, base = own_sweep(self.candidate, self.names), as_tensors(trial.out)
         jitter = contract.jitter(trial) if self.names.oracle is None else None
-        made = lambda: Probe(sweep, trial.case.point, trial.douts[0], wrt, self.seed, base, jitter, self.memo)  # noqa: E731
+        made = partial(Probe, sweep, trial.case.point, trial.douts[0], wrt, self.seed, base, jitter, self.memo)
         return self._own.once(("probe", tuple(wrt)), [trial], made)
 
 

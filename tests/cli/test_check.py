@@ -103,7 +103,7 @@ def test_a_file_without_a_lesson_is_the_one_it_is_named_after(program: Program, 
         (("check", "duble"), "There is no lesson named 'duble'"),
         (("check", "double", "--lessons", "nowhere"), "nowhere is not a folder, neither here nor in"),
         (("check", "double", "quadruple", "--file", "a.py"), "--file takes one lesson, got 2: double, quadruple"),
-        (("check", "--course", "nowhere"), "nowhere is no course: it needs a lessons/ and a solutions/ folder"),
+        (("check", "--course", "nowhere"), "nowhere is not a course: it needs a lessons/ and a solutions/ folder"),
     ],
 )
 def test_what_cannot_be_run_is_one_paragraph_and_exit_code_2(

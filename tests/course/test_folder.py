@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_is_refused(source: Path, mine: Path, tmp_path: 
         "lessons": (tmp_path / "lessons_only", source, "has a lessons/ already. Name a folder that is new or empty."),
         "file": (tmp_path / "a_file", source, "is a file. Name a folder that is new or empty."),
         "read-only": (Path("/proc/nn"), source, "/proc/nn cannot be written: "),
-        "no course": (tmp_path / "x", tmp_path, "is no course: it needs a lessons/ and a solutions/ folder."),
+        "no course": (tmp_path / "x", tmp_path, "is not a course: it needs a lessons/ and a solutions/ folder."),
     }[what]
     before = files(tmp_path)
     with pytest.raises(CourseError, match=said):

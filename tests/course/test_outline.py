@@ -95,7 +95,7 @@ def test_a_course_is_found_from_below_and_missed_with_advice(tmp_path: Path) -> 
     assert find_course(root / "solutions" / "u01_toys") == root
     with pytest.raises(CourseError, match="No course was found: .* --course DIR"):
         find_course(tmp_path)
-    with pytest.raises(CourseError, match="is no course: it needs a lessons/ and a solutions/ folder"):
+    with pytest.raises(CourseError, match="is not a course: it needs a lessons/ and a solutions/ folder"):
         read_outline(tmp_path)
 
 

@@ -59,7 +59,7 @@ def test_a_literal_that_does_not_fit_is_refused(written: str, shape: tuple[int, 
     [
         ("x[N,D]", "expected PRIMALS -> OUTPUTS"),
         ("x[N -> out[N]", r"'x\[N' cannot be read; write x\[N,D\]"),
-        ("x[N+1] -> out[N]", r"'N\+1' is no axis"),
+        ("x[N+1] -> out[N]", r"'N\+1' is not an axis"),
         ("x[N] x[N] -> out[N]", "two primals are called x"),
     ],
 )
