@@ -331,6 +331,7 @@ class TorchCallable:
         self._body = body
         self._rewind = rewind
         self._last: Run | None = None
+        self._stale = False
         self._tidy = False
         self._taping = False
         self.doubted = False
@@ -421,7 +422,7 @@ class TorchCallable:
 
     def jvp(self, point: Point, tangents: Mapping[str, Any]) -> Outcome:
         """See `TapeCandidate.jvp`."""
-        self._rewind()
+        self._start()
         primals = {name: copied(value) for name, value in point.primals.items()}
         try:
             return Outcome(self._wrapped.jvp(primals, tangents))
@@ -430,7 +431,7 @@ class TorchCallable:
 
     def batched_jvp(self, point: Point, tangents: Sequence[Mapping[str, Any]]) -> Outcome:
         """See `TapeCandidate.batched_jvp`."""
-        self._rewind()
+        self._start()
         primals = {name: copied(value) for name, value in point.primals.items()}
         names = list(tangents[0])
         flat = [[leaf for name in names for leaf in leaves(one[name]) if is_tensor(leaf)] for one in tangents]
@@ -462,13 +463,17 @@ class TorchCallable:
             return Outcome(failure=failure_of(error))
 
     def _at(self, point: Point) -> Run:
-        """The last run, where it was at this very point: its tape serves any number of cotangents."""
-        return self._last if self._last is not None and self._last.point is point else self._run(point)
+        """The last run, where it was at this very point and its tape still runs: it serves any number of cotangents."""
+        return self._last if self._last is not None and self._last.point is point and not self._stale else self._run(point)
+
+    def _start(self) -> None:
+        """Before every evaluation; what the tape of the last run saved of a buffer is gone once the buffer is put back."""
+        self._stale |= bool(self._rewind())
 
     def _run(self, point: Point) -> Run:
         start = perf_counter()
         run = self._forward(point)
-        self._last = Run(point, *run, perf_counter() - start)
+        self._last, self._stale = Run(point, *run, perf_counter() - start), False
         return self._last
 
     def _known(self) -> Known | None:
@@ -476,7 +481,7 @@ class TorchCallable:
         return None if run is None else Known(run.point, run.out, run.seconds)
 
     def _forward(self, point: Point) -> tuple[dict[str, Any], Any, Any]:
-        self._rewind()
+        self._start()
         primals = {name: copied(value) for name, value in point.primals.items()}
         with torch.enable_grad():
             out, cache = self._wrapped.forward(*primals.values())
@@ -484,7 +489,7 @@ class TorchCallable:
 
     def _value(self, *primals: Any) -> Any:
         """`out` alone; of copies, unless the callable is known to leave its arguments alone."""
-        self._rewind()
+        self._start()
         given = primals if self._tidy else tuple(map(copied, primals))
         if not self._taping:
             return self._wrapped.forward(*given)[0]
@@ -493,7 +498,7 @@ class TorchCallable:
 
     def _plainly(self, *primals: Any) -> Any:
         """`out` alone, by the form without a backward of its own."""
-        self._rewind()
+        self._start()
         given = primals if self._tidy else tuple(map_tensors(Tensor.clone, value) for value in primals)
         return self._wrapped.out(self._body(*self._wrapped.given(given))) if self._body is not None else None
 

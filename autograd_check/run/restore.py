@@ -13,7 +13,8 @@ from torch import nn
 SEED = 20_110
 """Random numbers of every evaluation start here: dropout and its kin draw the same mask each time."""
 
-Rewind = Callable[[], None]
+Rewind = Callable[[], bool | None]
+"""Puts things back; True where it wrote into a buffer, so that a tape that saved the buffer no longer runs."""
 
 
 def reseed() -> None:
@@ -31,11 +32,12 @@ def same_start(*functions: Any) -> Iterator[Rewind]:
     modules = {id(module): module for function in functions for module in reached(function)}
     kept = [(buffer, buffer.detach().clone()) for module in modules.values() for buffer in module.buffers()]
 
-    def rewind() -> None:
+    def rewind() -> bool:
         reseed()
         for buffer, before in kept:
             with torch.no_grad():
                 buffer.copy_(before)
+        return bool(kept)
 
     try:
         yield rewind
