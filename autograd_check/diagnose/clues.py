@@ -13,6 +13,9 @@ from autograd_check.verify.tensors import leaves
 MOST_VALUES = 3
 """So many values of a hyperparameter are listed."""
 
+LEFT_OUT = "left out"
+"""The value of a hyperparameter that a probe does not give."""
+
 Trait = Callable[[Point], object]
 
 
@@ -26,8 +29,10 @@ def clue(failing: Sequence[Point], passing: Sequence[Point]) -> str:
     for name in dict.fromkeys(name for point in (*failing, *passing) for name in point.hyper):
         found = _apart(failing, passing, partial(_setting, name))
         if found:
-            return f"It is wrong only where {name} is {found}."
+            return f"It is wrong only where {name} is {'given' if found == f'not {LEFT_OUT}' else found}."
     found = _apart(failing, passing, _rank)
+    if found == "not 0":
+        return "It is right only where the input is a single number."
     if found:
         return f"It is wrong only where the input has {found} axes."
     if all(map(_has_one, failing)) and not any(map(_has_one, passing)):
@@ -47,7 +52,7 @@ def _apart(failing: Sequence[Point], passing: Sequence[Point], trait: Trait) -> 
 
 
 def _setting(name: str, point: Point) -> object:
-    return point.hyper.get(name, "left out")
+    return point.hyper.get(name, LEFT_OUT)
 
 
 def _tensors(primals: Mapping[str, object]) -> list[Tensor]:

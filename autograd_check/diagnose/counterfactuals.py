@@ -7,6 +7,7 @@ call, what was changed is the mistake. Questions to which the right array is an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import LOOSE, close
-from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.evidence import Around, Evidence
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import is_differentiable, map_tensors
 
@@ -40,12 +41,12 @@ def same_numbers(evidence: Sequence[Evidence], answer: Callable[[Evidence], Tens
     return told
 
 
-def ask(piece: Evidence, question: Question | None, subject: str | None = None) -> Tensor | None:
+def ask(piece: Evidence, question: Question | None, subject: str | None = None, around: Around = nullcontext) -> Tensor | None:
     """The right array for another call, or None where the definition cannot be asked that."""
     if piece.at is None or question is None:
         return None
     try:
-        answer = piece.at(*question).get(subject or piece.subject)
+        answer = piece.at(*question, around=around).get(subject or piece.subject)
     except Exception:  # any oracle may refuse any shape or value: then this is not the mistake
         return None
     return answer if isinstance(answer, Tensor) else None
@@ -113,7 +114,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
         def default(one: Evidence, name: str = name) -> Tensor | None:
             rest = {key: value for key, value in one.hyper.items() if key != name}
-            return ask(one, (one.primals, rest, one.dout)) if name in one.hyper else one.expected
+            return ask(one, (one.primals, rest, partial(_cut_to, one.dout))) if name in one.hyper else one.expected
 
         for value in (1, 0):
 
@@ -122,7 +123,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 if isinstance(given, bool) or not isinstance(given, (int, float, tuple)):
                     return None
                 kind = float(value) if isinstance(given, float) else value
-                return ask(one, (one.primals, {**one.hyper, name: kind}, one.dout))
+                return ask(one, (one.primals, {**one.hyper, name: kind}, partial(_cut_to, one.dout)))
 
             if same_numbers(evidence, fixed):
                 says = f"{piece.name} is what it would be for {name}={value}, whatever {name} is: {name} is not used."
@@ -152,6 +153,16 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
             says = f"{piece.name} is what it would be with the numbers of {name} the other way round: rows for columns."
             return Diagnosis(Cause.WRONG_OPERAND, says, {"reversed": name})
     return None
+
+
+def _cut_to(dout: Any, out: Any) -> Any:
+    """dout for an output of another size, as loops that run over dout would read it: zeros after its end, what is beyond left out."""
+    if not isinstance(dout, Tensor) or not isinstance(out, Tensor) or dout.dim() != out.dim() or dout.shape == out.shape:
+        return dout
+    common = tuple(slice(min(mine, theirs)) for mine, theirs in zip(dout.shape, out.shape, strict=True))
+    fitted = out.new_zeros(out.shape)
+    fitted[common] = dout[common]
+    return fitted
 
 
 def another_axis(evidence: Sequence[Evidence]) -> Diagnosis | None:

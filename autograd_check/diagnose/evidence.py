@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,13 @@ from autograd_check.verify.check import Pair
 from autograd_check.verify.finding import Diagnosis, Finding, Source, Status, root_subject
 from autograd_check.verify.locate import Suspect
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.reference import oracle_tape, oracle_vjp
+from autograd_check.verify.reference import oracle_tape
 from autograd_check.verify.tensors import is_tensor, leaves
 from autograd_check.verify.tolerances import AGREES
 from autograd_check.verify.trial import PairNames, Trial, parts
+
+Around = Callable[[], AbstractContextManager[Any]]
+"""What stands around the forward of the definition when it is asked."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Evidence:
     `out` and `dout` the call. `vjp` gives all right gradients by subject for another cotangent at the same point.
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
     the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
-    (primals, hyper, dout); None where there is no definition to ask. `called` is what a sentence calls the array where that
+    (primals, hyper, dout, and what stands around the forward); a `dout` that can be called is given `out`. None where there is no
+    definition to ask. `called` is what a sentence calls the array where that
     is not its subject, `right` what it calls `expected`. `memo` holds what the definition said about this call to others.
     """
 
@@ -45,7 +50,7 @@ class Evidence:
     own: Tensor | None = None
     forward_right: bool = True
     probe: str = ""
-    at: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]] | None = None
+    at: Callable[..., Mapping[str, Any]] | None = None
     called: str = ""
     right: str = "the right value"
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
@@ -139,8 +144,10 @@ def evidence(
         _, pull = kept.once(("tape", names.wrt), [names.oracle, point], lambda: oracle_tape(names.oracle, point, names.wrt))
         return flat({f"d{name}": grad for name, grad in pull(dout).items()})
 
-    def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any) -> dict[str, Any]:
-        out, grads = oracle_vjp(names.oracle, Point(primals, hyper), names.wrt, dout)
+    def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any, around: Around = nullcontext) -> dict[str, Any]:
+        with around():
+            out, pull = oracle_tape(names.oracle, Point(primals, hyper), names.wrt)
+        grads = pull(dout(out) if callable(dout) else dout)
         return {"out": out, **flat({f"d{name}": grad for name, grad in grads.items()})}
 
     got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})

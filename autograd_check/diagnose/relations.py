@@ -30,6 +30,7 @@ from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.factors import edited_factor
 from autograd_check.diagnose.gaps import rows_missing
+from autograd_check.diagnose.one_step import one_step
 from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
@@ -463,6 +464,7 @@ RELATIONS: tuple[Relation, ...] = (
     edited_term,
     missing_term,
     rearranged,
+    one_step,
 )
 """Every relation, the simplest first."""
 
@@ -486,6 +488,7 @@ ASKING = (
     edited_reduction,
     edited_term,
     rearranged,
+    one_step,
 )
 """Those that ask the definition another question, or need real numbers, an order or single entries."""
 

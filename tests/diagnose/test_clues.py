@@ -17,10 +17,13 @@ def point(*shape: int, **hyper: Any) -> Point:
 def test_a_hyperparameter_is_the_clue() -> None:
     assert clue([point(2, stride=2)], [point(2, stride=1), point(3)]) == "It is wrong only where stride is 2."
     assert clue([point(2, p=2), point(2, p=3)], [point(2, p=1)]) == "It is wrong only where p is not 1."
+    assert clue([point(2, s=2), point(2, s=3)], [point(2)]) == "It is wrong only where s is given."
+    assert clue([point(2)], [point(2, s=3)]) == "It is wrong only where s is left out."
 
 
 def test_the_number_of_axes_is_the_clue() -> None:
     assert clue([point(2, 3, 4)], [point(2, 3), point(4, 5)]) == "It is wrong only where the input has 3 axes."
+    assert clue([point(2), point(2, 3)], [point()]) == "It is right only where the input is a single number."
 
 
 def test_an_axis_of_size_one_is_the_clue() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autograd_check.diagnose import counterfactuals
-from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.evidence import Around, Evidence
 from autograd_check.diagnose.relations import Relation, relate
 
 
@@ -24,10 +25,11 @@ def evidence(
 ) -> Evidence:
     """Evidence about one gradient of a function of torch; `wrong` gets the cotangent and the primals."""
 
-    def at(inputs: Mapping[str, Any], settings: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+    def at(inputs: Mapping[str, Any], settings: Mapping[str, Any], dout: Any, around: Around = nullcontext) -> dict[str, Any]:
         leaves = {name: x.detach().clone().requires_grad_() for name, x in inputs.items()}
-        value = forward(*leaves.values(), **settings)
-        grads = torch.autograd.grad(value, list(leaves.values()), dout)
+        with around():
+            value = forward(*leaves.values(), **settings)
+        grads = torch.autograd.grad(value, list(leaves.values()), dout(value) if callable(dout) else dout)
         return {"out": value.detach(), **{f"d{name}": grad for name, grad in zip(leaves, grads, strict=True)}}
 
     out = forward(*primals.values(), **hyper)
@@ -264,3 +266,19 @@ def test_an_index_that_a_loop_leaves_out_or_stays_at(index: int, words: str) -> 
     assert stays is not None
     assert (stays.cause, stays.evidence) == ("wrong_operand", {"axis": 2, "index": words})
     assert counterfactuals.left_out([evidence(conv, "dx", half, CONV)]) is None
+
+
+def strided_conv(x: Tensor, w: Tensor, stride: int = 1) -> Tensor:
+    return functional.conv1d(x, w, stride=stride)
+
+
+def test_a_setting_that_the_backward_forgets_is_found_though_the_sizes_differ() -> None:
+    def dw(dout: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        return torch.stack([torch.einsum("nop,ncp->oc", dout, x[:, :, k : k + dout.shape[2]]) for k in range(w.shape[2])], 2)
+
+    piece = evidence(strided_conv, "dw", dw, CONV, stride=2)
+    found = counterfactuals.another_setting([piece])
+    assert found is not None
+    assert (found.cause, found.evidence) == ("missing_term", {"hyper": "stride", "as if": 1})
+    near = evidence(strided_conv, "dw", lambda dout, x, w: dw(dout, x, w) + 1e-3 * w, CONV, stride=2)
+    assert counterfactuals.another_setting([near]) is None
