@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,13 +14,19 @@ UNEXPLAINED = 0.01
 """The share of the difference of an entry that a factor may leave unexplained."""
 
 
+def floating(leaf: Any) -> Any:
+    """Integers and booleans as float64, with which a diagnosis can calculate; anything else as it is."""
+    whole = isinstance(leaf, Tensor) and not leaf.is_floating_point() and not leaf.is_complex()
+    return leaf.to(torch.float64) if whole else leaf
+
+
 def close(one: Tensor, other: Tensor, scale: float = 0.0) -> bool:
     """Same shape, both finite, and equal to `LOOSE` relative to the largest entry (or to `scale`, if that is larger)."""
     if one.shape != other.shape or not bool(torch.isfinite(one).all()) or not bool(torch.isfinite(other).all()):
         return False
     if one.numel() == 0:
         return True
-    one, other = (x if x.is_floating_point() or x.is_complex() else x.to(torch.float64) for x in (one, other))
+    one, other = floating(one), floating(other)
     scale = max(scale, float(one.abs().max()), float(other.abs().max()))
     return float((one - other).abs().max()) <= LOOSE * scale
 

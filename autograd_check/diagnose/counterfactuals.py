@@ -87,8 +87,20 @@ def another_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
 
 def ignored_primal(evidence: Sequence[Evidence]) -> Diagnosis | None:
-    """The answer with a primal of ones or zeros: it is left out of the product or of the sum."""
+    """The answer with a primal of ones or zeros: it is left out of the product or of the sum; with class 0 for all classes."""
     piece = evidence[0]
+    for name, x in piece.primals.items():
+        if not isinstance(x, Tensor) or x.dtype is not torch.int64:
+            continue
+
+        def class_0(one: Evidence, name: str = name) -> Tensor | None:
+            if name not in one.primals:
+                return None
+            return ask(one, ({**one.primals, name: torch.zeros_like(one.primals[name])}, one.hyper, one.dout))
+
+        if same_numbers(evidence, class_0):
+            says = f"{piece.name} is what it would be if {name} were all 0: {name} is not used."
+            return Diagnosis(Cause.WRONG_OPERAND, says, {"primal": name, "as if": 0})
     for name in tensors(piece):
         if f"d{name}" == piece.subject:
             continue

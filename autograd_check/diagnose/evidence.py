@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.closeness import floating
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import Pair
 from autograd_check.verify.finding import Diagnosis, Finding, Source, Status, root_subject
@@ -156,7 +157,7 @@ def evidence(
         got["out"], expected["out"] = trial.out, trial.reference.out
     if path not in expected or not is_tensor(got.get(path)):
         return None
-    got = {name: _floating(leaf) for name, leaf in got.items()}
+    got = {name: floating(leaf) for name, leaf in got.items()}
     tape = flat(own).get(path) if own else None
     return Evidence(
         subject=path,
@@ -174,9 +175,3 @@ def evidence(
         at=at,
         memo=kept,
     )
-
-
-def _floating(leaf: Any) -> Any:
-    """Integers and booleans as float64, which diagnoses can calculate with; anything else as it is."""
-    whole = is_tensor(leaf) and not leaf.is_floating_point() and not leaf.is_complex()
-    return leaf.to(torch.float64) if whole else leaf

@@ -32,13 +32,17 @@ def explain(
     """
     if not evidence:
         return None
-    found = _explained(evidence, fingerprints, mutants)
+    try:
+        found = _explained(evidence, fingerprints, mutants)
+    except Exception as error:  # the verdict stands, whatever becomes of the search for its cause
+        text = f"The search for a cause failed ({type(error).__name__}: {error}); please report it."
+        return Diagnosis(Cause.UNKNOWN, text, {"error": type(error).__name__})
     # of a value these words say no more than that the forward is wrong; the sentence tells how
     vague = evidence[0].subject == "out" and not evidence[0].called and found.cause in GENERAL
     return replace(found, cause=Cause.FORWARD_WRONG) if vague else found
 
 
-GENERAL = (Cause.MISSING_TERM, Cause.EXTRA_TERM, Cause.WRONG_OPERAND, Cause.UNKNOWN)
+GENERAL = (Cause.MISSING_TERM, Cause.EXTRA_TERM, Cause.WRONG_OPERAND, Cause.CONSISTENT_WITH_WRONG_FORWARD, Cause.UNKNOWN)
 
 
 def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint], mutants: Mutants) -> Diagnosis:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.closeness import close
+from autograd_check.diagnose.closeness import close, floating
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis, Source
 from autograd_check.verify.memo import Memo
@@ -30,7 +30,7 @@ class Fingerprint:
     def answer(self, piece: Evidence) -> Mapping[str, Any]:
         """What the mistake yields in the call of some evidence; run once for each call, whichever array is asked about."""
         call = [piece.primals, piece.hyper, piece.dout]
-        return self._answers.once("gradients", call, lambda: self.gradients(*call))
+        return self._answers.once("gradients", call, lambda: {k: floating(leaf) for k, leaf in self.gradients(*call).items()})
 
 
 def mistake_of(diagnosis: Diagnosis) -> str:

@@ -89,7 +89,7 @@ class Steps:
 
     These are no accident: a primal moved by d and by -d (central differences), or by a little i; a primal of which one entry
     alone was moved, then another one, by steps of one size; and a division by the very step (or twice the step) by which all entries
-    were moved. An epsilon that keeps a logarithm or a quotient finite is added to all entries, and nothing is divided by it.
+    were moved, or that was added to all entries of another tensor, real or imaginary. An epsilon that keeps a logarithm or a quotient finite is added to all entries, and nothing is divided by it.
     Several moved primals may come stacked in one tensor. `see_call` is the same for arguments of the student's own functions,
     which may be arrays or single numbers: there an entry moved by d and by -d counts, for several entries.
     """
@@ -121,7 +121,18 @@ class Steps:
                     for place in near.nonzero().flatten().tolist() if bool(near.any()) else ():
                         self._compare(moves[place], known)
 
+    def shift(self, number: float) -> None:
+        """Take note of a number that is added to all entries of some tensor: of a primal, or of what was made of one."""
+        if 0 < abs(number) <= LARGEST_ALONE:
+            self._sizes.append(abs(number))
+            self._match()
+
     def _compare_complex(self, tensor: Tensor) -> None:
+        imaginary = tensor.detach().imag.abs()
+        size = float(imaginary.max()) if imaginary.numel() else 0.0
+        if 0 < size <= COMPLEX and not bool(((imaginary > 0) & (imaginary < (1 - ALIKE) * size)).any()):
+            self._sizes.append(size)  # a step i·h from whatever the real part is
+            self._match()
         for primal, _, _ in self._primals:
             rows = _stacked(tensor.detach(), primal)
             for row in () if rows is None else rows:

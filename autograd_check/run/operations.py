@@ -74,6 +74,8 @@ class _Aten(Watching):
         factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
         if factor and name.rstrip("_") in ("div", "mul"):
             self._steps.divide(factor if name.startswith("div") else 1 / factor)
+        if factor and name.rstrip("_") in ("add", "sub"):
+            self._steps.shift(factor)
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from autograd_check.causes import Cause
 from autograd_check.diagnose import counterfactuals
 from autograd_check.diagnose.evidence import Around, Evidence
 from autograd_check.diagnose.relations import Relation, relate
@@ -282,3 +284,27 @@ def test_a_setting_that_the_backward_forgets_is_found_though_the_sizes_differ() 
     assert (found.cause, found.evidence) == ("missing_term", {"hyper": "stride", "as if": 1})
     near = evidence(strided_conv, "dw", lambda dout, x, w: dw(dout, x, w) + 1e-3 * w, CONV, stride=2)
     assert counterfactuals.another_setting([near]) is None
+
+
+def test_a_label_that_stays_0_is_found() -> None:
+    scores, y = tensor(6, 4), torch.tensor([1, 0, 3, 2, 2, 1])
+
+    def at(primals: Mapping[str, Any], hyper: Mapping[str, Any], dout: Any, around: Around = nullcontext) -> dict[str, Any]:
+        leaf = primals["scores"].detach().clone().requires_grad_()
+        value = functional.cross_entropy(leaf, primals["y"])
+        return {"out": value.detach(), "dscores": torch.autograd.grad(value, leaf, dout)[0]}
+
+    dout, primals = tensor(), {"scores": scores, "y": y}
+    right = at(primals, {}, dout)["dscores"]
+    wrong = at({"scores": scores, "y": torch.zeros_like(y)}, {}, dout)["dscores"]
+    piece = Evidence(
+        "dscores", wrong, right, primals, {}, functional.cross_entropy(scores, y), dout, lambda _: {}, {"dscores": wrong}, at=at
+    )
+    found = counterfactuals.ignored_primal([piece])
+    assert found is not None
+    assert (found.cause, found.says) == (
+        Cause.WRONG_OPERAND,
+        "dscores is what it would be if y were all 0: y is not used.",
+    )
+    near = replace(piece, got=wrong + 1e-4 * right)
+    assert counterfactuals.ignored_primal([near]) is None

@@ -71,3 +71,22 @@ def test_a_harmless_edit_is_no_part_of_it() -> None:
     found = explain(pieces, [nothing])
     assert found is not None
     assert "Two things" not in found.says
+
+
+def test_an_edit_that_gives_truth_values_is_calculated_with() -> None:
+    pieces = [piece(rows, lambda x, dout: 3 * x.T @ dout + 1) for rows in (4, 7)]
+    found = explain(pieces, (), lambda forward: [] if forward else [edit("a comparison alone", lambda x, dout: x.T @ dout > 0)])
+    assert found is not None
+    assert found.cause is Cause.UNKNOWN
+    assert "error" not in found.evidence
+
+
+def test_a_search_that_fails_leaves_the_verdict_alone() -> None:
+    def broken(forward: bool) -> list[Fingerprint]:
+        raise RuntimeError("no such edit")
+
+    pieces = [piece(rows, lambda x, dout: 3 * x.T @ dout + 1) for rows in (4, 7)]
+    found = explain(pieces, (), broken)
+    assert found is not None
+    assert (found.cause, found.evidence) == (Cause.UNKNOWN, {"error": "RuntimeError"})
+    assert found.says == "The search for a cause failed (RuntimeError: no such edit); please report it."

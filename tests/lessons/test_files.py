@@ -6,11 +6,14 @@ import ast
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
 import pytest
 
 from autograd_check.course.outline import LessonEntry
+from autograd_check.course.probe import Convention
 from autograd_check.course.stubs import WIDTH
+from autograd_check.report.rows import CONVENTIONS
 from tests import support
 
 ENTRIES = support.outline().lessons
@@ -66,3 +69,21 @@ def test_nothing_is_written_twice() -> None:
 def test_only_lessons_about_speed_have_a_goal() -> None:
     """A goal must bend no reference."""
     assert {name for name in support.names() if support.lesson(name).spec.target is not None} == {"training", "conv2d_fast"}
+
+
+def conventions(value: object) -> Iterator[Convention]:
+    """Every convention in a task, however deep it lies."""
+    if isinstance(value, Convention):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from conventions(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from conventions(getattr(value, part.name))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_a_convention_that_is_kept_is_named_by_what_holds(entry: LessonEntry) -> None:
+    used = {str(one.cause) for task in support.lesson(entry.name).spec.tasks for one in conventions(task)}
+    assert used <= CONVENTIONS.keys()

@@ -56,7 +56,18 @@ def richardson(x: Any, d: Any) -> Any:
     return d * (4 * slope(1e-3) - slope(2e-3)) / 3
 
 
+def complex_step_beside_the_primal(x: Any, d: Any) -> Any:
+    a = x.abs()
+    return d * x.sign() * cube(torch.complex(a, torch.full_like(a, 1e-30))).imag / 1e-30
+
+
+def central_beside_the_primal(x: Any, d: Any) -> Any:
+    a = x.abs()
+    return d * x.sign() * (cube(a + 1e-5) - cube(a - 1e-5)) / 2e-5
+
+
 NUMERICAL = (central, relative_steps, one_sided, times_the_inverse, entry_by_entry, complex_step, richardson)
+BESIDE = (complex_step_beside_the_primal, central_beside_the_primal)
 
 
 def derived(x: Any, d: Any) -> Any:
@@ -90,7 +101,20 @@ def complex_numbers(x: Any, d: Any) -> Any:
     return d * 3 * (torch.complex(x, x.square()) ** 2).real / (1 - x**2)
 
 
-DERIVED = (derived, with_an_epsilon, by_a_small_divisor, loops, recomputed, by_parts_moved_far, complex_numbers)
+def through_the_spectrum(x: Any, d: Any) -> Any:
+    return d * 3 * torch.fft.ifft(torch.fft.fft(x)).real ** 2 / 1e-16 * 1e-16
+
+
+DERIVED = (
+    derived,
+    with_an_epsilon,
+    by_a_small_divisor,
+    loops,
+    recomputed,
+    by_parts_moved_far,
+    complex_numbers,
+    through_the_spectrum,
+)
 
 
 def seen(backward: Any) -> Any:
@@ -99,7 +123,7 @@ def seen(backward: Any) -> Any:
     return recorder.names()
 
 
-@pytest.mark.parametrize("backward", NUMERICAL, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("backward", NUMERICAL + BESIDE, ids=lambda f: f.__name__)
 def test_finite_differences_are_recognised(backward: Any) -> None:
     assert NUMERIC in seen(backward)
 
