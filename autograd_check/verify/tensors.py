@@ -213,6 +213,9 @@ class Watching(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run the operation, then `after`."""
+        if any(isinstance(given, Tensor) and given._is_zerotensor() for given in args):
+            # forward mode's symbolic zeros: torch dies in the scalar forms of its operators where a mode hands them on
+            args = tuple(torch.zeros_like(x) if isinstance(x, Tensor) and x._is_zerotensor() else x for x in args)
         out = func(*args, **(kwargs or {}))
         self.after(func, args, kwargs or {}, out)
         return out

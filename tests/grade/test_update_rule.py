@@ -37,9 +37,9 @@ def eps_inside(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0
     return param - lr * grad / (s + eps).sqrt(), s
 
 
-def judge(step: Callable[..., Any], fingerprints: tuple[Fingerprint, ...] = ()) -> list[Finding]:
+def judge(step: Callable[..., Any], fingerprints: tuple[Fingerprint, ...] = (), task: UpdateRule = RMSPROP) -> list[Finding]:
     with InProcess.of({"rmsprop_step": step}) as candidate:
-        return check_task(RMSPROP, Context(candidate, 0, fingerprints))
+        return check_task(task, Context(candidate, 0, fingerprints))
 
 
 def failed(findings: list[Finding]) -> list[tuple[str, str]]:
@@ -113,11 +113,12 @@ def test_a_wrong_default_is_named() -> None:
     def step(param: Any, grad: Any, state: Any, *, lr: float, alpha: float = 0.9, eps: float = 1e-8) -> Any:
         return right(param, grad, state, lr=lr, alpha=alpha, eps=eps)
 
-    findings = judge(step)
-    assert failed(findings) == [("value", "wrong_default")]
-    assert (
-        said(findings) == "Every run that gives alpha is right, and every run that leaves it out is wrong: look at its default."
-    )
+    standing = UpdateRule("rmsprop", twin, (*RMSPROP.hypers, {"lr": 0.0}))
+    for task in (RMSPROP, standing):  # where nothing moves every default is right
+        findings = judge(step, task=task)
+        assert failed(findings) == [("value", "wrong_default")]
+        says = "Every run that gives alpha is right, and every run that leaves it out is wrong: look at its default."
+        assert said(findings) == says
 
 
 def test_a_state_for_each_shape_instead_of_each_parameter() -> None:

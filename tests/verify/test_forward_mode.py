@@ -193,3 +193,12 @@ def test_a_check_without_what_it_needs_is_refused() -> None:
         ac.gradcheck(torch.sin, X, check_batched_grad=True, check_forward_ad=True, check_backward_ad=False)
     with pytest.raises(ValueError, match="nothing is left to check"):
         ac.gradcheck(torch.sin, X, check_backward_ad=False)
+
+
+def test_a_wrong_jvp_before_a_scalar_operator_on_symbolic_zeros_is_failed_and_not_fatal() -> None:
+    def ldexp(x: Tensor) -> Any:
+        return torch.ldexp(cube(lambda x, t: 3.03 * t * x**2)(x), torch.tensor([1, 0, -2]))
+
+    report = ac.gradcheck(ldexp, tensor(3), check_forward_ad=True, raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    assert not any(f.diagnosis and f.diagnosis.cause == "crashed" for f in report.findings)

@@ -137,8 +137,11 @@ def _moves_later(one: Run, position: int) -> bool:
 
 
 def _default(runs: Sequence[Run], apart: Sequence[Run]) -> Diagnosis | None:
-    """A default at fault: all runs that leave a hyperparameter out are wrong, and all that give it are right."""
-    right = [one for one in runs if one not in apart]
+    """A default at fault: all runs that leave a hyperparameter out are wrong, and all that give it are right.
+
+    A run in which nothing moves, at a step size of 0, is right whatever the default, and says nothing.
+    """
+    right = [one for one in runs if one not in apart and not equal_bits(one.twin[-1], one.starts)]
     names = dict.fromkeys(name for one in runs for name in one.hyper)
     for name in names:
         if apart and right and all(name in one.hyper for one in right) and not any(name in one.hyper for one in apart):
