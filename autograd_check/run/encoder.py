@@ -93,12 +93,11 @@ class Encoder:
             source = tensor.detach().resolve_conj().resolve_neg()
             reach = extent(source)
             if reach > 4 * source.numel() + 64:
-                source = source.contiguous()
+                source, reach = source.contiguous(), source.numel()
             entry: dict[str, Any] = {"dtype": name, "shape": list(source.shape)}
-            if source.is_contiguous():
-                span = source.view(-1)
-            else:
-                span = source.as_strided((reach,), (1,)).contiguous()
+            # as_strided, not view: an axis of one entry may have any stride, 0 for one, and torch then refuses to look at its bytes
+            span = source.as_strided((reach,), (1,)).contiguous()
+            if not source.is_contiguous():
                 entry["strides"] = list(source.stride())
             data = memoryview(span.view(torch.uint8).numpy().data) if span.numel() else b""
             self._places[id(tensor)] = self._blob(data, entry)

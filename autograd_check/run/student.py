@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from autograd_check.causes import Cause
@@ -105,9 +104,14 @@ def _reply(channel: socket.socket, answer: Callable[..., Any], about: dict[str, 
     try:
         pieces = answer({**about, "outcome": outcome_record(outcome)}, REPLY)
     except WireError as error:
-        failure = Failure(Cause.CRASHED, f"what it returned is too large to check: {error}")
-        pieces = answer({**about, "outcome": outcome_record(replace(Outcome(), failure=failure))}, REPLY)
+        pieces = _refusal(answer, about, f"what it returned is too large to check: {error}")
+    except Exception as error:  # a tensor of a student's own may raise wherever it is touched
+        pieces = _refusal(answer, about, f"what it returned cannot be read: {type(error).__name__}: {str(error)[:300]}")
     channel.sendall(b"".join(pieces))
+
+
+def _refusal(answer: Callable[..., Any], about: dict[str, Any], says: str) -> Any:
+    return answer({**about, "outcome": outcome_record(Outcome(failure=Failure(Cause.CRASHED, says)))}, REPLY)
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:

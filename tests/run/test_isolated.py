@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from typing import Any
 
 import pytest
 import torch
 
 from autograd_check.errors import AutogradCheckError
+from autograd_check.run import student
 from autograd_check.run.zygote import Zygote
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Outcome, Point
 
 LINES = "import os, time\ndef good(): return 1\ndef hang():\n    while True: pass\ndef leave(): os._exit(7)\n"
 
@@ -71,6 +73,29 @@ def test_an_answer_that_is_too_large(zygote: Zygote, expression: str, says: str)
         assert candidate.call("g", []).value == 1
     assert failure.cause == "crashed"
     assert failure.says.startswith(f"what it returned is too large to check: {says}")
+
+
+def test_a_tensor_of_one_entry_may_have_any_stride(zygote: Zygote) -> None:
+    with zygote.candidate("import torch\ndef f(): return torch.ones(()).expand(1)\n", "a.py") as candidate:
+        assert torch.equal(candidate.call("f", []).value, torch.ones(1))
+
+
+def test_an_answer_that_cannot_be_packed_is_said_to_be_so() -> None:
+    tried: list[Any] = []
+
+    def answer(record: Any, limits: Any) -> list[bytes]:
+        tried.append(record)
+        if len(tried) == 1:
+            raise RuntimeError("no such bytes")
+        return [b"x"]
+
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        student._reply(mine, answer, {"id": "7"}, Outcome(3.0))
+        assert theirs.recv(10) == b"x"
+    assert tried[1]["id"] == "7"
+    failure = tried[1]["outcome"]["failure"]
+    assert (failure["cause"], failure["says"]) == ("crashed", "what it returned cannot be read: RuntimeError: no such bytes")
 
 
 def test_candidates_do_not_see_one_another(zygote: Zygote) -> None:

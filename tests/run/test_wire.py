@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import struct
 from typing import Any
@@ -194,3 +195,29 @@ def test_silence_ends_when_no_time_is_left() -> None:
     with one, other, pytest.raises(TimeoutError):
         receive(other, REPLY, lambda: next(left))
     assert list(left) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 3), max_size=3),
+    st.lists(st.sampled_from(["expand", "transpose", "slice", "clone", "row"]), max_size=3),
+    st.sampled_from([torch.float64, torch.float32, torch.bool, torch.int64, torch.complex128, torch.bfloat16]),
+)
+def test_a_view_of_any_kind_arrives_with_its_entries(shape: list[int], turns: list[str], dtype: torch.dtype) -> None:
+    tensor = torch.arange(math.prod(shape), dtype=torch.float64).reshape(shape).to(dtype)
+    for turn in turns:
+        if turn == "expand":
+            tensor = tensor[None].expand(2, *tensor.shape) if tensor.dim() % 2 else tensor[..., None].expand(*tensor.shape, 1)
+        elif turn == "clone":
+            tensor = tensor.clone()
+        elif tensor.dim():
+            tensor = {"transpose": tensor.transpose(0, -1), "slice": tensor[::2], "row": tensor[-1:]}[turn]
+    (got,) = through([tensor])
+    assert got.dtype is tensor.dtype
+    assert torch.equal(got, tensor)
+    assert got.stride() == tensor.stride() or tensor.is_contiguous() or tensor.numel() <= 1
+
+
+def test_one_entry_with_a_stride_of_0_arrives() -> None:
+    (got,) = through([torch.ones((), dtype=torch.float64).expand(1)])
+    assert torch.equal(got, torch.ones(1, dtype=torch.float64))
