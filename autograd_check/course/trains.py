@@ -476,7 +476,14 @@ def _keeps_dtype(task: _Training, candidate: Candidate, seed: int) -> Claim:
     data = task.drawn(point, seed)
     for dtype in (torch.float64, torch.float32):
         narrow = [each.to(dtype) for each in data]
-        raw = task.fitted(candidate, narrow, point, seed, point.epochs).raw
+        try:
+            raw = task.fitted(candidate, narrow, point, seed, point.epochs).raw
+        except Unanswered as unanswered:
+            if dtype is torch.float64 or not unanswered.args or unanswered.args[0] is None:
+                raise
+            failure = unanswered.args[0]
+            text = f"On float32 data it raises {failure.exception}; make new tensors with the dtype of the data. ({failure.says})"
+            return Claim(text, "wrong_dtype")
         for leaf in leaves(raw[0] if task.history else raw):
             if not isinstance(leaf, Tensor):
                 return Claim(f"{task.function} returns no tensors; return tensors, which keep their dtype.", "wrong_type")

@@ -12,9 +12,9 @@ epoch, on the whole batch:
 x (N, D), y (N, 1); dims = (D, …, 1) lists the sizes, so that layer k has w (dims[k], dims[k + 1]) and
 b (dims[k + 1],).
 
-Conventions: params is a list of (w, b). history holds the loss of every epoch, measured before its step; with
-epochs = 0 the parameters come back as they were initialised. The generator is used for the weights only, so
-the same seed gives the same run.
+Conventions: params is a list of (w, b) with the dtype of x. history holds the loss of every epoch, measured
+before its step; with epochs = 0 the parameters come back as they were initialised. The generator is used for
+the weights only, so the same seed gives the same run.
 """
 
 import torch

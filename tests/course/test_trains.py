@@ -104,6 +104,11 @@ def spoils(x: Tensor, y: Tensor, *, lr: float, epochs: int) -> Any:
     return value
 
 
+def in_float64_only(x: Tensor, y: Tensor, *, lr: float, epochs: int) -> Any:
+    torch.ones(1, 1, dtype=torch.float64) @ x[:1, None]
+    return fitting()(x, y, lr=lr, epochs=epochs)
+
+
 def test_right_code_keeps_every_claim() -> None:
     assert first_broken(FIT, fitting()) is None
     assert first_broken(FIT, fitting(back=lambda w, b: [w, b])) is None
@@ -169,6 +174,11 @@ def test_right_code_keeps_every_claim() -> None:
         ),
         (fitting(back=lambda w, b: (w.float(), b.float())), "wrong_dtype", "For torch.float64 fit returns torch.float32"),
         (fitting(back=lambda w, b: (w.float().to(w.dtype), b)), "wrong_dtype", "The parameters are right to float32 only"),
+        (
+            in_float64_only,
+            "wrong_dtype",
+            "On float32 data it raises RuntimeError; make new tensors with the dtype of the data. (expected m1 and m2",
+        ),
         (spoils, "mutates_input", "fit changed argument 0 in place; make new tensors instead."),
     ],
 )
