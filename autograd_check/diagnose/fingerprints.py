@@ -41,12 +41,13 @@ def mistake_of(diagnosis: Diagnosis) -> str:
 def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]) -> Diagnosis | None:
     """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one.
 
-    A mistake that would spoil what is right here is not the one that was made.
+    A mistake that would spoil what is right here is not the one that was made; of a value, what the mistake's backward makes of it
+    is beside the point, since another backward keeps other things.
     """
     alike = [
         known
         for known in fingerprints
-        if all(equals(piece, known) and not _spoils_more(piece, known) for piece in evidence)
+        if all(equals(piece, known) and (piece.subject == "out" or not _spoils_more(piece, known)) for piece in evidence)
         and any(not piece.is_empty and not _harmless(piece, known) for piece in evidence)
     ]
     if not alike:

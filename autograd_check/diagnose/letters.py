@@ -32,11 +32,6 @@ CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
 """Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
 
 
-def _is_index(x: Tensor) -> bool:
-    """Whether a tensor holds integers: they pick entries, and are no factor of any."""
-    return not (x.is_floating_point() or x.is_complex() or x.dtype is torch.bool)
-
-
 Axes = Callable[[int], tuple[int, ...]]
 REDUCTIONS: Mapping[str, Axes] = {
     "the last axis": lambda dim: (dim - 1,) if dim else (),
@@ -83,7 +78,7 @@ class Letters:
     def base(self) -> dict[str, Tensor]:
         """Letters of which products are made."""
         found: dict[str, Tensor] = {ONE: torch.ones(self.shape, dtype=torch.float64)}
-        named = [(name, x) for name, x in self.piece.primals.items() if isinstance(x, Tensor) and not _is_index(x)]
+        named = [(name, x) for name, x in self.piece.primals.items() if isinstance(x, Tensor)]
         if self.piece.subject != "out":
             named.append(("out", self.piece.out))
         for name, value in named:

@@ -33,6 +33,14 @@ def test_a_mistake_in_both_passes_is_not_made_where_one_is_right() -> None:
     assert found.source == "fingerprint"
 
 
+def test_a_value_is_a_known_mistakes_whatever_another_backward_makes_of_it() -> None:
+    both = known("in both passes", 2 * X, 2 * X)
+    value = Evidence("out", 2 * X, X, {"x": X}, {}, X, X, lambda _: {"dx": X}, {"dx": X, "out": 2 * X})
+    found = match_fingerprint([value], [both])
+    assert found is not None
+    assert mistake_of(found) == "in both passes"
+
+
 def test_a_mistake_explains_every_piece() -> None:
     one = known("twice", 2 * X)
     assert match_fingerprint([piece(2 * X), piece(3 * X)], [one]) is None

@@ -180,15 +180,3 @@ def test_a_sum_of_another_product_is_named() -> None:
     assert found is not None
     assert (str(found.cause), found.evidence["is"]) == ("wrong_operand", "x")
     assert relate(edited_reduction, [piece((dout * x.sin()).sum(0))] * 2) is None
-
-
-def test_class_numbers_are_no_factor() -> None:
-    generator = torch.Generator().manual_seed(0)
-    scores = torch.randn(6, 4, generator=generator, dtype=torch.float64)
-    y, dout = torch.randint(4, (6,), generator=generator), torch.tensor(0.7, dtype=torch.float64)
-    right, wrong = (dout * torch.softmax(scores, -1) / 6 for _ in range(2))
-    right[torch.arange(6), y] -= dout / 6
-    wrong[:, 0] -= dout / 6
-    out = torch.nn.functional.cross_entropy(scores, y)
-    piece = Evidence("dscores", wrong, right, {"scores": scores, "y": y}, {}, out, dout, lambda _: {}, {"dscores": wrong})
-    assert relate(edited_term, [piece]) is None
