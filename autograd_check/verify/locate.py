@@ -111,8 +111,8 @@ def _expected(suspect: Suspect, x: Tensor) -> tuple[Tensor | None, float]:
     if x.numel() > MOST_ENTRIES or x.is_complex():
         return None, 0
     values = entries(slopes, suspect.name, range(x.numel()))
-    measured = [values[place] for place in range(x.numel())]
-    return torch.tensor(measured, dtype=torch.float64, device=x.device).reshape(x.shape), LOOSE
+    measured = torch.tensor([values[place] for place in range(x.numel())], dtype=torch.float64, device=x.device).reshape(x.shape)
+    return torch.where(torch.isfinite(x), measured, suspect.gradient), LOOSE  # nothing is known of what does not move
 
 
 # --- Bisection -------------------------------------------------------------------------------------------------------
@@ -197,18 +197,23 @@ def _only(like: Tensor, places: slice | int, values: Any) -> Tensor:
 
 
 def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, complex | float]:
-    """The right values of single entries, each measured along its own axis (both axes of a complex one); nan where it has none."""
+    """The right values of single entries, each measured along its own axis (both axes of a complex one).
+
+    Nan where it has none; an entry that is not finite does not move.
+    """
     x: Tensor = slopes.point.primals[name]
     size = x.detach().abs().reshape(-1)
-    rms = float(size.square().mean().sqrt()) or 1.0
-    values: dict[int, complex | float] = {}
+    rms = float(size[torch.isfinite(size)].square().mean().sqrt()) or 1.0
+    values: dict[int, complex | float] = dict.fromkeys(places, math.nan)
+    moving = [place for place in places if bool(torch.isfinite(size[place]))]
+    values.update(dict.fromkeys(moving, 0.0))
     for axis in (1.0, 1j) if x.is_complex() else (1.0,):
-        rays = [_axis(name, x, place, axis, max(float(size[place]), NARROWEST * rms)) for place in places]
+        rays = [_axis(name, x, place, axis, max(float(size[place]), NARROWEST * rms)) for place in moving]
         steady = slopes.settle(rays)
         known = iter(slopes.careful([ray for ray in steady if ray.step]))
-        for place, ray in zip(places, steady, strict=True):
+        for place, ray in zip(moving, steady, strict=True):
             slope = next(known).estimate.value / ray.narrowest if ray.step else math.nan
-            values[place] = values.get(place, 0.0) + (slope if axis == 1.0 else axis * slope)
+            values[place] += slope if axis == 1.0 else axis * slope
     return values
 
 

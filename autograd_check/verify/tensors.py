@@ -303,7 +303,8 @@ def mismatch_text(mismatch: Mismatch) -> str:
 def number_pair(got: float | complex, expected: float | complex) -> tuple[str, str]:
     """Two numbers with as many digits as it takes to see them differ, and one more; at least four."""
     size, error = abs(expected) or abs(got), abs(got - expected)
-    seen = math.ceil(math.log10(size / error)) + 1 if 0 < error < math.inf and 0 < size < math.inf else 4
+    # logarithms apart: the quotient of a number and a subnormal one is infinite
+    seen = math.ceil(math.log10(size) - math.log10(error)) + 1 if 0 < error < math.inf and 0 < size < math.inf else 4
     for digits in range(max(4, seen), 18):
         pair = f"{got:.{digits}g}", f"{expected:.{digits}g}"
         if pair[0] != pair[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -75,3 +76,22 @@ def test_a_gradient_that_is_wrong_everywhere_is_explained_as_a_whole() -> None:
     assert finding.mismatch.wrong == 2000
     assert finding.diagnosis is not None
     assert finding.diagnosis.cause == "constant_factor"
+
+
+@pytest.mark.parametrize("factor", [1.01, 0.0])
+def test_a_wrong_gradient_beside_entries_that_are_infinite(factor: float) -> None:
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return factor * dout
+
+    x = torch.tensor([[0.5, -math.inf, 1.0], [-math.inf, -2.0, 0.25]], dtype=torch.float64, requires_grad=True)
+    report = ac.gradcheck(lambda x: torch.softmax(Scaled.apply(x), -1), x, raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    (finding,) = [f for f in report.findings if f.status is ac.Status.FAILED]
+    assert finding.mismatch is not None
+    assert (finding.mismatch.wrong, finding.mismatch.total) == (4, 6)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd_check.run.marshal import copied
 from autograd_check.run.side_effects import share_memory
-from autograd_check.verify.tensors import equal_bits, faithful_clone
+from autograd_check.verify.tensors import equal_bits, faithful_clone, number_pair
 
 BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
 
@@ -144,3 +144,7 @@ def test_other_storages_and_types_do_not_overlap() -> None:
     assert not share_memory(base, base.clone())
     assert not share_memory(torch.view_as_real(base)[..., 0], torch.view_as_real(base)[..., 1])
     assert not share_memory(base, torch.eye(4).to_sparse())
+
+
+def test_two_numbers_that_differ_by_a_subnormal_one_are_written() -> None:
+    assert number_pair(1 + 5e-324j, 1 + 0j) == ("(1+5e-324j)", "(1+0j)")
