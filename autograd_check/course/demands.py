@@ -93,6 +93,8 @@ def _specification(spec: Lesson, tree: ast.Module, where: Path, variants: Path) 
         )
     if len(spec.hints) != HINTS:
         yield f"{where}:{_keyword(tree, 'hints')}: {_count(len(spec.hints), 'hint')}, and a lesson has {HINTS} that lead without telling."
+    if not spec.why.strip():
+        yield f"{where}:{_keyword(tree, 'why', 'hints')}: no reason: say to who has passed why the answer is what it is: why='...'."
     if not spec.source.strip():
         yield f"{where}:{_keyword(tree, 'source')}: no source: name the paper or textbook, with the equation: source='...'."
 

@@ -122,6 +122,7 @@ LESSON = Lesson(
         edit("TODO: text of the reference", "TODO: what people write", "TODO: a name", Cause.SIGN),
         wrong("TODO: a name", Cause.MISSING_TERM),  # whole functions, in {variants_file(Path("solutions/unit", f"{name}.py")).parts[1]}/
     ),
+    why="TODO: to who has passed, why the answer is what it is.",
     hints=(
         "TODO: a question that makes one look at the right place.",
         "TODO: what the cache must hold, and why.",

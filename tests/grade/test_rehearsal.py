@@ -70,6 +70,7 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
         "softsign has only the probes that every layer has: add probes=(...)"),
     "the source": ("    source=\"Glorot and Bengio (2010), section 3.1\",\n", "", "softsign.py:«LESSON =»: Lesson(...) lacks source: add source=..."),
     "what the source says": ("Glorot and Bengio (2010), section 3.1", "", "softsign.py:«source=»: no source: name the paper or textbook"),
+    "why it works": (re.compile(r'    why=".*",\n'), "", "softsign.py:«hints=(»: no reason: say to who has passed why the answer is what it is: why='...'."),
     "a hint": (HINT, "", "softsign.py:«hints=(»: 2 hints, and a lesson has 3 that lead without telling."),
     "all hints": (re.compile(r"    hints=\(.*?\n    \),\n", re.S), "", "softsign.py:«LESSON =»: Lesson(...) lacks hints: add hints=..."),
     "the mistakes": (
