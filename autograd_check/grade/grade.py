@@ -134,11 +134,7 @@ def _fingerprints(lesson: CourseLesson, task: Task, memo: Memo) -> Sequence[Fing
     if not isinstance(task, (Pair, Plain, Stateful, UpdateRule)):
         return ()
     if lesson.released:
-        return (
-            ()
-            if isinstance(task, Plain)
-            else memo.once("fingerprints", [task], lambda: RecordedFingerprints(lesson.numbers, task))
-        )
+        return memo.once("fingerprints", [task], lambda: RecordedFingerprints(lesson.numbers, task))
     if isinstance(task, (Pair, Plain)):
         return memo.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
     return LessonFingerprints(lesson, task)
