@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.spec import Pair, UpdateRule
+from autograd_check.errors import CourseError
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
 from autograd_check.verify.trial import draw_cotangent
 
@@ -70,8 +71,16 @@ class Timing:
 
 
 def bench_course(course: Course, names: Sequence[str], rounds: int = ROUNDS) -> Iterator[Timing]:
-    """Timings of the named lessons (all that have something to time, if none is named). Raises `CourseError`."""
+    """Timings of the named lessons (all that have something to time, if none is named).
+
+    Raises `CourseError` for a lesson that there is not, and in a course that was released without references.
+    """
     for name in names or [entry.name for entry in course.outline.lessons]:
+        if course.outline.lesson(name).released:
+            raise CourseError(
+                "There is no reference here to time beside torch, since this course was released without them; how fast yours is "
+                f"stands under the verdict once it passes: autograd-check check {name}"
+            )
         yield from bench_lesson(course, course.lesson(name), rounds)
 
 

@@ -20,6 +20,7 @@ from autograd_check.course.mistakes import mistake_functions
 from autograd_check.course.outline import Outline, read_lessons
 from autograd_check.course.without_answers import leaks, secret_lines
 from autograd_check.errors import CourseError
+from autograd_check.grade.bench import bench_course
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.recorded_mistakes import recorded
@@ -127,6 +128,12 @@ def test_the_same_file_gets_the_same_verdict(here: bool, toys: Course, theirs: C
 def test_after_a_pass_there_is_no_reference_to_show(toys: Course, theirs: Course) -> None:
     assert "The reference" in after_pass(toys.outline.lesson("double")).plain
     assert after_pass(theirs.outline.lesson("double")).plain == ""
+
+
+def test_there_is_no_reference_to_time(theirs: Course) -> None:
+    says = r"no reference here to time .* how fast yours is stands under the verdict once it passes: autograd-check check double$"
+    with pytest.raises(CourseError, match=says):
+        list(bench_course(theirs, []))
 
 
 def test_a_folder_that_is_not_empty_is_refused(toys: Course, tmp_path: Path) -> None:
