@@ -73,7 +73,7 @@ def test_the_other_file_is_no_lesson_and_is_not_handed_out(tmp_path: Path) -> No
         (
             LESSON.replace('wrong("thrice", Cause.CONSTANT_FACTOR), ', "").replace("FACTOR)),", "FACTOR),),"),
             OTHERS,
-            r"variants/u01_toys/double.py: 'thrice' in WRONG is no mistake of solutions/u01_toys/double.py: add wrong\('thrice'",
+            r"variants/u01_toys/double.py:15: 'thrice' in WRONG is no mistake of solutions/u01_toys/double.py: add wrong\('thrice'",
         ),
         (
             LESSON,
