@@ -16,7 +16,7 @@ import pytest
 
 from autograd_check.course.folder import start
 from autograd_check.course.load import Course, CourseLesson
-from autograd_check.course.mistakes import mistake_functions
+from autograd_check.course.mistakes import edited_source, mistake_functions
 from autograd_check.course.outline import Outline, read_lessons
 from autograd_check.course.without_answers import leaks, secret_lines
 from autograd_check.errors import CourseError
@@ -34,6 +34,11 @@ from autograd_check.verify.finding import Source, Status
 from autograd_check.verify.memo import Memo
 from tests import support
 from tests.toy import RIGHT, WRONG, make_course
+
+SAMPLE = ("mlp", "catch_cross_entropy", "cosine_schedule", "dropout")
+"""Lessons that borrow, and of the kinds that are least alike."""
+
+FEW = 3
 
 BUILT_ON = """
 from lessons.u01_toys.double import double_backward, double_forward
@@ -147,14 +152,15 @@ def record_of(lesson: CourseLesson, functions: Mapping[str, Any], memo: Memo) ->
         return LessonRecord(lesson.spec.name, "", tuple(grade_candidate(lesson, candidate, memo=memo)), lesson.spec.points)
 
 
-def released_lesson(name: str, folder: Path) -> CourseLesson:
-    """A lesson of this course without its answers, whose files are in `folder`."""
+def released_course(name: str, folder: Path) -> Course:
+    """This course without its answers, in `folder`; of mistakes it knows those of one lesson."""
     for path, text in support.released().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    lesson = support.lesson(name)
-    (folder / lesson.solution.relative_to(lesson.source)).with_suffix(".npz").write_bytes(recorded(lesson))
-    return course_in(folder, folder).lesson(name)
+    for lesson in support.course().lessons:
+        numbers = folder / lesson.numbers.relative_to(lesson.source)
+        numbers.write_bytes(recorded(lesson) if lesson.spec.name == name else b"")
+    return course_in(folder, folder)
 
 
 def differences(whole: CourseLesson, released: CourseLesson) -> Iterator[str]:
@@ -178,14 +184,45 @@ def differences(whole: CourseLesson, released: CourseLesson) -> Iterator[str]:
 
 
 def test_mistakes_are_recognised_by_their_numbers_alone(tmp_path: Path) -> None:
-    released = released_lesson("bce", tmp_path)
+    released = released_course("bce", tmp_path).lesson("bce")
     assert list(differences(support.lesson("bce"), released)) == []
+
+
+def files_of(lesson: CourseLesson) -> Iterator[tuple[str, str]]:
+    """Files that students may hand in, with what they are: the stub, the solution, and that with a few of the known mistakes."""
+    source = lesson.reference_source()
+    yield "stub", lesson.stub_source()
+    yield "solution", source
+    for known in [known for known in lesson.spec.mistakes if known.edit or known.added][:FEW]:
+        yield known.name, edited_source(source, known, str(lesson.solution))
+
+
+def graded(session: Session, name: str, source: str) -> dict[str, Any]:
+    """What a file gets, with the causes that are named, where nothing else is handed in."""
+    record = session.grade_source(name, source.partition("### BEGIN SPEC")[0], f"{name}.py", lambda _: None)
+    causes = sorted({str(f.diagnosis.cause) for f in record.findings if f.status is Status.FAILED and f.diagnosis})
+    return {"status": record.status, "score": record.score, "borrowed": record.borrowed, "causes": causes}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.long) for name in support.names()]
+)
+def test_the_same_file_gets_the_same_with_and_without_references(name: str, tmp_path: Path, zygote: Zygote) -> None:
+    whole, released = support.course(), released_course(name, tmp_path)
+    assert [entry.name for entry in released.outline.lessons if not entry.released] == []
+    mine, theirs = Session(whole, zygote), Session(released, zygote)
+    files = dict(files_of(whole.lesson(name)))
+    assert len(files) >= 4
+    found = {what: (graded(mine, name, source), graded(theirs, name, source)) for what, source in files.items()}
+    assert {what: pair for what, pair in found.items() if pair[0] != pair[1]} == {}
+    assert found["solution"][1]["status"] is Status.PASSED
+    assert found["stub"][1]["status"] is Status.TODO
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", support.names())
 def test_every_mistake_and_variant_gets_the_same_verdict(name: str, tmp_path: Path) -> None:
-    assert list(differences(support.lesson(name), released_lesson(name, tmp_path))) == []
+    assert list(differences(support.lesson(name), released_course(name, tmp_path).lesson(name))) == []
 
 
 @pytest.mark.long
