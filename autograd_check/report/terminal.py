@@ -141,9 +141,10 @@ def summary(records: Sequence[LessonRecord]) -> str:
 
 
 def _append_row(block: Text, row: Row, status_width: int, label_width: int, width: int) -> None:
-    indent = 2 + status_width + 3 + (label_width + 2 if row.label else 0)
-    block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     label = row.label
+    beside = 0 < len(label) <= label_width
+    indent = 2 + status_width + 3 + (label_width + 2 if beside else 0)
+    block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     if len(label) > label_width:
         block.append(f"{label}\n").append(" " * indent)
     elif label:
