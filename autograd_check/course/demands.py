@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograd_check.course.markers import Layout, read_layout
 from autograd_check.course.places import Places
-from autograd_check.course.spec import Lesson, Pair
+from autograd_check.course.spec import Layer, Lesson
 
 LEAST_MISTAKES = 3
 LEAST_VARIANTS = 2
@@ -77,7 +77,11 @@ def _specification(spec: Lesson, places: Places, variants: Path) -> Iterator[str
     if not spec.tasks:
         yield f"{places.at(places.keyword('tasks'))}: there is no task: add tasks=(Layer(...),)."
     for task in spec.tasks:
-        if isinstance(task, Pair) and task.signature is not None and {probe.name for probe in task.probes} <= set(task.automatic):
+        if (
+            isinstance(task, Layer)
+            and task.signature is not None
+            and {probe.name for probe in task.probes} <= set(task.automatic)
+        ):
             yield (
                 f"{places.at(places.keyword('probes', 'tasks'))}: {task.name} has only the probes that every layer has: add probes=(...) "
                 "with the edges that matter here, such as edge('zero', x=[[0.0, -1.0]])."

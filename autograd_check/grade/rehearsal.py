@@ -17,7 +17,7 @@ from autograd_check.course.load import Course, CourseLesson, importable
 from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.course.outline import Outline
 from autograd_check.course.places import Places
-from autograd_check.course.spec import Lesson, Mistake, Pair, Task
+from autograd_check.course.spec import Layer, Lesson, Mistake, Task
 from autograd_check.course.variants import variants_file
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.grade import grade_candidate, grade_lesson
@@ -283,7 +283,7 @@ def _tried(lesson: CourseLesson) -> Iterator[str]:
     spec = lesson.spec
     yield f"{len(spec.mistakes)} mistakes, each found with its cause; {len(spec.variants)} variants; {SEEDS} seeds"
     for task in spec.tasks:
-        if isinstance(task, Pair):
+        if isinstance(task, Layer):
             made = [name for name, why in task.automatic.items() if not why]
             yield f"{task.name}: {len(task.probes)} probes, {len(made)} of them automatic"
             yield from (f"{task.name}: not made: {name!r} ({why})" for name, why in task.automatic.items() if why)
