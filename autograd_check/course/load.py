@@ -21,7 +21,7 @@ from types import ModuleType
 import autograd_check.course as words
 from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
-from autograd_check.course.demands import demands
+from autograd_check.course.demands import PLACEHOLDER, demands
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.places import Places
@@ -172,6 +172,8 @@ def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
             Cause.named(str(error.name).lower())
         except CourseError as unknown:
             return type(unknown)(f"{where}: {unknown}")
+    if isinstance(error, NameError) and error.name == PLACEHOLDER:
+        return CourseError(f"{where}: still to be written. What else is: autograd-check test-lesson {path.stem}")
     if isinstance(error, NameError) and error.name in words.__all__:
         return CourseError(f"{where}: {error.name} is not imported: add it to from autograd_check.course import ...")
     lacking = _LACKING.search(str(error)) if isinstance(error, TypeError) else None

@@ -53,6 +53,11 @@ class Places:
         literals = (node for root in roots for node in ast.walk(root) if isinstance(node, ast.Constant))
         return next((node.lineno for node in literals if node.value == text), None)
 
+    def call(self, *names: str) -> int | None:
+        """The line of the first call of one of these functions; None where there is none."""
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+        return min((node.lineno for node in calls if getattr(node.func, "id", "") in names), default=None)
+
     def function(self, name: str) -> int:
         """The line of `def NAME`; that of LESSON where the file does not define it."""
         defined = (node for node in self.tree.body if isinstance(node, ast.FunctionDef))

@@ -24,7 +24,7 @@ from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.session import place_in
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.finding import Finding, Source, Status
+from autograd_check.verify.finding import Finding, Kind, Source, Status
 from autograd_check.verify.memo import Memo
 
 SEEDS = 3
@@ -187,29 +187,31 @@ def _solution(course: Course, lesson: CourseLesson, places: Places) -> Iterator[
             yield f"{place}: the specification raised while the solution was graded: {type(error).__name__}: {error}"
             return
         if record.status is not Status.PASSED or record.score != record.max_score:
-            line, advice = _advice(lesson.spec, _bad(record.findings), places)
-            says = "; ".join(_wrong(record.findings))
-            yield f"{places.at(line)}: the solution does not pass (seed {seed}): {says}. {advice}"
+            told: dict[tuple[int, str], list[Finding]] = {}
+            for finding in _bad(record.findings):
+                told.setdefault(_advice(lesson.spec, finding, places), []).append(finding)
+            for (line, advice), found in told.items():
+                says = "; ".join(_wrong(found))
+                yield f"{places.at(line)}: the solution does not pass (seed {seed}): {says.rstrip('.')}. {advice}"
             return
 
 
-def _advice(spec: Lesson, bad: Sequence[Finding], places: Places) -> tuple[int, str]:
+def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
     """The line in which an author looks first, and what for."""
-    finding = bad[0]
     number, task = next(
         ((number, task) for number, task in enumerate(spec.tasks) if finding.subject in _subjects(task)), (0, spec.tasks[0])
     )
-    backward = places.function(task.functions[-1])
-    probe = places.text(finding.probe, "probes") or places.keyword("probes", "sizes", task=number)
+    forward, backward = (places.function(name) for name in (task.functions[0], task.functions[-1]))
+    oracle, written = places.keyword("oracle", task=number), places.text(finding.probe, "probes")
+    probe = written or places.keyword("probes", "sizes", task=number)
     if finding.check == "refuses":
-        return (
-            probe,
-            f"Either this probe asks for too much or {task.functions[0]} (line {places.function(task.functions[0])}) for too little.",
-        )
-    if any(each.subject in ("out", task.functions[0]) and each.check in ("value", "shape") for each in bad):
-        oracle, forward = places.keyword("oracle", task=number), places.function(task.functions[0])
+        asked = written or places.call("refused", "mismatched") or probe
+        return asked, f"Either this probe asks for too much or {task.functions[0]} (line {forward}) for too little."
+    if finding.kind is Kind.CONVENTION and written:
+        return written, f"The oracle (line {oracle}) says what is right there: change it, or the reference (line {forward})."
+    if finding.subject in ("out", task.functions[0]) and finding.check in ("value", "shape"):
         return oracle, f"Reference (line {forward}) and oracle (line {oracle}) disagree about out: look at both."
-    if any(each.check == "returned" for each in bad):
+    if finding.check == "returned":
         wrt = places.keyword("wrt", task=number)
         return backward, f"What the backward returns and wrt=(...) (line {wrt}) do not go together."
     return backward, f"Look at the reference, at wrt=(...), and at the probe that is named (line {probe})."

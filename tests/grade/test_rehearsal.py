@@ -10,6 +10,7 @@ import pytest
 from autograd_check.course.load import Course
 from autograd_check.course.new import new_course, new_lesson
 from autograd_check.course.outline import read_outline
+from autograd_check.errors import CourseError
 from autograd_check.grade.rehearsal import Rehearsal, rehearse
 from autograd_check.grade.session import Session
 from tests import support
@@ -158,6 +159,29 @@ def test_what_is_wrong_with_variants_is_said(change: str | None, says: str, tmp_
     assert any(placed(says, text, change) in fault for fault in faults), faults
 
 
+def test_the_oracle_says_what_is_right_at_a_tie(tmp_path: Path) -> None:
+    text = (
+        SOFTSIGN.replace('edge("zero and both signs", ', 'convention("zero and both signs", Cause.TIES, "the slope at 0 is 0", ')
+        .replace("import ELEMENTWISE, Cause, ", "import ELEMENTWISE, Cause, convention, ")
+        .replace("    x = cache\n", "    x = cache\n    dout = dout * (x != 0)\n")
+    )
+    (fault,) = rehearsed(tmp_path, text).faults
+    assert placed("softsign.py:«zero and both signs»: the solution does not pass (seed 0): ", text) in fault
+    says = "The oracle (line «oracle=») says what is right there: change it, or the reference (line «def softsign_forward»)."
+    assert placed(says, text) in fault
+
+
+def test_every_fault_of_a_solution_has_its_own_line(tmp_path: Path) -> None:
+    text = (
+        SOFTSIGN.replace("F.softsign(x)", "F.tanh(x)")
+        .replace("edit, standard", "edit, mismatched, standard")
+        .replace("*ELEMENTWISE,", '*ELEMENTWISE,\n                *mismatched("x", "2"),')
+    )
+    faults = rehearsed(tmp_path, text).faults
+    lines = [placed(says, text) for says in ("softsign.py:«oracle=»: ", 'softsign.py:«*mismatched("x"»: ')]
+    assert all(any(line in fault for fault in faults) for line in lines), faults
+
+
 def test_a_stub_in_which_something_runs_is_told(tmp_path: Path) -> None:
     text = SOFTSIGN.replace(
         "    ### BEGIN SOLUTION\n    x = cache\n",
@@ -189,6 +213,16 @@ def test_a_new_lesson_lists_what_is_to_be_written(tmp_path: Path) -> None:
     found = rehearse(Course(read_outline(root)), "softplus")
     assert len(found.faults) > 20
     assert found.faults[0].startswith("solutions/u01_first/softplus.py:4: still to be written: TODO: the idea in a few lines")
+
+
+def test_a_lesson_begun_says_what_lists_the_rest(tmp_path: Path) -> None:
+    root = tmp_path / "course"
+    new_course(root)
+    new_lesson(read_outline(root), "softplus")
+    with pytest.raises(
+        CourseError, match=r"softplus.py:\d+: still to be written. What else is: autograd-check test-lesson softplus$"
+    ):
+        Course(read_outline(root)).lesson("softplus")
 
 
 def test_students_are_told_that_the_lesson_is_at_fault(tmp_path: Path) -> None:
