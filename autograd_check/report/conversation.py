@@ -31,6 +31,8 @@ from autograd_check.verify.finding import Status
 
 SOON, LATER = 0, 1
 """What somebody waits for goes before the next lesson of a check of all."""
+SCROLLS = {"up": -1, "down": 1, "page up": -10, "page down": 10}
+"""Lines by which a key moves a text that is longer than the screen."""
 TICK = 0.25
 """Seconds after which the screen is drawn anew: a clock runs on it, and a terminal may have another size."""
 
@@ -115,8 +117,8 @@ class Conversation:
             else:
                 self._news = "Nothing was changed."
             return True
-        if key in ("up", "down"):
-            self._scrolled = max(self._scrolled + (1 if key == "down" else -1), 0)
+        if key in SCROLLS:
+            self._scrolled = max(self._scrolled + SCROLLS[key], 0)
             return True
         self.mode, self._behind, self._news, self._scrolled = Mode.VERDICT, Mode.VERDICT, "", 0
         match key.lower():

@@ -58,7 +58,7 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     if len(body) > room:
         first = min(frame.scrolled, len(body) - room + 1)
         rest = len(body) - first - room + 1
-        more = f"... {rest} more lines (arrow down)" if rest else "(arrow up goes back)"
+        more = f"... {rest} more line{'' if rest == 1 else 's'} (arrow down)" if rest else "(arrow up goes back)"
         body = [*body[first : first + room - 1], Text(more, style="dim")]
     body += [Text()] * (room - len(body))
     lines = [*head, *body, *news, *(Text(line, style="dim") for line in foot)]

@@ -64,10 +64,12 @@ def render(
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
     if verbose and record.isolation:
-        block.append(f"  isolation: {record.isolation}\n", style="dim")
+        isolation = textwrap.fill(f"isolation: {record.isolation}", width, initial_indent="  ", subsequent_indent="    ")
+        block.append(f"{isolation}\n", style="dim")
     if record.smallest is not None:
         needs = f" (it needs your {', '.join(record.borrowed)} as well)" if record.borrowed else ""
-        block.append(f"\nThe smallest input that shows it, to paste into python in the course folder{needs}:\n\n")
+        says = f"The smallest input that shows it, to paste into python in the course folder{needs}:"
+        block.append(f"\n{textwrap.fill(says, width)}\n\n")
         block.append(snippet(record.smallest))
     return block
 
