@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help setup demo test long lower record peers causes lint format bench clean
+.PHONY: help setup demo test long lower record peers causes saves lint format bench clean
 help:
 	@echo 'make demo    check the reference, see a mistake diagnosed, train the network'
 	@echo 'make test    the tests          make lint    style, types, the direction of imports'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lower   a few tests with the oldest versions that are supported'
 	@echo 'make bench   speed against torch     make format  format the code'
 	@echo 'make causes  how the cause of every mistake is found'
+	@echo 'make saves   how long watch takes from a save to the verdict, on a quiet machine'
 	@echo 'make record  whether every verdict is as it was recorded'
 	@echo 'make peers   gradcheck over all of torch'"'"'s operators, beside torch'"'"'s own (hours; goes on where it stopped)'
 
@@ -52,6 +53,9 @@ peers: $(STAMP)
 
 causes: $(STAMP)
 	$(BIN)/python tests/causes_table.py
+
+saves: $(STAMP)
+	$(BIN)/python tests/saves.py
 
 long: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

@@ -152,7 +152,7 @@ _SESSIONS: pytest.StashKey[dict[Path, Session]] = pytest.StashKey()
 
 def item_names(lesson: Lesson) -> list[str]:
     """The items of a lesson: `out` (a function's name where there are several), `dw`, ..., and `conventions`."""
-    from autograd_check.course.spec import Pair, Properties, Stateful, Stochastic
+    from autograd_check.course.spec import Layer, Properties, Stateful, Stochastic
 
     names: list[str] = []
     for task in lesson.tasks:
@@ -161,7 +161,7 @@ def item_names(lesson: Lesson) -> list[str]:
             names += [out if claim.subject == "out" else claim.subject for claim in task.properties if not claim.convention]
         else:
             names.append(out)
-        if isinstance(task, (Pair, Stateful, Stochastic)):
+        if isinstance(task, (Layer, Stateful, Stochastic)):
             names += [f"d{primal}" for primal in task.wrt]
     return [*dict.fromkeys(names), CONVENTIONS]
 

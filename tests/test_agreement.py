@@ -22,7 +22,7 @@ from torch import Tensor
 import autograd_check as ac
 from autograd_check.cli.app import main
 from autograd_check.course.load import Course, CourseLesson
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.grade.grade import grade_lesson
 from autograd_check.grade.kinds.base import draw
 from autograd_check.notebook import check
@@ -54,12 +54,12 @@ def addition_backward(dout, w):
 
 
 ### BEGIN SPEC
-from autograd_check.course.samples import normal
-from autograd_check.course.spec import Lesson, Pair, probe
+from autograd_check.course import Layer, Lesson
+from autograd_check.course.draws import Draw
 
 
-def gaps(_):
-    return torch.tensor([1.0, float("nan"), -2.0], dtype=torch.float64)
+def gaps(count):
+    return torch.tensor([1.0, float("nan"), -2.0], dtype=torch.float64)[:count]
 
 
 LESSON = Lesson(
@@ -67,11 +67,12 @@ LESSON = Lesson(
     title="Addition with gaps",
     source="arithmetic",
     tasks=(
-        Pair(
-            "addition",
+        Layer(
+            "x[N] y[N] w[N] -> out[N]",
             wrt=("x", "y"),
             oracle=lambda x, y, w: x + y + torch.where(w.isnan(), torch.zeros_like(w), w),
-            probes=(probe("three", x=normal(3), y=normal(3), w=gaps),),
+            sizes=dict(N=3),
+            draw=dict(w=Draw(lambda shape, _: lambda generator: gaps(*shape))),
         ),
     ),
     hints=(),
@@ -256,15 +257,15 @@ def read_back(found: Mapping[str, Any]) -> Finding:
     return Finding(found["check"], found["subject"], found["probe"], Status(found["status"]), "", Kind(found["kind"]))
 
 
-def pair_of(course: Course, case: Case) -> tuple[CourseLesson, Pair]:
+def pair_of(course: Course, case: Case) -> tuple[CourseLesson, Layer]:
     """The lesson of a case, and its one task."""
     lesson = course.lesson(case.lesson)
     (task,) = lesson.spec.tasks
-    assert isinstance(task, Pair)
+    assert isinstance(task, Layer)
     return lesson, task
 
 
-def checked_by_autograd(forward: Callable[..., Any], backward: Callable[..., Any], task: Pair, point: Point) -> Statuses:
+def checked_by_autograd(forward: Callable[..., Any], backward: Callable[..., Any], task: Layer, point: Point) -> Statuses:
     """What `gradcheck` says of a Function made of both, with its subjects named as the lesson names them."""
 
     class Wrapped(torch.autograd.Function):

@@ -32,15 +32,13 @@ def double_backward(dout, cache):
 
 
 ### BEGIN SPEC
-from autograd_check.causes import Cause
-from autograd_check.course.samples import normal
-from autograd_check.course.spec import Lesson, Pair, edit, probe
+from autograd_check.course import Cause, Layer, Lesson, edit
 
 LESSON = Lesson(
     name="double",
     title="Twice | x",
     source="arithmetic",
-    tasks=(Pair("double", ("x",), lambda x: x + x, (probe("three", x=normal(3)), probe("batch of one", x=normal(1)))),),
+    tasks=(Layer("x[N] -> out[N]", oracle=lambda x: x + x, sizes=dict(N=3)),),
     hints=("How fast does 2 x grow?", "Twice as fast as x."),
     mistakes=(edit("2 * dout", "3 * dout", "three times", Cause.CONSTANT_FACTOR),),
     points=4,
@@ -69,15 +67,14 @@ def quadruple_backward(dout, cache):
 
 
 ### BEGIN SPEC
-from autograd_check.course.samples import normal
-from autograd_check.course.spec import Lesson, Pair, probe
+from autograd_check.course import Layer, Lesson
 
 LESSON = Lesson(
     name="quadruple",
     title="Four times x",
     source="arithmetic",
     requires=("double",),
-    tasks=(Pair("quadruple", ("x",), lambda x: 4 * x, (probe("three", x=normal(3)),)),),
+    tasks=(Layer("x[N] -> out[N]", oracle=lambda x: 4 * x, sizes=dict(N=3)),),
     hints=(),
 )
 ### END SPEC

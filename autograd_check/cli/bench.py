@@ -11,7 +11,9 @@ from autograd_check.course.outline import read_outline
 
 
 def bench(lessons: LessonsArgument = None, output: FormatOption = Format.TEXT, course: CourseOption = None) -> None:
-    """Time the reference's passes beside torch's own forward and autograd, on one thread.
+    """Time the reference beside torch.
+
+    Its passes beside torch's own forward and autograd, on one thread. How fast your own code is stands under the verdict of `check`, once it passes.
 
     Example: autograd-check bench linear mlp --format json
     """

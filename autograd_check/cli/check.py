@@ -31,7 +31,9 @@ def check(
     here: Annotated[bool, typer.Option("--in-process", help="Run the code in this process, so that breakpoint() works.")] = False,
     course: CourseOption = None,
 ) -> None:
-    """Check lessons: exit code 0 if all passed, 1 if not, 2 if nothing could be checked.
+    """Check lessons, and say what is wrong.
+
+    Exit code 0 if all passed, 1 if not, 2 if nothing could be checked.
 
     Example: autograd-check check linear
 

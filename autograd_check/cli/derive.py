@@ -17,7 +17,9 @@ def derive(
     output: FormatOption = Format.TEXT,
     course: CourseOption = None,
 ) -> None:
-    """Show the gradient of a lesson in closed form, at a tiny shape.
+    """Show a lesson's gradient in closed form.
+
+    At a tiny shape, entry by entry.
 
     Example: autograd-check derive linear --entry "dw[0,1]"
     """

@@ -10,7 +10,9 @@ from autograd_check.cli.options import CourseOption, Format, FormatOption
 
 
 def doctor(output: FormatOption = Format.TEXT, course: CourseOption = None) -> None:
-    """Show versions, the course found here, and what keeps a student's process in check. Exit code 2 if nothing can run.
+    """Show versions, course and confinement.
+
+    Which layers keep a student's process in check here, and why others do not. Exit code 2 if nothing can run.
 
     Example: autograd-check doctor
     """

@@ -46,7 +46,9 @@ def grade(
     output: Annotated[Output, typer.Option("--format", help="How the summary is printed.")] = Output.TEXT,
     course: CourseOption = None,
 ) -> None:
-    """Grade a class: exit code 0 when every submission has a record. Stopped, the same command goes on where it was.
+    """Grade a class.
+
+    Exit code 0 when every submission has a record. Stopped, the same command goes on where it was.
 
     Example: autograd-check grade submissions --out graded --lessons linear,relu
     """

@@ -10,7 +10,9 @@ from autograd_check.report.status import render_hint
 
 
 def hint(lesson: LessonArgument, course: CourseOption = None) -> None:
-    """Show the next hint of a lesson; each call goes one step further.
+    """Show the next hint of a lesson.
+
+    Each call goes one step further.
 
     Example: autograd-check hint linear
     """

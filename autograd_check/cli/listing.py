@@ -14,7 +14,7 @@ from autograd_check.report.status import list_to_dict, render_list
 
 
 def list_lessons(course: CourseOption = None, output: FormatOption = Format.TEXT) -> None:
-    """Show all lessons, by unit, and where each stands.
+    """Show all lessons and where each stands.
 
     Example: autograd-check list --format json
     """

@@ -14,7 +14,9 @@ from autograd_check.cli.options import CourseOption, course_root
 def new_course(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
 ) -> None:
-    """Make a course of your own, without lessons.
+    """Make a course of your own.
+
+    It has no lessons yet.
 
     Example: autograd-check new-course my_course
     """
@@ -31,7 +33,9 @@ def new_lesson(
     ] = "x[...] -> out[...]",
     course: CourseOption = None,
 ) -> None:
-    """Begin a lesson: a file with TODO wherever you are to write something.
+    """Begin a lesson of your own.
+
+    Two files with TODO wherever you are to write something: the lesson, and other ways to write it.
 
     Example: autograd-check new-lesson softsign
     """

@@ -30,10 +30,10 @@ def plot(
     seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     course: CourseOption = None,
 ) -> None:
-    """Draw a lesson's gradients: a map of the error, and the error of finite differences against their step.
+    """Draw where a gradient is wrong.
 
-    The curve is a V: truncation on the right, round-off on the left. A wrong gradient has no V but a plateau, since its error
-    is the same at every step. Grey is where a step crosses into another branch of the function.
+    A map of the error, and the error of finite differences against their step. The curve is a V:
+    truncation on the right, round-off on the left. A wrong gradient has no V but a plateau, since its error is the same at every step. Grey is where a step crosses into another branch of the function.
 
     Example: autograd-check plot linear --output linear.svg
     """

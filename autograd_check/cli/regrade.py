@@ -21,7 +21,9 @@ def regrade(
     ] = False,
     course: CourseOption = None,
 ) -> None:
-    """Grade one student's lesson again, from the store, and show what the student would see.
+    """Grade one student's lesson again.
+
+    From the store; shows what the student would see.
 
     Example: autograd-check regrade graded ada linear -v
     """

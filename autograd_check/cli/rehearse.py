@@ -8,7 +8,9 @@ from autograd_check.cli.options import CourseOption, LessonArgument, course_root
 
 
 def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None:
-    """Try out a lesson that you write: stub, solution, mistakes, variants, hints, order.
+    """Try out a lesson that you write.
+
+    Stub, solution, mistakes, variants, hints, order: whatever is missing or wrong, with file and line.
 
     Example: autograd-check test-lesson linear
     """

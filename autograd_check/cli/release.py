@@ -16,10 +16,11 @@ def release(
     folder: Annotated[Path, typer.Argument(metavar="DEST", help="A new or empty folder.")],
     course: CourseOption = None,
 ) -> None:
-    """Make what an instructor hands out: a folder as `start` makes it, and a package that holds no answer.
+    """Make a course without answers.
 
-    The package checks, hints, derives and trains as this one does, and gives the same status and points to the same file. It
-    has no line of a reference, a known mistake or another solution; what it knows of mistakes are their numbers.
+    What an instructor hands out: a folder as `start` makes it, and a package that checks, hints, derives and trains as this
+    one does, and gives the same status and points to the same file. It has no line of a reference, a known mistake or another
+    solution; what it knows of mistakes are their numbers.
 
     Example: autograd-check release handout
     """

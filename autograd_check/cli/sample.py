@@ -19,7 +19,9 @@ def sample(
     ] = None,
     course: CourseOption = None,
 ) -> None:
-    """Make up a class: right, wrong, unfinished, crashing, hostile, late and misnamed files; truth.csv says which is which.
+    """Make up a class to try grading on.
+
+    Right, wrong, unfinished, crashing, hostile, late and misnamed files; truth.csv says which is which.
 
     Example: autograd-check sample class --students 12 --lessons linear,relu,sigmoid
     """

@@ -15,7 +15,9 @@ def start(
         Path | None, typer.Option("--course", metavar="DIR", help="Whose course; by default the one that is installed.")
     ] = None,
 ) -> None:
-    """Make a course folder of your own: the lessons to fill in, and no solutions.
+    """Make a course folder of your own.
+
+    The lessons to fill in, and no solutions.
 
     Example: autograd-check start nn
     """

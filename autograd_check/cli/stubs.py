@@ -14,7 +14,9 @@ def stubs(
     force: Annotated[bool, typer.Option("--force", help="Replace files edited by hand too; backups are kept.")] = False,
     course: CourseOption = None,
 ) -> None:
-    """Make the students' files and the syllabus in lessons/ from solutions/.
+    """Make the files that students get.
+
+    They are in lessons/, with the syllabus, and come from solutions/.
 
     Example: autograd-check stubs --check
     """

@@ -22,7 +22,9 @@ def train(
     output: FormatOption = Format.TEXT,
     course: CourseOption = None,
 ) -> None:
-    """Train a network of the course with hand-written gradients only.
+    """Train a network of the course.
+
+    With hand-written gradients only: the reference's, or (--ops lessons) yours.
 
     Example: autograd-check train --network mlp --ops lessons --plot curves.svg
     """

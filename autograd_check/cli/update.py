@@ -13,7 +13,9 @@ def update(
     notebooks: Annotated[bool, typer.Option("--notebooks", help="Add the course's notebooks.")] = False,
     course: CourseOption = None,
 ) -> None:
-    """Bring new lessons and better stubs to your course folder; what you wrote is never touched.
+    """Bring your folder a newer course.
+
+    New lessons come, and better stubs; what you wrote is never touched.
 
     Example: autograd-check update
 

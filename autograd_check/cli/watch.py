@@ -15,9 +15,10 @@ def watch(
     lesson: Annotated[str | None, typer.Argument(metavar="LESSON", help="Where to begin; by default the next lesson.")] = None,
     course: CourseOption = None,
 ) -> None:
-    """Check a lesson whenever its file is saved, and say at once what is wrong first. One key each for everything else.
+    """Check a lesson whenever it is saved.
 
-    Where the output is not a terminal, every verdict is printed below the last one.
+    It says at once what is wrong first, and has one key each for everything else. Where the output is not a terminal, every
+    verdict is printed below the last one.
 
     Example: autograd-check watch linear
     """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         half_zeros,
         integers,
         labels,
+        nest,
         normal,
         rows_of_probability,
         shaped,
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
         Checker,
         Initialiser,
         Lesson,
-        Plain,
         Scalar,
         Specimen,
         WriteTheTest,
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
         variant,
         wrong,
     )
-    from autograd_check.course.tasks import Layer, Stateful, Stochastic, UpdateRule, rival
+    from autograd_check.course.tasks import Layer, Plain, Stateful, Stochastic, UpdateRule, rival
     from autograd_check.course.trains import He, Trains, line, reaches, two_classes
     from autograd_check.course.words import at, convention, edge, mismatched, reach, refused, run, stability
 
@@ -128,6 +128,7 @@ __all__ = [
     "labels",
     "line",
     "mismatched",
+    "nest",
     "network",
     "normal",
     "number",
@@ -153,11 +154,11 @@ __all__ = [
 _HOMES = {
     "autograd_check.causes": "Cause",
     "autograd_check.course.claims": "Claim Planted Properties Property Unanswered agrees all_hold answer close flat number two",
-    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels normal rows_of_probability shaped transposed uniform",
+    "autograd_check.course.draws": "away_from_zero columns distinct half_zeros integers labels nest normal rows_of_probability shaped transposed uniform",
     "autograd_check.course.networks": "network relu_network",
     "autograd_check.course.regimes": "CONVOLUTIONS DROPOUTS ELEMENTWISE NORMALISATIONS PAIRS POOLINGS POOLS ROWS SMOOTH VIEWS WINDOWS",
-    "autograd_check.course.spec": "UNSEEN_INDEX UNSEEN_STATE UNSEEN_TERM Benchmark Checker Initialiser Lesson Plain Scalar Specimen WriteTheTest drop edit planted standard variant wrong",
-    "autograd_check.course.tasks": "Layer Stateful Stochastic UpdateRule rival",
+    "autograd_check.course.spec": "UNSEEN_INDEX UNSEEN_STATE UNSEEN_TERM Benchmark Checker Initialiser Lesson Scalar Specimen WriteTheTest drop edit planted standard variant wrong",
+    "autograd_check.course.tasks": "Layer Plain Stateful Stochastic UpdateRule rival",
     "autograd_check.course.trains": "He Trains line reaches two_classes",
     "autograd_check.course.words": "at convention edge mismatched reach refused run stability",
 }

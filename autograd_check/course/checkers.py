@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from autograd_check.course.samples import Sample
+from autograd_check.course.probe import Sample
 from autograd_check.errors import CourseError
 from autograd_check.requests import Code
 

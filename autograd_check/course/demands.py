@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograd_check.course.markers import Layout, read_layout
-from autograd_check.course.spec import Lesson, Pair
+from autograd_check.course.places import Places
+from autograd_check.course.spec import Layer, Lesson
 
 LEAST_MISTAKES = 3
 LEAST_VARIANTS = 2
@@ -24,13 +25,13 @@ PLACEHOLDER = "TODO"
 
 def demands(spec: Lesson, text: str, where: Path, variants: Path) -> list[str]:
     """What is missing in a lesson; `where` and `variants` name its two files. Raises `MarkerError`."""
-    layout, tree = read_layout(text, where), ast.parse(text)
+    layout, places = read_layout(text, where), Places.of(text, where)
     return [
         *placeholders(text, where),
-        *_prose(tree, where),
-        *_functions(spec, tree, layout, where),
-        *_hidden(tree, layout, where),
-        *_specification(spec, tree, where, variants),
+        *_prose(places),
+        *_functions(spec, places, layout),
+        *_hidden(places, layout),
+        *_specification(spec, places, variants),
     ]
 
 
@@ -40,80 +41,68 @@ def placeholders(text: str, where: Path) -> list[str]:
     return [f"{where}:{number}: still to be written: {line.strip()}" for number, line in lines if PLACEHOLDER in line]
 
 
-def _prose(tree: ast.Module, where: Path) -> Iterator[str]:
-    prose = ast.get_docstring(tree) or ""
+def _prose(places: Places) -> Iterator[str]:
+    prose = ast.get_docstring(places.tree) or ""
     if len(prose.splitlines()) < LEAST_PROSE:
-        yield f"{where}:1: there is no prose: begin the file with a docstring that says the idea, the shapes and the conventions."
+        yield f"{places.at(1)}: there is no prose: begin the file with a docstring that says the idea, the shapes and the conventions."
 
 
-def _functions(spec: Lesson, tree: ast.Module, layout: Layout, where: Path) -> Iterator[str]:
-    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+def _functions(spec: Lesson, places: Places, layout: Layout) -> Iterator[str]:
+    defined = {node.name: node for node in places.tree.body if isinstance(node, ast.FunctionDef)}
     solved = {region.function for region in layout.regions if region.kind == "SOLUTION"}
     for name in spec.functions:
         if name not in defined:
-            yield f"{where}:{_lesson(tree)}: the lesson asks for {name}, which the file does not define: write it before the specification."
+            yield f"{places.at(places.lesson)}: the lesson asks for {name}, which the file does not define: write it before the specification."
             continue
         line = defined[name].lineno
         if not ast.get_docstring(defined[name]):
-            yield f'{where}:{line}: {name} has no docstring: say in one line what goes in and what comes out, with shapes: """x (N, D) → …"""'
+            yield f'{places.at(line)}: {name} has no docstring: say in one line what goes in and what comes out, with shapes: """x (N, D) → …"""'
         if name not in solved and not spec.given:
             yield (
-                f"{where}:{line}: {name} has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it and "
+                f"{places.at(line)}: {name} has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it and "
                 "### END SOLUTION behind it."
             )
     if spec.given and not solved & set(spec.functions):
-        yield f"{where}:{_lesson(tree)}: nothing is hidden in this hunt: put the fixed code between ### BEGIN SOLUTION and ### END SOLUTION."
+        yield f"{places.at(places.lesson)}: nothing is hidden in this hunt: put the fixed code between ### BEGIN SOLUTION and ### END SOLUTION."
 
 
-def _hidden(tree: ast.Module, layout: Layout, where: Path) -> Iterator[str]:
-    line = _lesson(tree)
+def _hidden(places: Places, layout: Layout) -> Iterator[str]:
+    line = places.lesson
     inside = (region.first <= line <= region.last for region in layout.regions if region.kind == "SPEC")
     if not any(inside):
-        yield f"{where}:{line}: the specification is handed out: put ### BEGIN SPEC before its imports and ### END SPEC at the end."
+        yield f"{places.at(line)}: the specification is handed out: put ### BEGIN SPEC before its imports and ### END SPEC at the end."
 
 
-def _specification(spec: Lesson, tree: ast.Module, where: Path, variants: Path) -> Iterator[str]:
+def _specification(spec: Lesson, places: Places, variants: Path) -> Iterator[str]:
     if not spec.tasks:
-        yield f"{where}:{_keyword(tree, 'tasks')}: there is no task: add tasks=(Layer(...),)."
+        yield f"{places.at(places.keyword('tasks'))}: there is no task: add tasks=(Layer(...),)."
     for task in spec.tasks:
-        if isinstance(task, Pair) and task.signature is not None and {probe.name for probe in task.probes} <= set(task.automatic):
+        if (
+            isinstance(task, Layer)
+            and task.signature is not None
+            and {probe.name for probe in task.probes} <= set(task.automatic)
+        ):
             yield (
-                f"{where}:{_keyword(tree, 'probes', 'tasks')}: {task.name} has only the probes that every layer has: add probes=(...) "
+                f"{places.at(places.keyword('probes', 'tasks'))}: {task.name} has only the probes that every layer has: add probes=(...) "
                 "with the edges that matter here, such as edge('zero', x=[[0.0, -1.0]])."
             )
     if len(spec.mistakes) < LEAST_MISTAKES:
         yield (
-            f"{where}:{_keyword(tree, 'mistakes')}: {_count(len(spec.mistakes), 'mistake')}, and a lesson has at least "
+            f"{places.at(places.keyword('mistakes'))}: {_count(len(spec.mistakes), 'mistake')}, and a lesson has at least "
             f"{LEAST_MISTAKES}: add edit(old, new, name, Cause....) for what people really write wrong."
         )
     if len(spec.variants) < LEAST_VARIANTS:
         yield (
-            f"{where}:{_lesson(tree)}: {_count(len(spec.variants), 'variant')}, and a lesson has at least {LEAST_VARIANTS}: write other "
+            f"{places.at(places.lesson)}: {_count(len(spec.variants), 'variant')}, and a lesson has at least {LEAST_VARIANTS}: write other "
             f"right ways as VARIANTS = (variant(name, function=...), ...) in {variants}."
         )
     if len(spec.hints) != HINTS:
-        yield f"{where}:{_keyword(tree, 'hints')}: {_count(len(spec.hints), 'hint')}, and a lesson has {HINTS} that lead without telling."
+        yield f"{places.at(places.keyword('hints'))}: {_count(len(spec.hints), 'hint')}, and a lesson has {HINTS} that lead without telling."
+    if not spec.why.strip():
+        yield f"{places.at(places.keyword('why', 'hints'))}: no reason: say to who has passed why the answer is what it is: why='...'."
     if not spec.source.strip():
-        yield f"{where}:{_keyword(tree, 'source')}: no source: name the paper or textbook, with the equation: source='...'."
+        yield f"{places.at(places.keyword('source'))}: no source: name the paper or textbook, with the equation: source='...'."
 
 
 def _count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
-
-
-def _lesson(tree: ast.Module) -> int:
-    """The line of `LESSON = ...`; 1 where there is none."""
-    return next((node.lineno for node in tree.body if isinstance(node, ast.Assign) and _names(node) == ["LESSON"]), 1)
-
-
-def _names(node: ast.Assign) -> list[str]:
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
-
-
-def _keyword(tree: ast.Module, *names: str) -> int:
-    """The line of the first of these keywords that is written; that of LESSON where none is."""
-    for name in names:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.keyword) and node.arg == name:
-                return node.value.lineno
-    return _lesson(tree)

@@ -1,6 +1,7 @@
 """How a primal is drawn, without its shape: that follows from the lesson's shapes and the sizes of the probe.
 
-`draw=dict(x=normal(scale=2, shift=1))` of a layer says it for every probe, `at(x=uniform(0.1, 0.9))` for one.
+`draw=dict(x=normal(scale=2, shift=1))` of a layer says it for every probe, `at(x=uniform(0.1, 0.9))` for one. All tensors are
+float64 unless they hold integers. Edge cases are written out: an edge that is only random is sometimes not an edge.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course import samples
-from autograd_check.course.samples import Sample
+from autograd_check.course.probe import Sample
 from autograd_check.course.shapes import Axis, Sizes, axes_of
 
 Shape = tuple[int, ...]
@@ -30,6 +30,10 @@ class Draw:
     last: int | None = None
     leaves: tuple[str, ...] = ()
 
+    def of(self, *shape: int) -> Sample:
+        """One tensor of this shape, where no lesson's shapes say it: `normal(scale=2).of(3, 4)`. A nest has no shape of its own."""
+        return self.make(shape, {})
+
 
 @dataclass(frozen=True)
 class Shaped:
@@ -44,41 +48,60 @@ class Shaped:
 
 def normal(*, scale: float = 1.0, shift: float = 0.0) -> Draw:
     """Normal entries with standard deviation `scale` and mean `shift`."""
-    return Draw(lambda shape, _: samples.normal(*shape, scale=scale, shift=shift))
+    return _entries(lambda shape, generator: torch.randn(shape, generator=generator, dtype=torch.float64) * scale + shift)
 
 
 def uniform(low: float = 0.0, high: float = 1.0) -> Draw:
     """Entries uniform in [low, high)."""
-    return Draw(lambda shape, _: samples.uniform(*shape, low=low, high=high))
+    return _entries(lambda shape, generator: torch.rand(shape, generator=generator, dtype=torch.float64) * (high - low) + low)
 
 
 def integers(low: int = 0, *, high: int) -> Draw:
-    """Integers in [low, high)."""
-    return Draw(lambda shape, _: samples.integers(*shape, low=low, high=high))
+    """Integers in [low, high), int64: class indices, token ids. They get no gradient."""
+    return _entries(lambda shape, generator: torch.randint(low, high, shape, generator=generator))
 
 
 def labels() -> Draw:
     """Zeros and ones, at least one of each where there is room for both: the targets of a binary loss."""
-    return Draw(lambda shape, _: samples.labels(*shape))
+    return _entries(lambda shape, generator: _mixed((torch.arange(_count(shape)) % 2).to(torch.float64), shape, generator))
 
 
 def distinct(gap: float = 0.25) -> Draw:
     """A random order of values at least `gap` apart: nothing ties, nothing is zero."""
-    return Draw(lambda shape, _: samples.distinct(*shape, gap=gap))
+
+    def entries(shape: Shape, generator: Generator) -> Tensor:
+        count = _count(shape)
+        return _mixed((torch.arange(count, dtype=torch.float64) - (count - 1) / 2 + 0.25) * gap, shape, generator)
+
+    return _entries(entries)
 
 
 def away_from_zero(margin: float = 0.1, *, scale: float = 1.0) -> Draw:
     """Normal entries pushed `margin` away from zero: no entry of a relu or an |x| sits on its kink."""
-    return Draw(lambda shape, _: samples.away_from_zero(*shape, margin=margin, scale=scale))
+
+    def entries(shape: Shape, generator: Generator) -> Tensor:
+        x = torch.randn(shape, generator=generator, dtype=torch.float64) * scale
+        return x + torch.where(x >= 0, margin, -margin)
+
+    return _entries(entries)
+
+
+def _entries(entries: Callable[[Shape, Generator], Tensor]) -> Draw:
+    return Draw(lambda shape, _: lambda generator: entries(shape, generator))
+
+
+def _count(shape: Shape) -> int:
+    return int(torch.tensor(shape).prod()) if shape else 1
+
+
+def _mixed(values: Tensor, shape: Shape, generator: Generator) -> Tensor:
+    """The values in a random order."""
+    return values[torch.randperm(len(values), generator=generator)].reshape(shape)
 
 
 def half_zeros() -> Draw:
     """Normal entries of which about half are exactly 0, as a relu leaves them."""
-
-    def make(shape: Shape, _: Sizes) -> Sample:
-        return lambda generator: torch.randn(shape, generator=generator, dtype=torch.float64).clamp(min=0)
-
-    return Draw(make)
+    return _entries(lambda shape, generator: torch.randn(shape, generator=generator, dtype=torch.float64).clamp(min=0))
 
 
 def columns(*, spread: Sequence[float], shift: float = 0.0) -> Draw:
@@ -104,22 +127,41 @@ def columns(*, spread: Sequence[float], shift: float = 0.0) -> Draw:
 
 
 def transposed(draw: Draw | None = None) -> Draw:
-    """Drawn like `draw` (normal entries where it says nothing) with the last two axes swapped: a view, not contiguous."""
+    """Drawn like `draw` (normal entries where it says nothing) with the last two axes swapped: a view, not contiguous.
+
+    What has one axis is every other entry of twice as many.
+    """
 
     def make(shape: Shape, sizes: Sizes) -> Sample:
         swapped = (*shape[:-2], shape[-1], shape[-2]) if len(shape) > 1 else shape
-        return samples.transposed((draw or normal()).make(swapped, sizes))
+        sample = (draw or normal()).make(swapped, sizes)
+
+        def view(generator: Generator) -> Tensor:
+            drawn: Tensor = sample(generator)
+            return drawn.mT if drawn.dim() >= 2 else drawn.repeat_interleave(2)[::2]
+
+        return view
 
     return Draw(make)
 
 
 def rows_of_probability() -> Draw:
     """Rows of the last axis that are positive and sum to 1."""
+    return _entries(lambda shape, generator: torch.softmax(torch.randn(shape, generator=generator, dtype=torch.float64), -1))
 
-    def make(shape: Shape, _: Sizes) -> Sample:
-        return lambda generator: torch.softmax(torch.randn(shape, generator=generator, dtype=torch.float64), -1)
 
-    return Draw(make)
+def nest(*parts: Any, leaves: tuple[str, ...] = ()) -> Draw:
+    """A list: of samples (`normal().of(3, 4)`), of lists and numbers as the tensors that they stand for, and of tuples of these.
+
+    `leaves` names the parts of the tuples in reports: `nest((normal().of(3, 4), normal().of(4)), leaves=("w", "b"))`.
+    """
+
+    def drawn(part: Any, generator: Generator) -> Any:
+        if isinstance(part, tuple):
+            return tuple(drawn(inner, generator) for inner in part)
+        return part(generator) if callable(part) else literal(part, whole=False)
+
+    return Draw(lambda _, __: lambda generator: [drawn(part, generator) for part in parts], leaves=leaves)
 
 
 def shaped(axes: str) -> Shaped:

@@ -45,14 +45,14 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Pair(Passes):
+class Layer(Passes):
     """`NAME_forward(primals..., *, hyper) -> (out, cache)` and `NAME_backward(dout, cache) -> gradients`.
 
     `oracle` takes the same primals and hyperparameters, is built from torch's own functions, and returns `out` alone.
     `wrt` are the primals that get a gradient, in order. `leaves` names the parts of a nested primal's tuples
     (`{"params": ("w", "b")}` reports `dparams[2].w`). `refuses` are probes whose forward must raise `ValueError` (see
     `Probe`). `bench` is the size at which speed is measured (the first probe if there is none). `readings` are other
-    definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` pair
+    definitions that the lesson's name stands for elsewhere: code whose forward is one of them is judged by it. A `swift` layer
     is timed at the size of `bench` by the check as well. `reaches` are judged apart. `signature` are its shapes, where they
     were written; `automatic` are the probes that follow from them, by name with the reason why one was not made.
     """
@@ -92,7 +92,7 @@ class Stateful(Passes):
 
     `NAME_backward(dout, cache)` gives the gradients of the primals in `wrt`; the state is a constant. `oracle` takes the same
     arguments as the forward and returns `(out, state)`. The state is the student's own: it is judged by what later calls of
-    a run make of it. Every call of the `runs` is checked as a `Pair` is; a first run that shows each mode in its first two
+    a run make of it. Every call of the `runs` is checked as a `Layer` is; a first run that shows each mode in its first two
     calls has both differenced. `refuses` are probes without a state, refused on the first call.
     """
 

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import autograd_check.course as words
 from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
-from autograd_check.course.demands import demands
+from autograd_check.course.demands import PLACEHOLDER, demands
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
+from autograd_check.course.places import Places
 from autograd_check.course.spec import Lesson
 from autograd_check.course.stubs import make_stub
 from autograd_check.course.variants import Others, completed, listed, variants_file
@@ -149,11 +151,11 @@ class Course:
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
         path = variants_file(entry.solution)
         module = self.run_file(path) if path.exists() else None
-        others = Others(str(path.relative_to(self.source)), listed(module, "VARIANTS"), listed(module, "WRONG"))
-        text = entry.solution.read_text(encoding="utf-8")
+        text, beside = (file.read_text(encoding="utf-8") if file.exists() else "" for file in (entry.solution, path))
+        others = Others(Places.of(beside, path.relative_to(self.source)), listed(module, "VARIANTS"), listed(module, "WRONG"))
         spec = completed(spec, others, text, where)
         if stated_vocabulary(self.source) is not None:
-            missing = demands(spec, text, Path(where), Path(others.where))
+            missing = demands(spec, text, Path(where), others.places.file)
             if missing:
                 raise CourseError("\n".join(missing))
         return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
@@ -170,6 +172,10 @@ def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
             Cause.named(str(error.name).lower())
         except CourseError as unknown:
             return type(unknown)(f"{where}: {unknown}")
+    if isinstance(error, NameError) and error.name == PLACEHOLDER:
+        return CourseError(f"{where}: still to be written. What else is: autograd-check test-lesson {path.stem}")
+    if isinstance(error, NameError) and error.name in words.__all__:
+        return CourseError(f"{where}: {error.name} is not imported: add it to from autograd_check.course import ...")
     lacking = _LACKING.search(str(error)) if isinstance(error, TypeError) else None
     if lacking is not None:
         return CourseError(f"{where}: {lacking[1]}(...) lacks {lacking[2]}: add {lacking[2]}=...")

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from autograd_check.course import samples
-from autograd_check.course.draws import Draw, Shape
-from autograd_check.course.samples import Sample
+from autograd_check.course.draws import Draw, Shape, nest, normal
+from autograd_check.course.probe import Sample
 from autograd_check.course.shapes import Sizes
 
 
@@ -21,7 +20,7 @@ def network(*sizes: str | int, scale: float = 0.5, shift: float = 0.5) -> Draw:
     def make(_: Shape, known: Sizes) -> Sample:
         dims = [size if isinstance(size, int) else known[size] for size in sizes]
         pairs = zip(dims[:-1], dims[1:], strict=True)
-        return samples.sequence(*((samples.normal(i, o), samples.normal(o, scale=scale, shift=shift)) for i, o in pairs))
+        return nest(*((normal().of(i, o), normal(scale=scale, shift=shift).of(o)) for i, o in pairs)).of()
 
     return Draw(make, leaves=("w", "b"))
 

@@ -18,6 +18,9 @@ SHAPES = "x[...] -> out[...]"
 SIZES = (5, 3, 4, 6, 7, 8, 9)
 """Sizes of a new lesson's axes, in order: all differ, and none reads as a factor 1 or 2."""
 
+TIMED = (256, 64, 48, 32, 16, 8, 4)
+"""Sizes at which a new lesson is timed: those of a batch."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _UNIT = re.compile(r"u[0-9]+_[a-z0-9_]+")
 
@@ -88,8 +91,8 @@ def {name}_forward({", ".join(primals)}):
     ### END SOLUTION
 
 
-def {name}_backward(d{out.name}, cache):
-    """d{_written([out])} → {", ".join(f"d{_written([signature.primal(primal)])}" for primal in signature.differentiable)}."""
+def {name}_backward(dout, cache):
+    """dout {_shape(out)} → {", ".join(f"d{_written([signature.primal(primal)])}" for primal in signature.differentiable)}."""
     ### BEGIN SOLUTION
     {", ".join(primals)}{"," if len(primals) == 1 else ""} = cache
     {f"{chr(10)}    ".join(f"{gradient} = TODO" for gradient in gradients)}
@@ -98,6 +101,8 @@ def {name}_backward(d{out.name}, cache):
 
 
 ### BEGIN SPEC
+import torch.nn.functional as F
+
 from autograd_check.course import {words}
 
 LESSON = Lesson(
@@ -110,7 +115,8 @@ LESSON = Lesson(
         Layer(
             "{shapes}",
             oracle=lambda {", ".join(primals)}: TODO,  # by torch's own functions
-            sizes=dict({_sizes(signature)}),
+            sizes=dict({_sizes(signature, SIZES)}),
+            bench=dict({_sizes(signature, TIMED)}),  # at which it is timed
             probes=(
                 {"*ELEMENTWISE," if elementwise else ""}
                 edge("TODO: a name", {primals[0]}=TODO),  # a list with the numbers that matter here
@@ -122,6 +128,7 @@ LESSON = Lesson(
         edit("TODO: text of the reference", "TODO: what people write", "TODO: a name", Cause.SIGN),
         wrong("TODO: a name", Cause.MISSING_TERM),  # whole functions, in {variants_file(Path("solutions/unit", f"{name}.py")).parts[1]}/
     ),
+    why="TODO: to who has passed, why the answer is what it is.",
     hints=(
         "TODO: a question that makes one look at the right place.",
         "TODO: what the cache must hold, and why.",
@@ -135,7 +142,6 @@ LESSON = Lesson(
 def variants_text(name: str, signature: Signature) -> str:
     """The text of the file with the variants of a new lesson."""
     primals = ", ".join(primal.name for primal in signature.primals)
-    out = signature.outs[0].name
     return f'''"""{name.replace("_", " ").capitalize()}: other right ways to write it, and whole functions that go wrong."""
 
 import torch
@@ -147,7 +153,7 @@ def _loops_forward({primals}):
     TODO
 
 
-def _loops_backward(d{out}, cache):
+def _loops_backward(dout, cache):
     TODO
 
 
@@ -155,11 +161,11 @@ def _closure_forward({primals}):
     TODO
 
 
-def _closure_backward(d{out}, cache):
-    return cache(d{out})
+def _closure_backward(dout, cache):
+    return cache(dout)
 
 
-def _forgetful_backward(d{out}, cache):
+def _forgetful_backward(dout, cache):
     TODO
 
 
@@ -188,9 +194,9 @@ def _shape(named: Named) -> str:
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
-def _sizes(signature: Signature) -> str:
-    """Sizes that differ, in the order of the shapes."""
-    sizes = iter(SIZES)
+def _sizes(signature: Signature, numbers: Sequence[int]) -> str:
+    """A number for every size, in the order of the shapes."""
+    sizes = iter(numbers)
     return ", ".join(
         f"{name}=({next(sizes)}, {next(sizes)})" if name == REST else f"{name}={next(sizes)}" for name in signature.sizes
     )

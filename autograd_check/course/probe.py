@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import cmath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Generator
+
 from autograd_check.causes import Cause
-from autograd_check.course.samples import Sample
 from autograd_check.verify.finding import Mismatch
+
+Sample = Callable[[Generator], Any]
+"""Draws one argument: the specification says what to draw, the grader with which seed."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,3 @@ class Probe:
     hyper: Mapping[str, Any] = field(default_factory=dict)
     convention: Convention | None = None
     mentions: tuple[str, ...] | None = None
-
-
-def probe(
-    name: str,
-    *,
-    hyper: Mapping[str, Any] | None = None,
-    convention: Convention | None = None,
-    mentions: tuple[str, ...] | None = None,
-    **primals: Sample,
-) -> Probe:
-    """A `Probe` whose primals are written as keywords: `probe("batch of one", x=normal(1, 3), w=normal(3, 2))`."""
-    return Probe(name, primals, dict(hyper or {}), convention, mentions)

@@ -11,10 +11,8 @@ from typing import Any
 import torch
 from torch import Generator
 
-from autograd_check.course import samples
 from autograd_check.course.draws import Draw, Shaped, integers, literal, normal
-from autograd_check.course.probe import Convention, Probe
-from autograd_check.course.samples import Sample
+from autograd_check.course.probe import Convention, Probe, Sample
 from autograd_check.course.shapes import REST, Named, Signature, Sizes
 from autograd_check.course.words import At, Refused, RunOf, label
 from autograd_check.errors import CourseError
@@ -177,7 +175,7 @@ class Frame:
         value = found.values.get(primal.name)
         if value is not None and not isinstance(value, (Draw, Shaped)):
             if primal.axes is None:
-                return samples.constant(value)
+                return lambda _: value
             exact = literal(value, whole=bool(primal.below))
             return lambda _: exact.clone()
         draw = value if isinstance(value, Draw) else self.draws.get(primal.name) or self._usual(primal, sizes)

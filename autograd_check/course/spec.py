@@ -1,6 +1,6 @@
 """What a lesson asks for, as data: lessons, tasks of several kinds, probes, mistakes, variants.
 
-    Lesson ── tasks ──► Pair         a forward and its backward (a layer, a loss, a whole network)
+    Lesson ── tasks ──► Layer         a forward and its backward (a layer, a loss, a whole network)
                         Stateful     a layer that carries a state from call to call (running statistics)
                         Stochastic   a layer that drops entries at random
                         Plain        a function with a value only
@@ -25,8 +25,8 @@ from autograd_check.causes import Cause
 from autograd_check.course.checkers import Checker, Scalar, Specimen, WriteTheTest, planted
 from autograd_check.course.claims import Claim, Properties, Property, Unanswered
 from autograd_check.course.functions import Initialiser, Plain, UpdateRule
-from autograd_check.course.layers import Pair, Reach, Rival, Run, Stateful, Stochastic
-from autograd_check.course.probe import Convention, Probe, probe
+from autograd_check.course.layers import Layer, Reach, Rival, Run, Stateful, Stochastic
+from autograd_check.course.probe import Convention, Probe
 from autograd_check.course.standard_mistakes import Standard, wrapped
 from autograd_check.errors import CourseError
 
@@ -38,7 +38,7 @@ __all__ = [
     "Initialiser",
     "Lesson",
     "Mistake",
-    "Pair",
+    "Layer",
     "Plain",
     "Probe",
     "Properties",
@@ -61,13 +61,12 @@ __all__ = [
     "drop",
     "edit",
     "planted",
-    "probe",
     "standard",
     "variant",
     "wrong",
 ]
 
-Task = Pair | Stateful | Stochastic | Plain | UpdateRule | Initialiser | Checker | WriteTheTest | Properties
+Task = Layer | Stateful | Stochastic | Plain | UpdateRule | Initialiser | Checker | WriteTheTest | Properties
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def variant(name: str, **functions: Callable[..., Any]) -> Variant:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Something of a lesson timed beside torch's own way of doing it, besides the passes of its pairs.
+    """Something of a lesson timed beside torch's own way of doing it, besides the passes of its layers.
 
     `make` takes the lesson's functions by name and returns two calls without arguments: the lesson's and torch's.
     `size` says at what size, in words.
@@ -156,7 +155,7 @@ class Lesson:
     function or an aten operation); `allows` takes names off the course-wide list of forbidden ones. `hints` lead step by
     step; `minutes` is the expected time; `source` is the paper or textbook equation. `given` lessons (hunts) hand out
     code that runs: an untouched one counts as not yet begun. `target` is how long both passes of the reference (or a step)
-    may take beside torch's, as a ratio, where the lesson is about speed. `benchmarks` are timed beside the passes of the pairs.
+    may take beside torch's, as a ratio, where the lesson is about speed. `benchmarks` are timed beside the passes of the layers.
     `why` says, to who has passed, why the answer is what it is.
     """
 
@@ -189,7 +188,7 @@ class Lesson:
     def _made(self, known: Mistake) -> Mistake:
         if known.standard is None:
             return known
-        layers = [task for task in self.tasks if isinstance(task, (Pair, Stateful, Stochastic))]
+        layers = [task for task in self.tasks if isinstance(task, (Layer, Stateful, Stochastic))]
         for layer in layers:
             if not known.standard.gradient or known.standard.gradient[1:] in layer.wrt:
                 return replace(known, added=wrapped(known.standard, known.name, layer))

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course.spec import Checker, Initialiser, Lesson, Pair, Plain, Stateful, UpdateRule
+from autograd_check.course.spec import Checker, Initialiser, Layer, Lesson, Plain, Stateful, UpdateRule
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import central_differences
 from autograd_check.verify.reference import oracle_vjp
@@ -34,7 +34,7 @@ def _of(task: Any) -> Functions:
 
 
 @_of.register
-def _pair(task: Pair) -> Functions:
+def _layer(task: Layer) -> Functions:
     names = list(task.probes[0].primals)
 
     def forward(*primals: Any, **hyper: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from autograd_check.causes import Cause
-from autograd_check.course.layers import Pair, Stateful, Stochastic
+from autograd_check.course.layers import Layer, Stateful, Stochastic
 from autograd_check.course.shapes import REST, Signature
 from autograd_check.errors import CourseError
 
@@ -53,7 +53,7 @@ class Standard:
         return cls(what, gradient, STANDARD[what][0])
 
 
-def wrapped(made: Standard, name: str, task: Pair | Stateful | Stochastic) -> str:
+def wrapped(made: Standard, name: str, task: Layer | Stateful | Stochastic) -> str:
     """The text that is appended to the reference. Raises `CourseError` where the task's shapes do not allow it."""
     signature = task.signature
     if signature is None:
@@ -85,7 +85,7 @@ _ONES = "    ones = lambda dout: tuple(map(ones, dout)) if isinstance(dout, tupl
 _ROW = "    row = lambda dout, n: dout * (torch.arange(len(dout)) == n).reshape(-1, *[1] * (dout.dim() - 1))"
 
 
-def _divisor(made: Standard, name: str, signature: Signature, task: Pair | Stateful | Stochastic) -> tuple[list[str], str]:
+def _divisor(made: Standard, name: str, signature: Signature, task: Layer | Stateful | Stochastic) -> tuple[list[str], str]:
     """Lines that keep a size of the forward's arguments for the backward, and the size's name there."""
     if not made.size:
         return [], ""

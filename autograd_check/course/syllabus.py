@@ -7,7 +7,7 @@ from autograd_check.course.outline import unit_title
 from autograd_check.course.spec import (
     Checker,
     Initialiser,
-    Pair,
+    Layer,
     Plain,
     Properties,
     Stateful,
@@ -50,7 +50,7 @@ def _unit(unit: str, lessons: list[CourseLesson]) -> list[str]:
 def _checks(task: Task) -> str:
     names = " and ".join(f"`{name}`" for name in task.functions)
     match task:
-        case Pair(wrt=wrt, probes=probes) | Stochastic(wrt=wrt, probes=probes):
+        case Layer(wrt=wrt, probes=probes) | Stochastic(wrt=wrt, probes=probes):
             return f"{names}: {_gradients(wrt)} ({'; '.join(probe.name for probe in probes)})"
         case Stateful(wrt=wrt, runs=runs):
             return f"{names}: {_gradients(wrt)}, call after call ({'; '.join(run.name for run in runs)})"

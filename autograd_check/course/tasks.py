@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from autograd_check.causes import Cause
 from autograd_check.course import functions, layers
 from autograd_check.course.draws import Draw
-from autograd_check.course.layers import Pair, Reach, Rival, Run
+from autograd_check.course.layers import Reach, Rival, Run
 from autograd_check.course.probe import Convention, Probe
 from autograd_check.course.resolve import Frame, Resolved
 from autograd_check.course.shapes import Signature, parse
@@ -39,7 +39,7 @@ def Layer(
     probes: Sequence[Word] = (),
     readings: tuple[Callable[..., Any], ...] = (),
     swift: bool = False,
-) -> Pair:
+) -> layers.Layer:
     """A forward and a backward. All is optional but shapes, oracle and sizes.
 
     Args:
@@ -62,7 +62,7 @@ def Layer(
     frame = Frame(signature, oracle, sizes, hyper, draw)
     refusals = tuple(word for word in probes if isinstance(word, Refused))
     automatic = list(frame.automatic(refusals))
-    return Pair(
+    return layers.Layer(
         name,
         wrt=_wrt(signature, wrt),
         oracle=oracle,
@@ -150,6 +150,34 @@ def Stateful(
     ]
     return layers.Stateful(
         name, _wrt(signature, wrt), oracle, (*runs, *automatic), tuple(rivals), tuple(refusals), signature=signature
+    )
+
+
+def Plain(
+    shapes: str,
+    *,
+    oracle: Callable[..., Any],
+    probes: Sequence[At | Refused],
+    name: str = "",
+    sizes: Given = NOTHING,
+    hyper: Given = NOTHING,
+    draw: Mapping[str, Draw] = NOTHING,
+    tolerance: float = 1e-12,
+    absolute: float = 0.0,
+) -> functions.Plain:
+    """A function with a value and no backward, called by its own name; it is tried at its `probes` alone.
+
+    Values agree to `tolerance`, relative, or to `absolute` (for values that are 0 only by cancellation). A primal without
+    brackets, `step -> lr[]`, is what the probe gives: a number, or a list by `nest(...)`. Raises `CourseError`.
+    """
+    frame = Frame(parse(shapes), oracle, sizes, hyper, draw)
+    return functions.Plain(
+        name,
+        oracle,
+        tuple(frame.probe(word) for word in probes if isinstance(word, At)),
+        tuple(frame.refusal(word) for word in probes if isinstance(word, Refused)),
+        tolerance,
+        absolute,
     )
 
 

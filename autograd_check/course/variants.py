@@ -10,12 +10,12 @@ where every name in `WRONG` is that of a `wrong(name, cause)` among the lesson's
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autograd_check.course.spec import Lesson, Mistake, Variant
+from autograd_check.course.places import Places
+from autograd_check.course.spec import Lesson, Variant
 from autograd_check.errors import CourseError
 
 FOLDER = "variants"
@@ -30,9 +30,13 @@ def variants_file(solution: Path) -> Path:
 class Others:
     """What a file of variants holds, and where it stands in the course."""
 
-    where: str
+    places: Places
     variants: tuple[Variant, ...]
     wrong: tuple[Variant, ...]
+
+    def where(self, name: str) -> str:
+        """The file, with the line in which a variant is named."""
+        return self.places.at(self.places.text(name, "") or self.places.assigned("WRONG"))
 
 
 def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
@@ -41,38 +45,32 @@ def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
     Raises `CourseError`, with the line, where a mistake has no functions or edits what is not there, or where functions are
     no mistake.
     """
+    places = Places.of(source, Path(where))
     for known in spec.mistakes:
+        line = places.at(places.text(known.name, "mistakes") or places.keyword("mistakes"))
         if known.elsewhere and known.name not in {each.name for each in others.wrong}:
             raise CourseError(
-                f"{where}:{_line(source, known)}: wrong({known.name!r}) has no functions: add variant({known.name!r}, ...) to WRONG in {others.where}."
+                f"{line}: wrong({known.name!r}) has no functions: add variant({known.name!r}, ...) to WRONG in {others.places.file}."
             )
         if known.edit is not None and known.edit[0] not in source.partition("### BEGIN SPEC")[0]:
             raise CourseError(
-                f"{where}:{_line(source, known)}: mistake {known.name!r} edits {known.edit[0]!r}, which does not occur in the reference: write the text "
+                f"{line}: mistake {known.name!r} edits {known.edit[0]!r}, which does not occur in the reference: write the text "
                 "as it stands there."
             )
     wanted = {known.name for known in spec.mistakes if known.elsewhere}
     for each in others.wrong:
         if each.name not in wanted:
             raise CourseError(
-                f"{others.where}: {each.name!r} in WRONG is no mistake of {where}: add wrong({each.name!r}, Cause....)."
+                f"{others.where(each.name)}: {each.name!r} in WRONG is no mistake of {where}: add wrong({each.name!r}, Cause....)."
             )
     for each in (*others.variants, *others.wrong):
         for name in each.functions:
             if name not in spec.functions:
                 asked = ", ".join(spec.functions)
-                raise CourseError(f"{others.where}: {each.name!r} defines {name}, and the lesson asks for {asked}.")
+                raise CourseError(f"{others.where(each.name)}: {each.name!r} defines {name}, and the lesson asks for {asked}.")
     functions = {each.name: each.functions for each in others.wrong}
     mistakes = tuple(replace(known, functions=functions[known.name]) if known.elsewhere else known for known in spec.mistakes)
     return replace(spec, variants=(*spec.variants, *others.variants), mistakes=mistakes)
-
-
-def _line(source: str, known: Mistake) -> int:
-    """The line in which a mistake's name is written; 1 where it is not written out."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and node.value == known.name:
-            return node.lineno
-    return 1
 
 
 def listed(module: Any, name: str) -> tuple[Variant, ...]:

@@ -141,7 +141,9 @@ def evidence(
     def flat(grads: Any) -> dict[str, Any]:
         return {leaf_path: leaf for subject, value in grads.items() for leaf_path, leaf in parts(value, subject, names)}
 
-    def vjp(dout: Any) -> dict[str, Any]:
+    def vjp(dout: Any) -> Mapping[str, Any]:
+        if dout is trial.douts[0]:  # the reference has been asked that
+            return right
         _, pull = kept.once(("tape", names.wrt), [names.oracle, point], lambda: oracle_tape(names.oracle, point, names.wrt))
         return flat({f"d{name}": grad for name, grad in pull(dout).items()})
 
@@ -152,7 +154,8 @@ def evidence(
         return {"out": out, **flat({f"d{name}": grad for name, grad in grads.items()})}
 
     got = flat({subject: gradient.value for subject, gradient in trial.gradients.items()})
-    expected = flat(trial.reference.grads)
+    right = flat(trial.reference.grads)
+    expected = dict(right)
     if is_tensor(trial.out) and is_tensor(trial.reference.out):
         got["out"], expected["out"] = trial.out, trial.reference.out
     if path not in expected or not is_tensor(got.get(path)):

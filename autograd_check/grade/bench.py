@@ -17,7 +17,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.course.load import Course, CourseLesson
-from autograd_check.course.spec import Pair, UpdateRule
+from autograd_check.course.spec import Layer, UpdateRule
+from autograd_check.errors import CourseError
 from autograd_check.verify.tensors import is_differentiable, leaves, map_tensors
 from autograd_check.verify.trial import draw_cotangent
 
@@ -70,13 +71,21 @@ class Timing:
 
 
 def bench_course(course: Course, names: Sequence[str], rounds: int = ROUNDS) -> Iterator[Timing]:
-    """Timings of the named lessons (all that have something to time, if none is named). Raises `CourseError`."""
+    """Timings of the named lessons (all that have something to time, if none is named).
+
+    Raises `CourseError` for a lesson that there is not, and in a course that was released without references.
+    """
     for name in names or [entry.name for entry in course.outline.lessons]:
+        if course.outline.lesson(name).released:
+            raise CourseError(
+                "There is no reference here to time beside torch, since this course was released without them; how fast yours is "
+                f"stands under the verdict once it passes: autograd-check check {name}"
+            )
         yield from bench_lesson(course, course.lesson(name), rounds)
 
 
 def bench_lesson(course: Course, lesson: CourseLesson, rounds: int = ROUNDS) -> Iterator[Timing]:
-    """Forward, backward and both of every pair of a lesson, a step of its optimiser, then its own benchmarks."""
+    """Forward, backward and both of every layer of a lesson, a step of its optimiser, then its own benchmarks."""
     with one_thread():
         for duel in duels(course, lesson):
             whole = duel.part not in PARTS
@@ -86,10 +95,10 @@ def bench_lesson(course: Course, lesson: CourseLesson, rounds: int = ROUNDS) -> 
 def duels(course: Course, lesson: CourseLesson) -> list[Duel]:
     """Everything of a lesson that can be timed, the reference's call beside torch's."""
     functions = vars(course.run_file(lesson.solution))
-    pairs = [duel for task in lesson.spec.tasks if isinstance(task, Pair) for duel in _passes(task, functions)]
+    layers = [duel for task in lesson.spec.tasks if isinstance(task, Layer) for duel in _passes(task, functions)]
     steps = [_step(task, functions) for task in lesson.spec.tasks if isinstance(task, UpdateRule)]
     own = [Duel(benchmark.part, benchmark.size, *benchmark.make(functions)) for benchmark in lesson.spec.benchmarks]
-    return pairs + steps + own
+    return layers + steps + own
 
 
 @contextmanager
@@ -128,7 +137,7 @@ def seconds_of(call: Call, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
+def _passes(task: Layer, functions: Mapping[str, Any]) -> list[Duel]:
     probe = task.bench or task.probes[0]
     primals = {key: sample(Generator().manual_seed(number)) for number, (key, sample) in enumerate(probe.primals.items())}
     hyper = dict(probe.hyper)
@@ -160,7 +169,7 @@ def _passes(task: Pair, functions: Mapping[str, Any]) -> list[Duel]:
     ]
 
 
-def on_tape(task: Pair, primals: Mapping[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
+def on_tape(task: Layer, primals: Mapping[str, Any]) -> tuple[dict[str, Any], list[Tensor]]:
     """The primals with those on a tape that get a gradient, and the tensors of these."""
     taped = {key: map_tensors(_taped, value) if key in task.wrt else value for key, value in primals.items()}
     return taped, [leaf for key in task.wrt for leaf in leaves(taped[key]) if is_differentiable(leaf)]

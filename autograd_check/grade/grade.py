@@ -10,7 +10,7 @@ from dataclasses import replace
 from autograd_check.causes import Cause
 from autograd_check.course.imported import syntax_tree
 from autograd_check.course.load import CourseLesson
-from autograd_check.course.spec import Pair, Plain, Stateful, Task, UpdateRule
+from autograd_check.course.spec import Layer, Plain, Stateful, Task, UpdateRule
 from autograd_check.diagnose.explain import Mutants, no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
@@ -130,23 +130,19 @@ def grade_candidate(
 
 
 def _fingerprints(lesson: CourseLesson, task: Task, memo: Memo) -> Sequence[Fingerprint]:
-    """The lesson's known mistakes; those of a pair keep nothing from call to call, and serve all files."""
-    if not isinstance(task, (Pair, Plain, Stateful, UpdateRule)):
+    """The lesson's known mistakes; those of a layer keep nothing from call to call, and serve all files."""
+    if not isinstance(task, (Layer, Plain, Stateful, UpdateRule)):
         return ()
     if lesson.released:
-        return (
-            ()
-            if isinstance(task, Plain)
-            else memo.once("fingerprints", [task], lambda: RecordedFingerprints(lesson.numbers, task))
-        )
-    if isinstance(task, (Pair, Plain)):
+        return memo.once("fingerprints", [task], lambda: RecordedFingerprints(lesson.numbers, task))
+    if isinstance(task, (Layer, Plain)):
         return memo.once("fingerprints", [task], lambda: LessonFingerprints(lesson, task))
     return LessonFingerprints(lesson, task)
 
 
 def _mutants(lesson: CourseLesson, task: Task, memo: Memo) -> Mutants:
-    """The edits of the lesson's reference; those of a pair serve all files."""
-    if lesson.released or not isinstance(task, (Pair, Plain, Stateful, UpdateRule)):
+    """The edits of the lesson's reference; those of a layer serve all files."""
+    if lesson.released or not isinstance(task, (Layer, Plain, Stateful, UpdateRule)):
         return no_mutants
     return lambda forward: memo.once(("mutants", forward), [task], lambda: list(mutants_of(lesson, task, forward)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Lesson, Pair, Stateful, Stochastic, Task
+from autograd_check.course.spec import Layer, Lesson, Stateful, Stochastic, Task
 from autograd_check.grade.kinds.base import kind_of
 from autograd_check.run.operations import NUMERIC
 from autograd_check.run.policy import Violation
@@ -44,10 +44,10 @@ def _subjects(lesson: Lesson, function: str) -> list[str]:
     for task in lesson.tasks:
         if function and function not in task.functions:
             continue
-        backward = isinstance(task, (Pair, Stateful, Stochastic)) and function == task.backward
+        backward = isinstance(task, (Layer, Stateful, Stochastic)) and function == task.backward
         if not backward:
             subjects.append(task.functions[0] if len(lesson.tasks) > 1 else "out")
-        if isinstance(task, (Pair, Stateful, Stochastic)) and (backward or not function):
+        if isinstance(task, (Layer, Stateful, Stochastic)) and (backward or not function):
             subjects += [f"d{name}" for name in task.wrt]
     return subjects or [_value_of(lesson.tasks[0], lesson)]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from autograd_check.course.load import CourseLesson, importable
 from autograd_check.course.mistakes import mistake_functions
-from autograd_check.course.spec import Mistake, Pair, Plain, Stateful, UpdateRule
+from autograd_check.course.spec import Layer, Mistake, Plain, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.mutate import Mutant, mutants
 from autograd_check.grade.trajectory import flat
@@ -22,7 +22,7 @@ from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
 
-Known = Pair | Plain | Stateful | UpdateRule
+Known = Layer | Plain | Stateful | UpdateRule
 """Tasks whose mistakes are known by their numbers."""
 
 
@@ -184,7 +184,7 @@ def _steps(
 
 
 def _gradients(
-    task: Pair | Stateful,
+    task: Layer | Stateful,
     forward: Callable[..., Any],
     backward: Callable[..., Any],
     primals: Mapping[str, Any],

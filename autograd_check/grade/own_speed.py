@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Generator
 
-from autograd_check.course.spec import Lesson, Pair
+from autograd_check.course.spec import Layer, Lesson
 from autograd_check.grade.bench import TURN, on_tape, seconds_of, sizes
 from autograd_check.grade.kinds.base import draw
 from autograd_check.requests import Candidate
@@ -29,22 +29,22 @@ class OwnSpeed:
 
 
 def own_speed(candidate: Candidate, lesson: Lesson, seed: int = 0) -> OwnSpeed | None:
-    """The speed of a lesson's first pair at the size that is worth timing; None where a lesson has no pair, or it fails there.
+    """The speed of a lesson's first layer at the size that is worth timing; None where a lesson has no layer, or it fails there.
 
     The code's own side counts the seconds, so that the way to its process is not in them; both sides are timed in turn.
     """
-    pair = next((task for task in lesson.tasks if isinstance(task, Pair)), None)
-    if pair is None:
+    layer = next((task for task in lesson.tasks if isinstance(task, Layer)), None)
+    if layer is None:
         return None
-    point = draw(pair.bench or pair.probes[0], seed)
-    dout = draw_cotangent(pair.oracle(*point.primals.values(), **point.hyper), Generator().manual_seed(seed))
-    taped, inputs = on_tape(pair, point.primals)
+    point = draw(layer.bench or layer.probes[0], seed)
+    dout = draw_cotangent(layer.oracle(*point.primals.values(), **point.hyper), Generator().manual_seed(seed))
+    taped, inputs = on_tape(layer, point.primals)
 
     def theirs() -> None:
-        differentiate(pair.oracle(*taped.values(), **point.hyper), dout, inputs)
+        differentiate(layer.oracle(*taped.values(), **point.hyper), dout, inputs)
 
     def mine(times: int) -> float:
-        value = candidate.timed(pair.forward, pair.backward, point, dout, times).value
+        value = candidate.timed(layer.forward, layer.backward, point, dout, times).value
         return value if isinstance(value, float) and value > 0 else 0.0
 
     once = mine(1)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Lesson, Pair
+from autograd_check.course.spec import Layer, Lesson
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.kinds.base import draw
 from autograd_check.requests import Candidate
@@ -88,11 +88,11 @@ class Picture:
 
 
 def pictures(candidate: Candidate, lesson: Lesson, *, seed: int = 0, probe: str | None = None) -> list[Picture]:
-    """The gradients of a lesson's pair on the named probe; by default on the first where one is wrong, or else the first.
+    """The gradients of a lesson's layer on the named probe; by default on the first where one is wrong, or else the first.
 
     Raises `SubmissionError` where the lesson has no backward, has no such probe, or the code gives nothing to draw.
     """
-    task = next((task for task in lesson.tasks if isinstance(task, Pair)), None)
+    task = next((task for task in lesson.tasks if isinstance(task, Layer)), None)
     if task is None:
         raise SubmissionError(f"{lesson.name} has no forward and backward, so there is no gradient to draw.")
     ordinary = [(number, one) for number, one in enumerate(task.probes) if one.convention is None]
@@ -108,7 +108,7 @@ def pictures(candidate: Candidate, lesson: Lesson, *, seed: int = 0, probe: str 
     return first
 
 
-def _on(candidate: Candidate, task: Pair, point: Point, probe: str, seed: int) -> list[Picture]:
+def _on(candidate: Candidate, task: Layer, point: Point, probe: str, seed: int) -> list[Picture]:
     out = task.oracle(*point.primals.values(), **point.hyper)
     dout = draw_cotangent(out, Generator().manual_seed(seed))
     _, expected = oracle_vjp(task.oracle, point, task.wrt, dout)

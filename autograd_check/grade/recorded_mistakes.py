@@ -20,23 +20,22 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.course.load import CourseLesson, importable
-from autograd_check.course.spec import Pair, Stateful, UpdateRule
+from autograd_check.course.spec import UpdateRule
 from autograd_check.course.stand_ins import stand_ins
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.kinds.update_rule import FEW
-from autograd_check.grade.known_mistakes import LessonFingerprints
+from autograd_check.grade.known_mistakes import Known, LessonFingerprints
 from autograd_check.grade.trajectory import run
 from autograd_check.requests import StateAfter
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.tensors import map_tensors
+from autograd_check.verify.tensors import as_tensors, map_tensors
 
-Task = Pair | Stateful | UpdateRule
 Call = tuple[Mapping[str, Any], Mapping[str, Any], Any]
 """Primals, hyperparameters and the cotangent of a call that mistakes are compared at."""
 
@@ -51,7 +50,7 @@ def recorded(lesson: CourseLesson) -> bytes:
     arrays: dict[str, Any] = {}
     places: list[dict[str, Any]] = []
     for task in lesson.spec.tasks:
-        if not isinstance(task, (Pair, Stateful, UpdateRule)) or not lesson.spec.mistakes:
+        if not isinstance(task, Known) or not lesson.spec.mistakes:
             continue
         fingerprints = LessonFingerprints(lesson, task)
         for call in _calls(lesson, task):
@@ -83,7 +82,7 @@ class _Listening(Context):
         return None
 
 
-def _calls(lesson: CourseLesson, task: Task) -> Iterator[Call]:
+def _calls(lesson: CourseLesson, task: Known) -> Iterator[Call]:
     """The calls at which the code of students will be compared with mistakes, in order."""
     functions = dict(stand_ins(lesson.spec))
     if isinstance(task, UpdateRule):
@@ -94,24 +93,25 @@ def _calls(lesson: CourseLesson, task: Task) -> Iterator[Call]:
         for one in runs:
             yield one.primals, one.hyper, None
         return
-    functions[task.backward] = _spoilt(functions[task.backward])
+    judged = task.functions[-1]
+    functions[judged] = _spoilt(functions[judged])
     with importable(lesson.source), InProcess.of(functions) as candidate:
         context = _Listening(candidate, seed=0)
         check_task(task, context)
     yield from context.calls
 
 
-def _spoilt(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """A backward whose gradients are wrong in every entry, in no way that has a name."""
+def _spoilt(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward (or a plain function) whose answer is wrong in every entry, in no way that has a name."""
 
-    def wrong(dout: Any, cache: Any) -> Any:
+    def wrong(*args: Any, **hyper: Any) -> Any:
         generator = Generator().manual_seed(0)
 
         def noisy(tensor: Tensor) -> Tensor:
             noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.dtype)
             return tensor + (1 + tensor.abs()) * (1 + noise)
 
-        return map_tensors(noisy, backward(dout, cache))
+        return map_tensors(noisy, as_tensors(function(*args, **hyper)))
 
     return wrong
 
@@ -119,7 +119,7 @@ def _spoilt(backward: Callable[..., Any]) -> Callable[..., Any]:
 class RecordedFingerprints(Sequence[Fingerprint]):
     """The mistakes of one task of a released lesson; the file is read when the first one is looked at."""
 
-    def __init__(self, numbers: Path, task: Task) -> None:
+    def __init__(self, numbers: Path, task: Known) -> None:
         self._numbers = numbers
         self._task = task.functions[0]
 

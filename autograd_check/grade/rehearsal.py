@@ -16,14 +16,15 @@ from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson, importable
 from autograd_check.course.mistakes import functions_of, mistake_functions
 from autograd_check.course.outline import Outline
-from autograd_check.course.spec import Mistake, Pair
+from autograd_check.course.places import Places
+from autograd_check.course.spec import Layer, Lesson, Mistake, Task
 from autograd_check.course.variants import variants_file
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.session import place_in
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.finding import Finding, Source, Status
+from autograd_check.verify.finding import Finding, Kind, Source, Status
 from autograd_check.verify.memo import Memo
 
 SEEDS = 3
@@ -138,16 +139,17 @@ def rehearse(course: Course, name: str) -> Rehearsal:
         stub = lesson.stub_source()
     except AutogradCheckError as error:
         return Rehearsal(entry.name, tuple(str(error).splitlines()))
-    faults = [*_order(course.outline, lesson), *_solution(course, lesson)]
+    places = Places.of(lesson.reference_source(), where)
+    faults = [*_order(course.outline, lesson, places), *_solution(course, lesson, places)]
     if not faults:  # where the solution is wrong the rest says nothing
-        faults = [*_stub(course, lesson, stub), *_unmakable(lesson)]
+        faults = [*_stub(course, lesson, stub, places), *_unmakable(lesson, places)]
     if not faults:
         grader = Grader(lesson)
-        faults = [*_mistakes(grader), *_variants(grader)]
-    return Rehearsal(entry.name, tuple(f"{where}: {fault}" for fault in faults), tuple(_tried(lesson)))
+        faults = [*_mistakes(grader, places), *_variants(grader)]
+    return Rehearsal(entry.name, tuple(faults), tuple(_tried(lesson)))
 
 
-def _order(outline: Outline, lesson: CourseLesson) -> Iterator[str]:
+def _order(outline: Outline, lesson: CourseLesson, places: Places) -> Iterator[str]:
     """A lesson imports only what it says that it requires, directly or not."""
     known, waiting = set[str](), [lesson.spec.name]
     while waiting:
@@ -156,7 +158,7 @@ def _order(outline: Outline, lesson: CourseLesson) -> Iterator[str]:
         waiting += needed
     head = lesson.reference_source().partition("### BEGIN SPEC")[0]
     for name in sorted(imported_names(head) & {entry.name for entry in outline.lessons} - known):
-        yield f"it imports {name} and does not require it: add {name!r} to requires=(...)."
+        yield f"{places.at(places.imported(name))}: it imports {name} and does not require it: add {name!r} to requires=(...)."
 
 
 def _sources(course: Course) -> dict[str, str]:
@@ -167,82 +169,123 @@ def _graded(course: Course, lesson: CourseLesson, source: str, seed: int = 0) ->
     return grade_lesson(lesson, source, lesson.solution.name, dependencies=_sources(course), seed=seed)
 
 
-def _stub(course: Course, lesson: CourseLesson, stub: str) -> Iterator[str]:
+def _stub(course: Course, lesson: CourseLesson, stub: str, places: Places) -> Iterator[str]:
     record = _graded(course, lesson, stub)
     if record.status is not Status.TODO:
         yield (
-            f"its stub is {record.status} and not todo, with {record.score:g} points: nothing may run in it that is to be written."
+            f"{places.at(places.function(lesson.spec.functions[0]))}: its stub is {record.status} and not todo, with "
+            f"{record.score:g} points: nothing may run in it that is to be written."
         )
 
 
-def _solution(course: Course, lesson: CourseLesson) -> Iterator[str]:
+def _solution(course: Course, lesson: CourseLesson, places: Places) -> Iterator[str]:
     for seed in range(SEEDS):
         try:
             record = _graded(course, lesson, lesson.reference_source(), seed)
         except Exception as error:  # a specification may raise anything; the author is told what
-            place = place_in(lesson, error) or "somewhere"
-            yield f"the specification raised while the solution was graded: {place}: {type(error).__name__}: {error}"
+            place = place_in(lesson, error) or places.at(places.lesson)
+            yield f"{place}: the specification raised while the solution was graded: {type(error).__name__}: {error}"
             return
         if record.status is not Status.PASSED or record.score != record.max_score:
-            yield f"the solution does not pass (seed {seed}): {'; '.join(_wrong(record.findings))}. {_advice(record.findings)}"
+            told: dict[tuple[int, str], list[Finding]] = {}
+            for finding in _bad(record.findings):
+                told.setdefault(_advice(lesson.spec, finding, places), []).append(finding)
+            for (line, advice), found in told.items():
+                says = "; ".join(_wrong(found))
+                yield f"{places.at(line)}: the solution does not pass (seed {seed}): {says.rstrip('.')}. {advice}"
             return
 
 
-def _advice(findings: Sequence[Finding]) -> str:
-    """Where an author looks first."""
-    bad = [finding for finding in findings if finding.status not in (Status.PASSED, Status.SKIPPED)]
-    if any(finding.subject == "out" and finding.check in ("value", "shape") for finding in bad):
-        return "Reference and oracle disagree about out: look at both."
-    if any(finding.check == "returned" for finding in bad):
-        return "wrt=(...) and what the backward returns do not go together."
-    return "Look at the reference, at wrt=(...), and at the probe that is named."
+def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
+    """The line in which an author looks first, and what for."""
+    number, task = next(
+        ((number, task) for number, task in enumerate(spec.tasks) if finding.subject in _subjects(task)), (0, spec.tasks[0])
+    )
+    forward, backward = (places.function(name) for name in (task.functions[0], task.functions[-1]))
+    oracle, written = places.keyword("oracle", task=number), places.text(finding.probe, "probes")
+    probe = written or places.keyword("probes", "sizes", task=number)
+    if finding.check == "refuses":
+        asked = written or places.call("refused", "mismatched") or probe
+        return asked, f"Either this probe asks for too much or {task.functions[0]} (line {forward}) for too little."
+    if finding.kind is Kind.CONVENTION and written:
+        return written, f"The oracle (line {oracle}) says what is right there: change it, or the reference (line {forward})."
+    if finding.subject in ("out", task.functions[0]) and finding.check in ("value", "shape"):
+        return oracle, f"Reference (line {forward}) and oracle (line {oracle}) disagree about out: look at both."
+    if finding.check == "returned":
+        wrt = places.keyword("wrt", task=number)
+        return backward, f"What the backward returns and wrt=(...) (line {wrt}) do not go together."
+    return backward, f"Look at the reference, at wrt=(...), and at the probe that is named (line {probe})."
 
 
-def _unmakable(lesson: CourseLesson) -> Iterator[str]:
+def _subjects(task: Task) -> set[str]:
+    """What findings about a task are about."""
+    return {*task.functions, *(f"d{name}" for name in getattr(task, "wrt", ()))}
+
+
+def _unmakable(lesson: CourseLesson, places: Places) -> Iterator[str]:
     """An edit may leave anything, text that is no python as well."""
     for known in lesson.spec.mistakes:
         try:
             with importable(lesson.source):
                 mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
         except Exception as error:
-            yield f"the mistake {known.name!r} cannot be made: {type(error).__name__}: {error}. Write an edit that leaves python."
+            where = places.at(_written(known.name, places))
+            yield (
+                f"{where}: the mistake {known.name!r} cannot be made: {type(error).__name__}: {error}. Write an edit that leaves "
+                "python."
+            )
 
 
-def _mistakes(grader: Grader) -> Iterator[str]:
+def _written(mistake: str, places: Places) -> int:
+    """The line in which a mistake is named."""
+    return places.text(mistake, "mistakes") or places.keyword("mistakes")
+
+
+def _mistakes(grader: Grader, places: Places) -> Iterator[str]:
     for known in grader.lesson.spec.mistakes:
         findings, named = grader.judged(known)
         if named:
             continue
-        wrong = _wrong(findings)
+        where, wrong = places.at(_written(known.name, places)), _wrong(findings)
         if not wrong:
-            yield f"the mistake {known.name!r} passes: add a probe at which it shows, or a mistake that is one."
+            yield f"{where}: the mistake {known.name!r} passes: add a probe at which it shows, or a mistake that is one."
             continue
         causes = sorted({str(f.diagnosis.cause) for f in findings if f.diagnosis and f.status is Status.FAILED})
         rest = "" if known.by_fingerprint else ", or say in by_fingerprint='...' why only its own numbers can tell it"
         yield (
-            f"the mistake {known.name!r} is not found to be {known.cause} but {', '.join(causes) or 'nothing with a name'} "
+            f"{where}: the mistake {known.name!r} is not found to be {known.cause} but {', '.join(causes) or 'nothing with a name'} "
             f"({wrong[0]}): give it the cause that it has{rest}."
         )
 
 
 def _variants(grader: Grader) -> Iterator[str]:
-    for variant in grader.lesson.spec.variants:
+    lesson = grader.lesson
+    for variant in lesson.spec.variants:
         wrong = _wrong(grader.variant(variant.functions))
         if wrong:
-            yield f"the variant {variant.name!r} does not pass: {wrong[0]}. It must be right, or the lesson asks for more than it says."
+            file = lesson.variants if lesson.variants.exists() else lesson.solution
+            places = Places.of(file.read_text(encoding="utf-8"), file.relative_to(lesson.source))
+            where = places.at(places.text(variant.name, "variants") or places.assigned("VARIANTS"))
+            yield (
+                f"{where}: the variant {variant.name!r} does not pass: {wrong[0]}. It must be right, or the lesson asks for more "
+                "than it says."
+            )
+
+
+def _bad(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.status not in (Status.PASSED, Status.SKIPPED)]
 
 
 def _wrong(findings: Sequence[Finding]) -> list[str]:
     """What did not pass, in words."""
-    bad = [finding for finding in findings if finding.status not in (Status.PASSED, Status.SKIPPED)]
-    return [f"{f.subject}: {f.message}{f' (probe: {f.probe})' if f.probe else ''}" for f in bad]
+    return [f"{f.subject}: {f.message}{f' (probe: {f.probe})' if f.probe else ''}" for f in _bad(findings)]
 
 
 def _tried(lesson: CourseLesson) -> Iterator[str]:
     spec = lesson.spec
     yield f"{len(spec.mistakes)} mistakes, each found with its cause; {len(spec.variants)} variants; {SEEDS} seeds"
     for task in spec.tasks:
-        if isinstance(task, Pair):
+        if isinstance(task, Layer):
             made = [name for name, why in task.automatic.items() if not why]
             yield f"{task.name}: {len(task.probes)} probes, {len(made)} of them automatic"
             yield from (f"{task.name}: not made: {name!r} ({why})" for name, why in task.automatic.items() if why)

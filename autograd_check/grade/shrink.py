@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course.spec import Lesson, Pair, Probe, Stateful, Stochastic
+from autograd_check.course.spec import Layer, Lesson, Probe, Stateful, Stochastic
 from autograd_check.grade.kinds.base import draw
 from autograd_check.grade.kinds.mask import read_mask
 from autograd_check.grade.kinds.stateful import single_calls
@@ -29,7 +29,7 @@ from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import equal_bits, is_tensor, leaves, map_tensors, non_contiguous
 from autograd_check.verify.trial import draw_cotangent, unpack
 
-Layer = Pair | Stateful | Stochastic
+Differentiable = Layer | Stateful | Stochastic
 Bounds = tuple[float, float, bool]
 """Smallest and largest number that probes draw for a primal, and whether all are whole."""
 
@@ -62,7 +62,7 @@ class Smallest:
     `returns` how its forward returns a state.
     """
 
-    task: Layer
+    task: Differentiable
     point: Point
     dout: Tensor | None
     subject: str
@@ -86,7 +86,7 @@ def shrink(candidate: Candidate, lesson: Lesson, *, seed: int = 0) -> Smallest |
     Conventions are left out, and what only shows in many calls (a rate, a process that is lost).
     """
     for task in lesson.tasks:
-        if isinstance(task, Pair | Stateful | Stochastic):
+        if isinstance(task, Layer | Stateful | Stochastic):
             points, edges = list(_points(task, seed)), list(_edges(task, seed))
             tries = [*((point, False) for point in points), *((point, True) for point in edges)]
             bounds = _bounds([*points, *edges])
@@ -110,7 +110,7 @@ def _returned(candidate: Candidate, found: Smallest) -> Returned:
     return Returned.APART
 
 
-def _points(task: Layer, seed: int) -> Iterator[Point]:
+def _points(task: Differentiable, seed: int) -> Iterator[Point]:
     """The ordinary probes of a task, then each once more with tensors that are not contiguous."""
     drawn = list(_drawn(task, seed))
     for lay in (_contiguous, non_contiguous):
@@ -121,7 +121,7 @@ def _contiguous(tensor: Tensor) -> Tensor:
     return tensor.clone(memory_format=torch.contiguous_format)
 
 
-def _drawn(task: Layer, seed: int) -> Iterator[Point]:
+def _drawn(task: Differentiable, seed: int) -> Iterator[Point]:
     if isinstance(task, Stateful):
         for run in task.runs:
             calls: list[Point] = []
@@ -134,22 +134,22 @@ def _drawn(task: Layer, seed: int) -> Iterator[Point]:
     ordinary: list[Probe] = [probe for probe in task.probes if probe.convention is None]
     for number, probe in enumerate(ordinary):
         point = draw(probe, seed + number)
-        if isinstance(task, Pair):
+        if isinstance(task, Layer):
             yield point
         else:
             rates = [(0.5, False), *((p, True) for p in task.rates if p > 0)]
             yield from (Point(point.primals, {"p": p, "train": train, "generator": Seed(seed)}) for p, train in rates)
 
 
-def _edges(task: Layer, seed: int) -> Iterator[Point]:
+def _edges(task: Differentiable, seed: int) -> Iterator[Point]:
     """The probes of conventions: at those only a result that is not finite is certainly wrong."""
-    if isinstance(task, Pair):
+    if isinstance(task, Layer):
         edges = [(number, probe) for number, probe in enumerate(task.probes) if probe.convention is not None]
         yield from (draw(probe, seed + number) for number, probe in edges)
 
 
 def _first(
-    candidate: Candidate, task: Layer, point: Point, edge: bool, bounds: Mapping[str, Bounds], seed: int
+    candidate: Candidate, task: Differentiable, point: Point, edge: bool, bounds: Mapping[str, Bounds], seed: int
 ) -> Smallest | None:
     """The result that is wrong at a point, shrunk; None where all are right. At an `edge` only what is not finite is wrong."""
     search = _Search(candidate, task, bounds, seed)
@@ -169,7 +169,7 @@ class _Search:
     """What a search knows: the code, the definition, the range of each primal, and how many calls are left."""
 
     candidate: Candidate
-    task: Layer
+    task: Differentiable
     bounds: Mapping[str, Bounds]
     seed: int
     calls: int = 0
@@ -258,7 +258,7 @@ class _Search:
         task = self.task
         if isinstance(task, Stateful):
             return single_calls(task.oracle)
-        if isinstance(task, Pair):
+        if isinstance(task, Layer):
             return task.oracle
 
         def noisy(*primals: Any, p: float, **_: Any) -> Any:

@@ -31,6 +31,8 @@ from autograd_check.verify.finding import Status
 
 SOON, LATER = 0, 1
 """What somebody waits for goes before the next lesson of a check of all."""
+SCROLLS = {"up": -1, "down": 1, "page up": -10, "page down": 10}
+"""Lines by which a key moves a text that is longer than the screen."""
 TICK = 0.25
 """Seconds after which the screen is drawn anew: a clock runs on it, and a terminal may have another size."""
 
@@ -72,7 +74,7 @@ class Conversation:
     def __init__(self, desk: Desk, entry: LessonEntry, submit: Callable[[Job], None]) -> None:
         self.outline = desk.course.outline
         self.entry = entry
-        self.mode = Mode.VERDICT
+        self.mode = self._behind = Mode.VERDICT
         self.standing: Mapping[str, Stage] = stages(self.outline)
         self._desk = desk
         self._submit = submit
@@ -80,7 +82,7 @@ class Conversation:
         self._checked: Checked | None = None
         self._text, self._after = Text(), Text()
         self._news = ""
-        self._working: dict[int, tuple[str, float]] = {}
+        self._working: dict[Job, float] = {}
         self._all: list[LessonRecord] | None = None
         self._search, self._chosen = "", 0
         self._scrolled = 0
@@ -109,16 +111,16 @@ class Conversation:
             self._type(key)
             return True
         if self.mode is Mode.RESET:
-            self.mode = Mode.VERDICT
+            self.mode = self._behind
             if key.lower() == "y":
                 self._start(SOON, "putting the stub back", partial(self._reset, self.entry))
             else:
                 self._news = "Nothing was changed."
             return True
-        if key in ("up", "down"):
-            self._scrolled = max(self._scrolled + (1 if key == "down" else -1), 0)
+        if key in SCROLLS:
+            self._scrolled = max(self._scrolled + SCROLLS[key], 0)
             return True
-        self.mode, self._news, self._scrolled = Mode.VERDICT, "", 0
+        self.mode, self._behind, self._news, self._scrolled = Mode.VERDICT, Mode.VERDICT, "", 0
         match key.lower():
             case "q":
                 return False
@@ -146,7 +148,7 @@ class Conversation:
 
     def hear(self, job: Job, answer: Answer) -> None:
         """A job has been done."""
-        self._working.pop(job.number, None)
+        self._working.pop(job, None)
         if answer.checked is not None:
             self.standing = answer.checked.standing
             if job.urgency == LATER:
@@ -159,18 +161,19 @@ class Conversation:
                 if not self.entry.stub.exists():
                     self._news = "The file is gone; r puts the empty stub back."
         if answer.body is not None:
-            self.mode, self._text, self._scrolled = Mode.TEXT, answer.body, 0
+            self._show(answer.body)
         self._news = answer.news or self._news
 
     def _line(self) -> str:
-        for what, since in self._working.values():
-            seconds = int(time.monotonic() - since)
-            return f"{what} ..." + (f" {seconds} s" if seconds else "")
-        return self._news
+        if not self._working:
+            return self._news
+        job = min(self._working)  # the one that is done first
+        seconds = int(time.monotonic() - self._working[job])
+        return f"{job.what} ..." + (f" {seconds} s" if seconds else "")
 
     def _start(self, urgency: int, what: str, run: Callable[[], Answer]) -> None:
         job = Job(urgency, next(self._numbers), what, run)
-        self._working[job.number] = (what, time.monotonic())
+        self._working[job] = time.monotonic()
         self._submit(job)
 
     def _open(self, entry: LessonEntry) -> None:
@@ -209,7 +212,7 @@ class Conversation:
     def _type(self, key: str) -> None:
         found = matching(self.outline, self._search)
         if key == "escape" or (key == "backspace" and not self._search):
-            self.mode = Mode.VERDICT
+            self.mode = self._behind
         elif key == "enter" and found:
             self._open(found[min(self._chosen, len(found) - 1)])
         elif key in ("up", "down"):
@@ -234,10 +237,19 @@ class Conversation:
         if len(self._all) < len(self.outline.lessons):
             return
         records, self._all = self._all, None
-        self.mode, self._text = Mode.TEXT, Text(f"{summary(records)}\n\n", style="bold")
+        text = Text(f"{summary(records)}\n\n", style="bold")
         for one in records:
             if one.status not in (Status.PASSED, Status.TODO):
-                self._text.append(render(one, brief=True, width=columns()).split("\n")[0].append("\n"))
+                text.append(render(one, brief=True, width=columns()).split("\n")[0].append("\n"))
+        self._show(text)
+
+    def _show(self, text: Text) -> None:
+        """Show a text that took a while; from who chooses or answers meanwhile it does not take the screen, but comes then."""
+        self._text, self._scrolled = text, 0
+        if self.mode in (Mode.LIST, Mode.RESET):
+            self._behind = Mode.TEXT
+        else:
+            self.mode = Mode.TEXT
 
     def _derive(self, entry: LessonEntry) -> Answer:
         found = derivations(self._desk.course.lesson(entry.name))

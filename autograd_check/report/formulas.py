@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_check.course.load import CourseLesson
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.course.symbolic.closed_form import ClosedForms, closed_forms
 from autograd_check.errors import CourseError
 
@@ -31,7 +31,7 @@ def derivations(lesson: CourseLesson, entry: str | None = None) -> list[Derivati
 
     Raises `CourseError` where the lesson has no such pair or no such entry, or sympy is not installed.
     """
-    pairs = [task for task in lesson.spec.tasks if isinstance(task, Pair)]
+    pairs = [task for task in lesson.spec.tasks if isinstance(task, Layer)]
     if not pairs:
         raise CourseError(f"{lesson.spec.name} has no forward/backward pair, so there is no gradient to derive.")
     return [_derivation(closed_forms(pair), entry) for pair in pairs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import sys
@@ -20,6 +21,8 @@ NAMES = {
     "\x1bOA": "up",
     "\x1b[B": "down",
     "\x1bOB": "down",
+    "\x1b[5~": "page up",
+    "\x1b[6~": "page down",
     "\x1b": "escape",
     "\r": "enter",
     "\n": "enter",
@@ -28,6 +31,18 @@ NAMES = {
     "\x04": "q",
 }
 ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+
+
+_KEY = re.compile(r"\x1b(?:\[[0-9;]*[@-~]|O.)|.", re.DOTALL)
+
+
+def keys_in(read: str) -> list[str]:
+    """The keys of what was read: an arrow that is held down sends several at once. Those that have no meaning here are left out.
+
+    Nothing read is the end of the input, and quits.
+    """
+    keys = _KEY.findall(read) if read else ["\x04"]
+    return [NAMES.get(key, key) for key in keys if key in NAMES or not key.startswith("\x1b")]
 
 
 def is_interactive() -> bool:
@@ -64,7 +79,8 @@ class Terminal:
             if not select.select([self._stdin], [], [], 0.2)[0]:
                 continue
             read = os.read(self._stdin, 64).decode(errors="ignore")
-            return [NAMES[read]] if read in NAMES else [NAMES.get(key, key) for key in read] or ["q"]
+            if keys := keys_in(read):
+                return keys
         return []
 
     def draw(self, lines: Sequence[Text]) -> None:

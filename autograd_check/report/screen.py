@@ -12,7 +12,7 @@ from rich.text import Text
 from autograd_check.course.outline import LessonEntry, Outline, unit_title
 from autograd_check.course.progress import Stage
 from autograd_check.grade.record import LessonRecord
-from autograd_check.report.status import STYLES, bar, shortened
+from autograd_check.report.status import bar, shortened, stage_column
 from autograd_check.report.terminal import missing, render
 from autograd_check.verify.finding import Status
 
@@ -58,7 +58,7 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     if len(body) > room:
         first = min(frame.scrolled, len(body) - room + 1)
         rest = len(body) - first - room + 1
-        more = f"... {rest} more lines (arrow down)" if rest else "(arrow up goes back)"
+        more = f"... {rest} more line{'' if rest == 1 else 's'} (arrow down)" if rest else "(arrow up goes back)"
         body = [*body[first : first + room - 1], Text(more, style="dim")]
     body += [Text()] * (room - len(body))
     lines = [*head, *body, *news, *(Text(line, style="dim") for line in foot)]
@@ -92,9 +92,7 @@ def choices(outline: Outline, standing: Mapping[str, Stage], search: str, chosen
         return text.append("no lesson has this in its name, title or unit\n")
     first = max(min(chosen - room // 2, len(found) - room), 0)
     for number, entry in enumerate(found[first : first + room], first):
-        stage = standing[entry.name]
-        line = Text("> " if number == chosen else "  ")
-        line.append(f"{stage:<14}", style=STYLES.get(stage, "yellow"))
+        line = Text("> " if number == chosen else "  ").append(stage_column(entry, standing))
         line.append(f"{entry.name:<20} ", style="bold" if number == chosen else "")
         line.append(f"{shortened(entry.title, width - len(line.plain))}\n", style="dim")
         text.append(line)

@@ -25,7 +25,7 @@ def render_standing(outline: Outline, standing: Mapping[str, Stage], width: int 
         text.append(f"{bar(done, len(lessons), BAR if width >= 70 else BAR // 2)}  {done} of {len(lessons)} done\n")
         if following is not None and following.unit == unit:
             for entry in lessons:
-                text.append(_line(entry, standing[entry.name], following, width))
+                text.append(_line(entry, standing, following, width))
     text.append("\n")
     if not outline.lessons:
         text.append("This course has no lessons yet. A lesson is a file solutions/uNN_UNIT/NAME.py.\n")
@@ -42,7 +42,7 @@ def render_list(outline: Outline, standing: Mapping[str, Stage], width: int = 80
     for number, (unit, lessons) in enumerate(outline.units.items()):
         text.append(("\n" if number else "") + unit_title(unit) + "\n", style="bold")
         for entry in lessons:
-            text.append(_line(entry, standing[entry.name], None, width))
+            text.append(_line(entry, standing, None, width))
     return text
 
 
@@ -81,11 +81,17 @@ def list_to_dict(outline: Outline, standing: Mapping[str, Stage]) -> dict[str, A
     }
 
 
-def _line(entry: LessonEntry, stage: Stage, following: LessonEntry | None, width: int) -> Text:
+def _line(entry: LessonEntry, standing: Mapping[str, Stage], following: LessonEntry | None, width: int) -> Text:
     mark = ">" if entry == following else " "
-    line = Text(f"{mark} ").append(f"{stage:<14}", style=STYLES.get(stage, "yellow"))
+    line = Text(f"{mark} ").append(stage_column(entry, standing))
     line.append(f"{entry.name:<20} {entry.minutes:>3} min  ")
     return line.append(f"{shortened(entry.title, width - len(line.plain))}\n", style="dim")
+
+
+def stage_column(entry: LessonEntry, standing: Mapping[str, Stage]) -> Text:
+    """How a lesson stands, as wide as the longest word that stands in any line."""
+    stage = standing[entry.name]
+    return Text(f"{stage:<{max(map(len, standing.values())) + 2}}", style=STYLES.get(stage, "yellow"))
 
 
 def bar(done: int, total: int, length: int) -> str:

@@ -64,10 +64,12 @@ def render(
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
     if verbose and record.isolation:
-        block.append(f"  isolation: {record.isolation}\n", style="dim")
+        isolation = textwrap.fill(f"isolation: {record.isolation}", width, initial_indent="  ", subsequent_indent="    ")
+        block.append(f"{isolation}\n", style="dim")
     if record.smallest is not None:
         needs = f" (it needs your {', '.join(record.borrowed)} as well)" if record.borrowed else ""
-        block.append(f"\nThe smallest input that shows it, to paste into python in the course folder{needs}:\n\n")
+        says = f"The smallest input that shows it, to paste into python in the course folder{needs}:"
+        block.append(f"\n{textwrap.fill(says, width)}\n\n")
         block.append(snippet(record.smallest))
     return block
 
@@ -141,9 +143,10 @@ def summary(records: Sequence[LessonRecord]) -> str:
 
 
 def _append_row(block: Text, row: Row, status_width: int, label_width: int, width: int) -> None:
-    indent = 2 + status_width + 3 + (label_width + 2 if row.label else 0)
-    block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     label = row.label
+    beside = 0 < len(label) <= label_width
+    indent = 2 + status_width + 3 + (label_width + 2 if beside else 0)
+    block.append("  ").append(f"{row.status:<{status_width}}   ", style=STYLES[row.status])
     if len(label) > label_width:
         block.append(f"{label}\n").append(" " * indent)
     elif label:

@@ -40,8 +40,7 @@ def numerical_gradient(f, x, *, h):
 
 ### BEGIN SPEC
 
-from autograd_check.course import Benchmark, Cause, Checker, Lesson, Scalar, edit, wrong
-from autograd_check.course.samples import normal, transposed
+from autograd_check.course import Benchmark, Cause, Checker, Lesson, Scalar, edit, normal, transposed, wrong
 from autograd_check.requests import Code
 
 
@@ -98,43 +97,46 @@ LESSON = Lesson(
             "numerical_gradient",
             scalars=(
                 Scalar(
-                    "a sum of cubes, x (3, 4)", Code("lambda x: (x ** 3 + 4 * x).sum()"), normal(3, 4), ROWS
+                    "a sum of cubes, x (3, 4)",
+                    Code("lambda x: (x ** 3 + 4 * x).sum()"),
+                    normal().of(3, 4),
+                    ROWS,
                 ),
-                Scalar("sines and exponentials, x (5,)", Code("f", PRODUCTS), normal(5), WRONG),
+                Scalar("sines and exponentials, x (5,)", Code("f", PRODUCTS), normal().of(5), WRONG),
                 Scalar(
                     "a tanh layer, x (4, 3)",
                     Code("lambda x: torch.tanh(x @ w).square().sum() / 4", LAYER),
-                    normal(4, 3),
+                    normal().of(4, 3),
                     ROWS,
                 ),
                 Scalar(
                     "a single number, x ()",
                     Code("lambda x: torch.exp(torch.sin(x) / 2)"),
-                    normal(shift=0.2, scale=0.1),
+                    normal(shift=0.2, scale=0.1).of(),
                     WRONG,
                 ),
                 Scalar(
                     "one entry, x (1,)",
                     Code("lambda x: torch.log(x[0] ** 2 + 1)"),
-                    normal(1, shift=2, scale=0.2),
+                    normal(shift=2, scale=0.2).of(1),
                     WRONG,
                 ),
                 Scalar(
                     "not contiguous, x (5, 3)",
                     Code("lambda x: (x[1:] * x[:-1]).sum() + (2 * x).sin().sum()"),
-                    transposed(normal(3, 5)),
+                    transposed().of(5, 3),
                     ROWS,
                 ),
                 Scalar(
                     "three axes, x (2, 3, 2)",
                     Code("lambda x: torch.logsumexp(x[0] * x[1].exp(), (0, 1))"),
-                    normal(2, 3, 2),
+                    normal().of(2, 3, 2),
                     WRONG,
                 ),
                 Scalar(
                     "a square matrix, x (3, 3)",
                     Code("lambda x: (x @ x).diagonal().cos().sum() + x[0, 2] ** 3"),
-                    normal(3, 3),
+                    normal().of(3, 3),
                     {**ROWS, "transposed": lambda gradient: gradient.T},
                 ),
             ),

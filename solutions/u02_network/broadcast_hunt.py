@@ -231,6 +231,7 @@ LESSON = Lesson(
         edit("y = y[:, None]", "y = y[None, :]", "the column put in front", Cause.SILENT_BROADCAST),
         edit("each.mean()", "each.sum()", "sum for mean", Cause.FORWARD_WRONG),
     ),
+    why="Tensors of shapes (N, 1) and (N,) meet as a table of N × N: every row is compared with every target. The best answer to that is the same for all rows, which is right as often as the larger class is.",
     hints=(
         "Print the shapes of z, y and each for a batch of seven rows.",
         "Tensors of shapes (7, 1) and (7,) can be subtracted. Which shape comes out, and which did you want?",

@@ -231,6 +231,7 @@ LESSON = Lesson(
         edit("    return True", "    return False", "rejects everything", Cause.FALSE_ALARM),
         drop("    return True\n", "forgets to answer", Cause.RETURNS_NONE),
     ),
+    why="A bug stays hidden where two formulas agree: at a dout of 1, in a batch of one, in a sum over all entries. Inputs that are unlike one another, compared entry by entry, leave it no such place.",
     hints=(
         "Two different questions: is the loss the one that was defined, and is dscores the gradient of what forward computes?",
         "Choose inputs that are unlike one another: one row, more classes than rows, a class that never occurs, huge scores, a negative dout.",

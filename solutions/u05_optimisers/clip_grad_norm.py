@@ -29,28 +29,29 @@ def clip_grad_norm(grads, *, max_norm):
 ### BEGIN SPEC
 import torch
 
-from autograd_check.course import Benchmark, Cause, Lesson, Plain, drop, edit, wrong
-from autograd_check.course.samples import literal, normal, sequence, transposed
-from autograd_check.course.spec import Convention, probe
-
-EXACT = Convention(
-    Cause.CONSTANT_FACTOR, "the clipped norm is max_norm itself: add nothing to the norm.", 1e-4
+from autograd_check.course import (
+    Benchmark,
+    Cause,
+    Lesson,
+    Plain,
+    at,
+    convention,
+    drop,
+    edit,
+    nest,
+    normal,
+    transposed,
+    wrong,
 )
-LARGE = 1e8
+
+EXACT = "the clipped norm is max_norm itself: add nothing to the norm."
+LONG = normal(scale=1e8)
 """Gradients so long that a 1e-6 added to their norm, as torch does, makes no difference that could be seen."""
 
 
 def torchs(grads, *, max_norm):
     norm = torch.linalg.vector_norm(torch.cat([g.reshape(-1) for g in grads]))
     return [torch.where(norm > max_norm, g * (max_norm / norm), g) for g in grads]
-
-
-def clipped_at(name, max_norm, *grads, convention=None):
-    return probe(name, hyper={"max_norm": max_norm}, convention=convention, grads=sequence(*grads))
-
-
-def long(*shape):
-    return normal(*shape, scale=LARGE)
 
 
 def _bench(lesson):
@@ -74,23 +75,38 @@ LESSON = Lesson(
     minutes=10,
     tasks=(
         Plain(
-            "clip_grad_norm",
+            "grads -> clipped",
             oracle=torchs,
             probes=(
-                clipped_at("three tensors, far too long", 2e7, long(4, 3), long(3), long(2, 3, 2)),
-                clipped_at("short enough", 100.0, normal(3, 5), normal(5), normal(1)),
-                clipped_at(
-                    "one long, one short", 1e6, long(6, 2), normal(2, scale=1e-3), normal(5, scale=1e6)
+                at(
+                    "three tensors, far too long",
+                    max_norm=2e7,
+                    grads=nest(LONG.of(4, 3), LONG.of(3), LONG.of(2, 3, 2)),
                 ),
-                clipped_at("each short enough, but not all together", 5e7, *[literal([3e7, 0.0])] * 5),
-                clipped_at("one tensor", 1e5, long(7)),
-                clipped_at("single numbers", 1e8, literal(3e8), literal(-4e8)),
-                clipped_at("large entries, allowed", 1e12, long(3, 2), normal(4)),
-                clipped_at("non-contiguous", 3e7, transposed(long(3, 4)), long(4)),
-                clipped_at("exactly as long as allowed", 5e8, literal([3e8, 0.0]), literal([4e8])),
-                clipped_at("all zero", 1.0, literal([[0.0, 0.0]]), literal([0.0])),
-                clipped_at(
-                    "a norm of 1 cut to 0.1", 0.1, literal([0.6, 0.0]), literal([[0.8]]), convention=EXACT
+                at(
+                    "short enough",
+                    max_norm=100.0,
+                    grads=nest(normal().of(3, 5), normal().of(5), normal().of(1)),
+                ),
+                at(
+                    "one long, one short",
+                    max_norm=1e6,
+                    grads=nest(LONG.of(6, 2), normal(scale=1e-3).of(2), normal(scale=1e6).of(5)),
+                ),
+                at("each short enough, but not all together", max_norm=5e7, grads=nest(*[[3e7, 0.0]] * 5)),
+                at("one tensor", max_norm=1e5, grads=nest(LONG.of(7))),
+                at("single numbers", max_norm=1e8, grads=nest(3e8, -4e8)),
+                at("large entries, allowed", max_norm=1e12, grads=nest(LONG.of(3, 2), normal().of(4))),
+                at("non-contiguous", max_norm=3e7, grads=nest(transposed(LONG).of(4, 3), LONG.of(4))),
+                at("exactly as long as allowed", max_norm=5e8, grads=nest([3e8, 0.0], [4e8])),
+                at("all zero", max_norm=1.0, grads=nest([[0.0, 0.0]], [0.0])),
+                convention(
+                    "a norm of 1 cut to 0.1",
+                    Cause.CONSTANT_FACTOR,
+                    EXACT,
+                    within=1e-4,
+                    max_norm=0.1,
+                    grads=nest([0.6, 0.0], [[0.8]]),
                 ),
             ),
         ),

@@ -29,13 +29,9 @@ def cosine_schedule(step, *, warmup, total, base_lr):
 ### BEGIN SPEC
 import torch
 
-from autograd_check.course import Benchmark, Cause, Lesson, Plain, edit
-from autograd_check.course.samples import constant
-from autograd_check.course.spec import Convention, probe
+from autograd_check.course import Benchmark, Cause, Lesson, Plain, at, convention, edit
 
-AFTER = Convention(
-    Cause.BORDER, "beyond total the schedule has ended and lr stays 0; the cosine would climb again."
-)
+AFTER = "beyond total the schedule has ended and lr stays 0; the cosine would climb again."
 
 
 def torchs(step, *, warmup, total, base_lr):
@@ -43,11 +39,6 @@ def torchs(step, *, warmup, total, base_lr):
         return torch.tensor(base_lr * step / warmup, dtype=torch.float64)
     phase = torch.tensor((step - warmup) / (total - warmup), dtype=torch.float64).clamp(max=1)
     return base_lr * torch.cos(phase * torch.pi / 2).square() * (phase < 1)
-
-
-def at_step(name, step, warmup, total, base_lr, convention=None):
-    hyper = {"warmup": warmup, "total": total, "base_lr": base_lr}
-    return probe(name, hyper=hyper, convention=convention, step=constant(step))
 
 
 def _bench(lesson):
@@ -67,28 +58,32 @@ LESSON = Lesson(
     minutes=10,
     tasks=(
         Plain(
-            "cosine_schedule",
+            "step -> lr[]",
             oracle=torchs,
             tolerance=1e-9,
             absolute=1e-14,
             probes=(
-                at_step("the very first step", 0, 10, 100, 0.1),
-                at_step("the second step", 1, 10, 100, 0.1),
-                at_step("half of the warm-up", 6, 12, 80, 3e-4),
-                at_step("the last step of the warm-up", 9, 10, 50, 1.0),
-                at_step("the end of the warm-up", 10, 10, 50, 0.3),
-                at_step("right after the warm-up", 11, 10, 50, 0.3),
-                at_step("a third of the decay", 30, 15, 60, 2.0),
-                at_step("half of the decay", 40, 20, 60, 0.5),
-                at_step("near the end", 50, 4, 60, 0.2),
-                at_step("the last step", 8, 1, 9, 0.1),
-                at_step("the end", 60, 20, 60, 0.5),
-                at_step("no warm-up, first step", 0, 0, 30, 0.7),
-                at_step("no warm-up, later", 13, 0, 30, 0.7),
-                at_step("one step of warm-up, first", 0, 1, 9, 0.7),
-                at_step("one step of warm-up, second", 1, 1, 9, 0.7),
-                at_step("one step after the end", 61, 20, 60, 0.5, AFTER),
-                at_step("long after the end", 130, 20, 60, 0.5, AFTER),
+                at("the very first step", step=0, warmup=10, total=100, base_lr=0.1),
+                at("the second step", step=1, warmup=10, total=100, base_lr=0.1),
+                at("half of the warm-up", step=6, warmup=12, total=80, base_lr=3e-4),
+                at("the last step of the warm-up", step=9, warmup=10, total=50, base_lr=1.0),
+                at("the end of the warm-up", step=10, warmup=10, total=50, base_lr=0.3),
+                at("right after the warm-up", step=11, warmup=10, total=50, base_lr=0.3),
+                at("a third of the decay", step=30, warmup=15, total=60, base_lr=2.0),
+                at("half of the decay", step=40, warmup=20, total=60, base_lr=0.5),
+                at("near the end", step=50, warmup=4, total=60, base_lr=0.2),
+                at("the last step", step=8, warmup=1, total=9, base_lr=0.1),
+                at("the end", step=60, warmup=20, total=60, base_lr=0.5),
+                at("no warm-up, first step", step=0, warmup=0, total=30, base_lr=0.7),
+                at("no warm-up, later", step=13, warmup=0, total=30, base_lr=0.7),
+                at("one step of warm-up, first", step=0, warmup=1, total=9, base_lr=0.7),
+                at("one step of warm-up, second", step=1, warmup=1, total=9, base_lr=0.7),
+                convention(
+                    "one step after the end", Cause.BORDER, AFTER, step=61, warmup=20, total=60, base_lr=0.5
+                ),
+                convention(
+                    "long after the end", Cause.BORDER, AFTER, step=130, warmup=20, total=60, base_lr=0.5
+                ),
             ),
         ),
     ),

@@ -67,10 +67,11 @@ from autograd_check.course import (
     at,
     drop,
     edit,
+    nest,
+    normal,
     standard,
 )
 from autograd_check.course.draws import Draw
-from autograd_check.course.samples import normal, sequence
 
 
 def net(x, params):
@@ -85,11 +86,12 @@ def network(shift=1.5):
 
     def make(_, sizes):
         C, H, W, K, first, second, k = (sizes[name] for name in ("C", "H", "W", "K", "M1", "M2", "k"))
-        return sequence(
-            (normal(first, C, k, k, scale=0.4), normal(first, scale=0.3, shift=shift)),
-            (normal(second, first, k, k, scale=0.3), normal(second, scale=0.3, shift=shift)),
-            (normal(second * (H // 4) * (W // 4), K, scale=0.5), normal(K)),
-        )
+        bias = normal(scale=0.3, shift=shift)
+        return nest(
+            (normal(scale=0.4).of(first, C, k, k), bias.of(first)),
+            (normal(scale=0.3).of(second, first, k, k), bias.of(second)),
+            (normal(scale=0.5).of(second * (H // 4) * (W // 4), K), normal().of(K)),
+        ).of()
 
     return Draw(make, leaves=("w", "b"))
 

@@ -50,6 +50,7 @@ LESSON = Lesson(
         edit("scale * dout[:, None]", "dout[:, None]", "scale forgotten in dx", Cause.CONSTANT_FACTOR),
         edit("scale * (dout @ x)", "dout @ x", "scale forgotten in dw", Cause.CONSTANT_FACTOR),
     ),
+    why="An entry of out is a sum of products, so each factor gets the other one, times scale and dout.",
     hints=(
         "Write one entry of out, and differentiate it by one entry of x.",
         "A weight is used in every row: what it is used for adds up.",

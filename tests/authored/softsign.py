@@ -59,6 +59,7 @@ LESSON = Lesson(
         edit("x / (1 + x.abs())", "x / (1 + x)", "no absolute value", Cause.FORWARD_WRONG),
         wrong("return inside the loop", Cause.ROWS_MISSING),
     ),
+    why="A step in x is divided by the square of 1 + |x|: far out the function is flat, and little comes back.",
     hints=(
         "For x > 0 out is x / (1 + x). What does the quotient rule give?",
         "For x < 0 the denominator is 1 − x. Compare the two slopes.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.grade.bench import bench_lesson
 from tests import support
 
@@ -13,7 +13,7 @@ from tests import support
 def test_a_lesson_can_be_timed(name: str) -> None:
     lesson = support.lesson(name)
     rows = list(bench_lesson(support.course(), lesson, rounds=1))
-    pairs = sum(isinstance(task, Pair) for task in lesson.spec.tasks)
+    pairs = sum(isinstance(task, Layer) for task in lesson.spec.tasks)
     for part in ("forward", "backward", "forward+backward"):
         assert sum(row.part == part for row in rows) >= pairs
     assert all(row.ratio_to_torch > 0 for row in rows)

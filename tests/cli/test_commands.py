@@ -30,6 +30,13 @@ def test_every_command_has_help_with_an_example(program: Program, command: str) 
     assert all(len(line) <= 80 for line in ran.out.splitlines())
 
 
+def test_help_says_of_every_command_what_it_does_in_few_columns(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    _, _, said = program("--help").out.partition("Commands:")
+    assert "..." not in said
+    assert "  watch        Check a lesson whenever it is saved.\n" in said
+
+
 def test_help_lists_all_commands(program: Program) -> None:
     ran = program("--help")
     assert ran.code == 0
@@ -149,7 +156,7 @@ def test_a_damaged_state_file_changes_nothing(program: Program, course: Path) ->
 
 
 def test_list_shows_lessons_as_text_and_json(program: Program, course: Path) -> None:
-    assert "open          double" in program("list").out
+    assert "open  double" in program("list").out
     first, second = json.loads(program("list", "--format", "json").out)["lessons"]
     assert (first["lesson"], first["stage"], first["file"]) == ("double", "open", STUB)
     assert second["requires"] == ["double"]
@@ -163,7 +170,7 @@ def test_the_course_may_be_named_before_the_command(
     monkeypatch.chdir(elsewhere)
     assert program("list").code == 2
     for arguments in (("--course", str(course), "list"), ("list", "--course", str(course))):
-        assert "open          double" in program(*arguments).out
+        assert "open  double" in program(*arguments).out
 
 
 def test_hints_go_one_step_further_each_time(program: Program, course: Path) -> None:

@@ -92,7 +92,7 @@ def test_from_nothing_to_a_lesson_that_has_passed(from_wheel: bool, tmp_path: Pa
         watching.press("l")
         watching.until("type to search")
         watching.press("linear layer")
-        watching.until("> open          linear ")
+        watching.until("> open  linear ")
         watching.press("\r")
         watching.until("linear · todo · 0 of 10 points · lessons/u02_network/linear.py")
         watching.press("h")
@@ -108,4 +108,4 @@ def test_from_nothing_to_a_lesson_that_has_passed(from_wheel: bool, tmp_path: Pa
     assert re.search(r"2 of \d+ done. Go on with: autograd-check watch relu", watching.raw.decode())
     with terminal(["list"], root) as listed:
         assert listed.end() == 0
-    assert "done          square" in listed.raw.decode()
+    assert "done  square" in listed.raw.decode()

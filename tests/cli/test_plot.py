@@ -21,13 +21,13 @@ def wrong(course: Path) -> Path:
 
 def test_a_wrong_gradient_is_drawn_and_named(program: Program, wrong: Path) -> None:
     ran = program("plot", "double", "--file", str(wrong))
-    assert (ran.code, ran.out.strip()) == (0, "double.png: dx wrong on the probe 'three'")
+    assert (ran.code, ran.out.strip()) == (0, "double.png: dx wrong on the probe 'N=3'")
     assert Path("double.png").read_bytes().startswith(PNG)
 
 
 def test_a_right_one_is_drawn_on_the_first_probe_or_the_one_asked_for(program: Program, course: Path) -> None:
     ran = program("plot", "double", "--lessons", "solutions", "--output", "a.svg")
-    assert ran.out.strip() == "a.svg: every gradient right on the probe 'three'"
+    assert ran.out.strip() == "a.svg: every gradient right on the probe 'N=3'"
     assert "<svg" in Path("a.svg").read_text()
     ran = program("plot", "double", "--lessons", "solutions", "--probe", "batch of one", "-o", "b.png")
     assert ran.out.strip() == "b.png: every gradient right on the probe 'batch of one'"
@@ -37,7 +37,7 @@ def test_a_right_one_is_drawn_on_the_first_probe_or_the_one_asked_for(program: P
     ("arguments", "said"),
     [
         (["double"], "double_forward and double_backward are not both written yet, so there is nothing to draw."),
-        (["double", "--lessons", "solutions", "--probe", "four"], "double has no probe 'four'; there are: three, batch of one."),
+        (["double", "--lessons", "solutions", "--probe", "four"], "double has no probe 'four'; there are: N=3, batch of one."),
         (["double", "--lessons", "solutions", "-o", "a.xyz"], "The figure could not be written to a.xyz: Format 'xyz'"),
         (["double", "--file", "nobody.py"], "There is nothing to draw"),
         (["triple"], "There is no lesson named 'triple'"),
@@ -54,9 +54,9 @@ def test_what_cannot_be_drawn_is_said(program: Program, course: Path, arguments:
     ("backward", "said"),
     [
         ("return None", "dx is None, expected a tensor of shape (3,); run check first."),
-        ("return dout, dout", "double_backward gives no gradients to draw on the probe 'three'; run check first."),
+        ("return dout, dout", "double_backward gives no gradients to draw on the probe 'N=3'; run check first."),
         ("return dout[:1]", "dx is a tensor of shape (1,), expected a tensor of shape (3,); run check first."),
-        ("raise ZeroDivisionError('oh')", "to draw on the probe 'three' (oh); run check first."),
+        ("raise ZeroDivisionError('oh')", "to draw on the probe 'N=3' (oh); run check first."),
     ],
 )
 def test_a_backward_that_gives_nothing_is_said(program: Program, course: Path, backward: str, said: str) -> None:

@@ -103,14 +103,12 @@ def test_keys_give_hints_lists_and_closed_forms(watching: PseudoTerminal) -> Non
     watching.press("d")
     watching.until("double at a tiny size: x (2,); g is the upstream gradient", "dx[1] = 2*g1")
     watching.press("l")
-    watching.until(
-        "search: _", "> done          double", "  open          quadruple", "type to search  up/down  enter opens  esc back"
-    )
+    watching.until("search: _", "> done  double", "  open  quadruple", "type to search  up/down  enter opens  esc back")
     watching.press("zz")
     watching.until("no lesson has this in its name, title or unit")
     watching.press("\x7f\x7f")
     watching.press("four")
-    watching.until("search: four_", "> open          quadruple")
+    watching.until("search: four_", "> open  quadruple")
     watching.press("\r")
     watching.until("quadruple · todo")
     watching.press("p")

@@ -31,9 +31,10 @@ def test_a_course_that_states_one_is_held_to_it(tmp_path: Path) -> None:
         Course.load(root).lesson("double")
     said = str(raised.value).splitlines()
     assert said[0].startswith("solutions/u01_toys/double.py:1: there is no prose: begin the file with a docstring")
-    assert "solutions/u01_toys/double.py:36: 1 mistake, and a lesson has at least 3: add edit(" in said[1]
-    assert "no variants, and a lesson has at least 2" in said[2]
-    assert "2 hints, and a lesson has 3" in said[3]
+    assert "solutions/u01_toys/double.py:32: double has only the probes that every layer has" in said[1]
+    assert "solutions/u01_toys/double.py:34: 1 mistake, and a lesson has at least 3: add edit(" in said[2]
+    assert "no variants, and a lesson has at least 2" in said[3]
+    assert "2 hints, and a lesson has 3" in said[4]
 
 
 @pytest.mark.parametrize(

@@ -121,4 +121,4 @@ def test_the_syllabus_lists_what_each_lesson_checks(tmp_path: Path) -> None:
     assert "## Unit 1 · toys" in text
     assert r"| [double](u01_toys/double.py) | Twice \| x | – | 5 min | 4 |" in text
     assert "| [quadruple](u01_toys/quadruple.py) | Four times x | double | 15 min | 10 |" in text
-    assert "- **double**: `double_forward` and `double_backward`: the value of `out` and `dx` (three; batch of one)." in text
+    assert "- **double**: `double_forward` and `double_backward`: the value of `out` and `dx` (N=3; batch of one)." in text

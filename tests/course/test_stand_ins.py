@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Generator
 
-from autograd_check.course.spec import Checker, Initialiser, Pair, Plain, Stateful, UpdateRule
+from autograd_check.course.spec import Checker, Initialiser, Layer, Plain, Stateful, UpdateRule
 from autograd_check.course.stand_ins import stand_ins
 from autograd_check.grade.kinds.base import draw, float64
 from autograd_check.verify.tensors import leaves, map_tensors
@@ -31,9 +31,9 @@ def both(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 
 def test_pairs() -> None:
-    for name in lessons_with(Pair):
+    for name in lessons_with(Layer):
         tasks, mine, theirs = both(name)
-        for task in (task for task in tasks if isinstance(task, Pair)):
+        for task in (task for task in tasks if isinstance(task, Layer)):
             point = draw(task.probes[0], 0)
             results = []
             for functions in (mine, theirs):

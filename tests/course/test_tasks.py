@@ -27,7 +27,9 @@ from autograd_check.course import (
     convention,
     edge,
     labels,
+    layers,
     mismatched,
+    nest,
     network,
     normal,
     reach,
@@ -39,7 +41,7 @@ from autograd_check.course import (
     standard,
     transposed,
 )
-from autograd_check.course.spec import Pair, Probe
+from autograd_check.course.spec import Probe
 from autograd_check.errors import CourseError
 
 
@@ -53,7 +55,7 @@ def flat(value: Any) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else [t for part in value for t in flat(part)]
 
 
-def linear(*probes: Any, **more: Any) -> Pair:
+def linear(*probes: Any, **more: Any) -> layers.Layer:
     given: dict[str, Any] = {"sizes": {"N": 4, "D": 3, "M": 5}, **more}
     return Layer("x[N,D] w[D,M] b[M] -> out[N,M]", oracle=lambda x, w, b: F.linear(x, w.T, b), probes=probes, **given)
 
@@ -220,7 +222,7 @@ def test_one_keyword_never_means_two_things() -> None:
 def test_a_lesson_names_its_tasks_and_makes_its_standard_mistakes() -> None:
     lesson = Lesson("linear", "t", (linear(),), (), "", standard("upstream ignored", "dw transposed", "db divided by N"))
     (task,) = lesson.tasks
-    assert isinstance(task, Pair)
+    assert isinstance(task, layers.Layer)
     assert (task.forward, lesson.functions) == ("linear_forward", ("linear_forward", "linear_backward"))
     assert [known.cause for known in lesson.mistakes] == [Cause.IGNORES_UPSTREAM, Cause.TRANSPOSED, Cause.EXTRA_BATCH_MEAN]
     assert all("linear_backward" in known.added for known in lesson.mistakes)
@@ -282,7 +284,7 @@ def test_a_standard_mistake_that_cannot_be_made_is_refused(make: Callable[[], ob
         make()
 
 
-def square_loss() -> Pair:
+def square_loss() -> layers.Layer:
     return Layer("p[N] y[N] -> loss[]", oracle=lambda p, y: F.mse_loss(p, y), sizes={"N": 4}, draw={"y": labels()}, wrt=("p",))
 
 
@@ -408,12 +410,8 @@ def test_a_language_model_in_words() -> None:
         return x @ embedding.T
 
     def blocks(vocabulary: int, width: int, depth: int) -> Any:
-        """Parameters of its own: a draw is a function of shape and sizes."""
-        from autograd_check.course.draws import Draw
-        from autograd_check.course.samples import normal as drawn
-        from autograd_check.course.samples import sequence
-
-        return Draw(lambda _, __: sequence((drawn(vocabulary, width),), *[(drawn(width, width),)] * depth), leaves=("w",))
+        """Parameters of its own."""
+        return nest((normal().of(vocabulary, width),), *[(normal().of(width, width),)] * depth, leaves=("w",))
 
     task = Layer(
         "ids[N,T]<V params -> scores[N,T,V]",

@@ -31,7 +31,7 @@ WRONG = (variant("thrice", double_backward=_thrice_backward),)
 LESSON = DOUBLE.replace(
     'mistakes=(edit("2 * dout", "3 * dout", "three times", Cause.CONSTANT_FACTOR),),',
     'mistakes=(wrong("thrice", Cause.CONSTANT_FACTOR), edit("2 * dout", "dout", "once", Cause.CONSTANT_FACTOR)),',
-).replace("import Lesson, Pair, edit, probe", "import Lesson, Pair, edit, probe, wrong")
+).replace("Lesson, edit", "Lesson, edit, wrong")
 
 
 def course(root: Path, lesson: str = LESSON, others: str | None = OTHERS) -> Course:
@@ -65,15 +65,15 @@ def test_the_other_file_is_no_lesson_and_is_not_handed_out(tmp_path: Path) -> No
         (
             LESSON,
             None,
-            r"double.py:36: wrong\('thrice'\) has no functions: add variant\('thrice', ...\) to WRONG in solutions/variants",
+            r"double.py:34: wrong\('thrice'\) has no functions: add variant\('thrice', ...\) to WRONG in solutions/variants",
         ),
-        (LESSON.replace('"2 * dout", "dout"', '"2 * doubt", "dout"'), OTHERS, r"double.py:36: mistake 'once' edits '2 \* doubt'"),
+        (LESSON.replace('"2 * dout", "dout"', '"2 * doubt", "dout"'), OTHERS, r"double.py:34: mistake 'once' edits '2 \* doubt'"),
         (LESSON.replace('wrong("thrice", Cause.CONSTANT_FACTOR), ', ""), OTHERS, "mistakes must be a tuple: add a comma"),
         (LESSON, OTHERS.replace('variant("thrice"', 'variant("treble"'), "has no functions"),
         (
             LESSON.replace('wrong("thrice", Cause.CONSTANT_FACTOR), ', "").replace("FACTOR)),", "FACTOR),),"),
             OTHERS,
-            r"variants/u01_toys/double.py: 'thrice' in WRONG is no mistake of solutions/u01_toys/double.py: add wrong\('thrice'",
+            r"variants/u01_toys/double.py:15: 'thrice' in WRONG is no mistake of solutions/u01_toys/double.py: add wrong\('thrice'",
         ),
         (
             LESSON,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.course.samples import normal, transposed
+from autograd_check.course.draws import normal, transposed
 from autograd_check.course.spec import Checker, Scalar
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
@@ -30,12 +30,12 @@ WRONG = {"doubled": lambda g: 2 * g, "sign": lambda g: -g, "zeros": torch.zeros_
 TASK = Checker(
     "slope",
     (
-        Scalar("cubes", Code("lambda x: (x ** 3 + x).sum()"), normal(2, 3), WRONG),
-        Scalar("a number", Code("lambda x: torch.exp(x)"), normal(), WRONG),
+        Scalar("cubes", Code("lambda x: (x ** 3 + x).sum()"), normal().of(2, 3), WRONG),
+        Scalar("a number", Code("lambda x: torch.exp(x)"), normal().of(), WRONG),
         Scalar(
             "products",
             Code("f", "def f(x):\n    return (x[1:] * x[:-1]).sin().sum() + x.exp().sum()"),
-            transposed(normal(2, 4)),
+            transposed().of(4, 2),
             WRONG,
         ),
     ),

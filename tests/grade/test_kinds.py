@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.course.samples import literal, normal
-from autograd_check.course.spec import Claim, Initialiser, Pair, Plain, Properties, Property, Unanswered, UpdateRule, probe
+from autograd_check.course.draws import normal
+from autograd_check.course.spec import Claim, Initialiser, Layer, Plain, Properties, Property, Unanswered, UpdateRule
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.requests import Candidate
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Failure
 from autograd_check.verify.finding import Finding, Status
+from tests.probes import probe
 
 
 def judge(task: Any, seed: int = 0, **functions: Callable[..., Any]) -> list[Finding]:
@@ -29,7 +30,11 @@ def bad(findings: list[Finding]) -> list[tuple[str, str]]:
     return [(f.check, f.diagnosis.cause if f.diagnosis else "") for f in findings if f.status is Status.FAILED]
 
 
-HALF = Plain("half", lambda x: x / 2, (probe("a vector", x=normal(5)), probe("a number", x=literal(3.0))))
+HALF = Plain(
+    "half",
+    lambda x: x / 2,
+    (probe("a vector", x=normal().of(5)), probe("a number", x=lambda _: torch.tensor(3.0, dtype=torch.float64))),
+)
 
 
 def test_a_plain_value() -> None:
@@ -135,12 +140,12 @@ def refusing(text: str) -> Callable[..., Any]:
     return forward
 
 
-LOSS = Pair(
+LOSS = Layer(
     "loss",
     ("p",),
     lambda p, y: (p - y).sum(),
-    (probe("four", p=normal(4, 1), y=normal(4, 1)),),
-    refuses=(probe("column against row", p=normal(4, 1), y=normal(4)),),
+    (probe("four", p=normal().of(4, 1), y=normal().of(4, 1)),),
+    refuses=(probe("column against row", p=normal().of(4, 1), y=normal().of(4)),),
 )
 
 

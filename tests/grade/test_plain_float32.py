@@ -6,14 +6,17 @@ from typing import Any
 
 import torch
 
-from autograd_check.course.samples import constant, normal
-from autograd_check.course.spec import Plain, probe
+from autograd_check.course.draws import normal
+from autograd_check.course.spec import Plain
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Status
+from tests.probes import probe
 
-THIRD = Plain("third", lambda x: x / 3, (probe("vector", x=normal(5)), probe("a python number", x=constant(0.1))), absolute=1e-15)
+THIRD = Plain(
+    "third", lambda x: x / 3, (probe("vector", x=normal().of(5)), probe("a python number", x=lambda _: 0.1)), absolute=1e-15
+)
 
 
 def judge(third: Any) -> list[Finding]:
@@ -41,7 +44,7 @@ def test_a_small_constant_too_much_is_not_put_down_to_float32() -> None:
 
 
 def test_an_absolute_tolerance_is_for_values_that_cancel() -> None:
-    zero = Plain("zero", lambda x: x - x, (probe("vector", x=normal(5)),))
+    zero = Plain("zero", lambda x: x - x, (probe("vector", x=normal().of(5)),))
     for absolute, status in ((0.0, Status.FAILED), (1e-15, Status.PASSED)):
         task = Plain(zero.name, zero.oracle, zero.probes, absolute=absolute)
         with InProcess.of({"zero": lambda x: x * 1e-17}) as candidate:

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from autograd_check.causes import Cause
-from autograd_check.course.samples import normal
-from autograd_check.course.spec import Convention, Probe, probe
+from autograd_check.course.draws import normal
+from autograd_check.course.spec import Convention, Probe
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
+from tests.probes import probe
 
 LONE = Convention(Cause.NOT_REFUSED, "a mean of one is no mean.")
 
@@ -27,7 +28,7 @@ def judge(function: Callable[..., Any], *probes: Probe) -> Finding:
 
 
 def given(mentions: tuple[str, ...] | None, convention: Convention | None = None) -> Probe:
-    return probe("one row", x=normal(1, 3), w=normal(3), hyper={"k": 2}, mentions=mentions, convention=convention)
+    return probe("one row", x=normal().of(1, 3), w=normal().of(3), hyper={"k": 2}, mentions=mentions, convention=convention)
 
 
 def raising(text: str, kind: type[Exception] = ValueError) -> Callable[..., Any]:

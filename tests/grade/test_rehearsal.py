@@ -10,6 +10,7 @@ import pytest
 from autograd_check.course.load import Course
 from autograd_check.course.new import new_course, new_lesson
 from autograd_check.course.outline import read_outline
+from autograd_check.errors import CourseError
 from autograd_check.grade.rehearsal import Rehearsal, rehearse
 from autograd_check.grade.session import Session
 from tests import support
@@ -59,7 +60,14 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py, line «### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
     "the oracle": ("            oracle=lambda x: F.softsign(x),\n", "", "softsign.py:«        Layer(»: Layer(...) lacks oracle: add oracle=..."),
     "what the oracle needs": ("F.softsign(x)", "F.softsine(x)", "softsign.py:«        Layer(»: The oracle cannot be run at the base sizes"),
-    "the right oracle": ("F.softsign(x)", "F.tanh(x)", "Reference and oracle disagree about out: look at both."),
+    "the right oracle": ("F.softsign(x)", "F.tanh(x)", "softsign.py:«oracle=»: the solution does not pass (seed 0): out: … Reference (line «def softsign_forward») and oracle (line «oracle=») disagree about out: look at both."),
+    "the right reference": ("x = cache\n    return", "x = cache**2\n    return",
+        "softsign.py:«def softsign_backward»: the solution does not pass (seed 0): dx: … Look at the reference, at wrt=(...), and at the probe that is named (line "),
+    "what the backward returns": ("return dout / (1 + x.abs()) ** 2", "return dout / (1 + x.abs()) ** 2, dout",
+        "softsign.py:«def softsign_backward»: the solution does not pass (seed 0): dx: … What the backward returns and wrt=(...) (line «        Layer(») do not go"),
+    "an import": (", wrong\n", "\n", "softsign.py:«wrong(»: wrong is not imported: add it to from autograd_check.course import ..."),
+    "what is refused": (re.compile(r'edit, standard, (.*)(\n *)edge\("far', re.S), r'edit, refused, standard, \1\2refused("a vector", says="x has rows", mentions=("x",), rest=(4,)),\2edge("far',
+        "softsign.py:«a vector»: the solution does not pass (seed 0): softsign_forward: softsign_forward accepts x (4,), but must raise ValueError naming the shapes of x: … Either this probe asks for too much or softsign_forward (line «def softsign_forward») for too little."),
     "the oracle's arguments": ("lambda x:", "lambda z:", "softsign.py:«        Layer(»: The oracle takes (z) and the shapes say (x): use the same names."),
     "the shapes": ('            "x[...] -> out[...]",\n', "", "softsign.py:«        Layer(»: Layer(...) lacks shapes: add shapes=..."),
     "the arrow": ("x[...] -> out[...]", "x[...]", "softsign.py:«        Layer(»: 'x[...]': expected PRIMALS -> OUTPUTS"),
@@ -70,12 +78,13 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
         "softsign has only the probes that every layer has: add probes=(...)"),
     "the source": ("    source=\"Glorot and Bengio (2010), section 3.1\",\n", "", "softsign.py:«LESSON =»: Lesson(...) lacks source: add source=..."),
     "what the source says": ("Glorot and Bengio (2010), section 3.1", "", "softsign.py:«source=»: no source: name the paper or textbook"),
+    "why it works": (re.compile(r'    why=".*",\n'), "", "softsign.py:«hints=(»: no reason: say to who has passed why the answer is what it is: why='...'."),
     "a hint": (HINT, "", "softsign.py:«hints=(»: 2 hints, and a lesson has 3 that lead without telling."),
     "all hints": (re.compile(r"    hints=\(.*?\n    \),\n", re.S), "", "softsign.py:«LESSON =»: Lesson(...) lacks hints: add hints=..."),
     "the mistakes": (
         re.compile(r"    mistakes=\(.*?\n    \),\n", re.DOTALL),
         "",
-        "'return inside the loop' in WRONG is no mistake of solutions/u01_first/softsign.py: add wrong(",
+        "variants/u01_first/softsign.py:38: 'return inside the loop' in WRONG is no mistake of solutions/u01_first/softsign.py: add wrong(",
     ),
     "enough mistakes": (
         re.compile(r"        edit\(.*?\),\n"),
@@ -84,9 +93,9 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     ),
     "a cause": ("Cause.SIGN", "Cause.SINE", "softsign.py:«Cause.SINE»: There is no cause 'sine': did you mean sign?"),
     "the text that is edited": ('edit(" ** 2"', 'edit(" ** 3"', "softsign.py:«denominator not squared»: mistake 'denominator not squared' edits ' ** 3', which does not"),
-    "the right cause": ("Cause.MISSING_TERM", "Cause.TRANSPOSED", "the mistake 'denominator not squared' is not found to be transposed but "),
-    "a mistake that is one": ('edit(" ** 2", ""', 'edit(" ** 2", "**2"', "the mistake 'denominator not squared' passes: add a probe at which it shows"),
-    "python in a mistake": ('edit(" ** 2", ""', 'edit(" ** 2", "("', "the mistake 'denominator not squared' cannot be made: SyntaxError"),
+    "the right cause": ("Cause.MISSING_TERM", "Cause.TRANSPOSED", "softsign.py:«denominator not squared»: the mistake 'denominator not squared' is not found to be transposed but "),
+    "a mistake that is one": ('edit(" ** 2", ""', 'edit(" ** 2", "**2"', "softsign.py:«denominator not squared»: the mistake 'denominator not squared' passes: add a probe at which it shows"),
+    "python in a mistake": ('edit(" ** 2", ""', 'edit(" ** 2", "("', "softsign.py:«denominator not squared»: the mistake 'denominator not squared' cannot be made: SyntaxError"),
     "the prose": (re.compile(r'^""".*?"""\n', re.S), "", "softsign.py:1: there is no prose: begin the file with a docstring"),
     "a docstring": ('    """dout like x → dx like x."""\n', "", "softsign.py:«def softsign_backward»: softsign_backward has no docstring: say in one line"),
     "a function": ("def softsign_backward", "def softsine_backward", "softsign.py:«LESSON =»: the lesson asks for softsign_backward, which the file does not"),
@@ -99,7 +108,7 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
 
 
 def placed(says: str, *texts: str | None) -> str:
-    """The sentence with the line of what stands in «»; «.../2» is the second one of these."""
+    """The sentence with the line of what stands in «»; «.../2» is the second one of these. " … " parts what need not be whole."""
 
     def line(found: re.Match[str]) -> str:
         what, _, number = found[1].partition("/") if re.search(r"/\d$", found[1]) else (found[1], "", "1")
@@ -118,8 +127,9 @@ def test_whatever_is_left_out_is_said_with_file_and_line(what: str, tmp_path: Pa
         faults = rehearsed(tmp_path, text).faults
     except Exception as error:  # a course that cannot be listed has no lesson to try out
         faults = (str(error),)
-    assert any(placed(says, text) in fault for fault in faults), (placed(says, text), faults)
-    assert all(re.match(r"solutions/(variants/)?u01_first/softsign\.py(:\d+|, line \d+)?: ", fault) for fault in faults), faults
+    parts = placed(says, text).split(" … ")
+    assert any(all(part in fault for part in parts) for fault in faults), (parts, faults)
+    assert all(re.match(r"solutions/(variants/)?u01_first/softsign\.py(:\d+|, line \d+): ", fault) for fault in faults), faults
     assert not any(word in fault for fault in faults for word in BLAME)
 
 
@@ -131,7 +141,10 @@ def test_whatever_is_left_out_is_said_with_file_and_line(what: str, tmp_path: Pa
             VARIANTS.replace("WRONG = ", "OTHERS = "),
             "softsign.py:«ROWS_MISSING»: wrong('return inside the loop') has no functions",
         ),
-        (VARIANTS.replace("dout / below / below", "dout / below"), "the variant 'a closure as cache' does not pass: dx: "),
+        (
+            VARIANTS.replace("dout / below / below", "dout / below"),
+            "variants/u01_first/softsign.py:«a closure as cache»: the variant 'a closure as cache' does not pass: dx: ",
+        ),
         (
             VARIANTS.replace("return x / below", "return TODO / below"),
             "variants/u01_first/softsign.py:«return TODO»: still to be written: return TODO",
@@ -146,13 +159,36 @@ def test_what_is_wrong_with_variants_is_said(change: str | None, says: str, tmp_
     assert any(placed(says, text, change) in fault for fault in faults), faults
 
 
+def test_the_oracle_says_what_is_right_at_a_tie(tmp_path: Path) -> None:
+    text = (
+        SOFTSIGN.replace('edge("zero and both signs", ', 'convention("zero and both signs", Cause.TIES, "the slope at 0 is 0", ')
+        .replace("import ELEMENTWISE, Cause, ", "import ELEMENTWISE, Cause, convention, ")
+        .replace("    x = cache\n", "    x = cache\n    dout = dout * (x != 0)\n")
+    )
+    (fault,) = rehearsed(tmp_path, text).faults
+    assert placed("softsign.py:«zero and both signs»: the solution does not pass (seed 0): ", text) in fault
+    says = "The oracle (line «oracle=») says what is right there: change it, or the reference (line «def softsign_forward»)."
+    assert placed(says, text) in fault
+
+
+def test_every_fault_of_a_solution_has_its_own_line(tmp_path: Path) -> None:
+    text = (
+        SOFTSIGN.replace("F.softsign(x)", "F.tanh(x)")
+        .replace("edit, standard", "edit, mismatched, standard")
+        .replace("*ELEMENTWISE,", '*ELEMENTWISE,\n                *mismatched("x", "2"),')
+    )
+    faults = rehearsed(tmp_path, text).faults
+    lines = [placed(says, text) for says in ("softsign.py:«oracle=»: ", 'softsign.py:«*mismatched("x"»: ')]
+    assert all(any(line in fault for fault in faults) for line in lines), faults
+
+
 def test_a_stub_in_which_something_runs_is_told(tmp_path: Path) -> None:
     text = SOFTSIGN.replace(
         "    ### BEGIN SOLUTION\n    x = cache\n",
         "    x = cache\n    if x is not None:\n        return dout\n    ### BEGIN SOLUTION\n",
     )
     faults = rehearsed(tmp_path, text).faults
-    assert any("the solution does not pass (seed 0): dx: " in fault for fault in faults), faults
+    assert any("softsign.py:23: the solution does not pass (seed 0): dx: " in fault for fault in faults), faults
 
 
 def test_imports_are_required(tmp_path: Path) -> None:
@@ -166,7 +202,7 @@ def test_imports_are_required(tmp_path: Path) -> None:
     others.write_text(VARIANTS.replace("softsign_", "twice_"))
     faults = rehearse(Course(read_outline(made.root)), "twice").faults
     assert faults == (
-        "solutions/u01_first/twice.py: it imports softsign and does not require it: add 'softsign' to requires=(...).",
+        "solutions/u01_first/twice.py:15: it imports softsign and does not require it: add 'softsign' to requires=(...).",
     )
 
 
@@ -177,6 +213,16 @@ def test_a_new_lesson_lists_what_is_to_be_written(tmp_path: Path) -> None:
     found = rehearse(Course(read_outline(root)), "softplus")
     assert len(found.faults) > 20
     assert found.faults[0].startswith("solutions/u01_first/softplus.py:4: still to be written: TODO: the idea in a few lines")
+
+
+def test_a_lesson_begun_says_what_lists_the_rest(tmp_path: Path) -> None:
+    root = tmp_path / "course"
+    new_course(root)
+    new_lesson(read_outline(root), "softplus")
+    with pytest.raises(
+        CourseError, match=r"softplus.py:\d+: still to be written. What else is: autograd-check test-lesson softplus$"
+    ):
+        Course(read_outline(root)).lesson("softplus")
 
 
 def test_students_are_told_that_the_lesson_is_at_fault(tmp_path: Path) -> None:

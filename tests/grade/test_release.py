@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,12 +17,15 @@ import numpy as np
 import pytest
 
 from autograd_check.course.folder import start
-from autograd_check.course.load import Course, CourseLesson
-from autograd_check.course.mistakes import mistake_functions
+from autograd_check.course.load import Course, CourseLesson, importable
+from autograd_check.course.mistakes import edited_source, mistake_functions
 from autograd_check.course.outline import Outline, read_lessons
 from autograd_check.course.without_answers import leaks, secret_lines
+from autograd_check.diagnose.mutate import mutants
 from autograd_check.errors import CourseError
+from autograd_check.grade.bench import bench_course
 from autograd_check.grade.grade import grade_candidate
+from autograd_check.grade.known_mistakes import rebound
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.recorded_mistakes import recorded
 from autograd_check.grade.release import CARRIED, Released, recordings, release
@@ -33,6 +38,11 @@ from autograd_check.verify.finding import Source, Status
 from autograd_check.verify.memo import Memo
 from tests import support
 from tests.toy import RIGHT, WRONG, make_course
+
+SAMPLE = ("mlp", "catch_cross_entropy", "cosine_schedule", "dropout")
+"""Lessons that borrow, and of the kinds that are least alike."""
+
+FEW = 3
 
 BUILT_ON = """
 from lessons.u01_toys.double import double_backward, double_forward
@@ -129,6 +139,12 @@ def test_after_a_pass_there_is_no_reference_to_show(toys: Course, theirs: Course
     assert after_pass(theirs.outline.lesson("double")).plain == ""
 
 
+def test_there_is_no_reference_to_time(theirs: Course) -> None:
+    says = r"no reference here to time .* how fast yours is stands under the verdict once it passes: autograd-check check double$"
+    with pytest.raises(CourseError, match=says):
+        list(bench_course(theirs, []))
+
+
 def test_a_folder_that_is_not_empty_is_refused(toys: Course, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(CourseError, match="is not empty. Name a folder that is new or empty"):
@@ -140,14 +156,15 @@ def record_of(lesson: CourseLesson, functions: Mapping[str, Any], memo: Memo) ->
         return LessonRecord(lesson.spec.name, "", tuple(grade_candidate(lesson, candidate, memo=memo)), lesson.spec.points)
 
 
-def released_lesson(name: str, folder: Path) -> CourseLesson:
-    """A lesson of this course without its answers, whose files are in `folder`."""
+def released_course(name: str, folder: Path) -> Course:
+    """This course without its answers, in `folder`; of mistakes it knows those of one lesson."""
     for path, text in support.released().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    lesson = support.lesson(name)
-    (folder / lesson.solution.relative_to(lesson.source)).with_suffix(".npz").write_bytes(recorded(lesson))
-    return course_in(folder, folder).lesson(name)
+    for lesson in support.course().lessons:
+        numbers = folder / lesson.numbers.relative_to(lesson.source)
+        numbers.write_bytes(recorded(lesson) if lesson.spec.name == name else b"")
+    return course_in(folder, folder)
 
 
 def differences(whole: CourseLesson, released: CourseLesson) -> Iterator[str]:
@@ -171,14 +188,64 @@ def differences(whole: CourseLesson, released: CourseLesson) -> Iterator[str]:
 
 
 def test_mistakes_are_recognised_by_their_numbers_alone(tmp_path: Path) -> None:
-    released = released_lesson("bce", tmp_path)
+    released = released_course("bce", tmp_path).lesson("bce")
     assert list(differences(support.lesson("bce"), released)) == []
+
+
+def files_of(lesson: CourseLesson) -> Iterator[tuple[str, str]]:
+    """Files that students may hand in, with what they are: the stub, the solution, and that with a few of the known mistakes."""
+    source = lesson.reference_source()
+    yield "stub", lesson.stub_source()
+    yield "solution", source
+    for known in [known for known in lesson.spec.mistakes if known.edit or known.added][:FEW]:
+        yield known.name, edited_source(source, known, str(lesson.solution))
+
+
+def graded(session: Session, name: str, source: str) -> dict[str, Any]:
+    """What a file gets, with the causes that are named, where nothing else is handed in."""
+    record = session.grade_source(name, source.partition("### BEGIN SPEC")[0], f"{name}.py", lambda _: None)
+    causes = sorted({str(f.diagnosis.cause) for f in record.findings if f.status is Status.FAILED and f.diagnosis})
+    return {"status": record.status, "score": record.score, "causes": causes}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.long) for name in support.names()]
+)
+def test_the_same_file_gets_the_same_with_and_without_references(name: str, tmp_path: Path, zygote: Zygote) -> None:
+    whole, released = support.course(), released_course(name, tmp_path)
+    assert [entry.name for entry in released.outline.lessons if not entry.released] == []
+    mine, theirs = Session(whole, zygote), Session(released, zygote)
+    files = dict(files_of(whole.lesson(name)))
+    assert len(files) >= 4
+    found = {what: (graded(mine, name, source), graded(theirs, name, source)) for what, source in files.items()}
+    assert {what: pair for what, pair in found.items() if pair[0] != pair[1]} == {}
+    assert found["solution"][1]["status"] is Status.PASSED
+    assert found["stub"][1]["status"] is Status.TODO
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", support.names())
 def test_every_mistake_and_variant_gets_the_same_verdict(name: str, tmp_path: Path) -> None:
-    assert list(differences(support.lesson(name), released_lesson(name, tmp_path))) == []
+    assert list(differences(support.lesson(name), released_course(name, tmp_path).lesson(name))) == []
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "bce" else pytest.mark.long) for name in support.names()]
+)
+def test_a_mistake_that_nobody_knows_gets_the_same_status_and_score(name: str, tmp_path: Path) -> None:
+    """Edits of the reference: with references they are recognised as such, in a release they are not, and fail all the same."""
+    whole, released = support.lesson(name), released_course(name, tmp_path).lesson(name)
+    source = whole.reference_source().partition("### BEGIN SPEC")[0]
+    base: dict[str, Any] = {"__name__": name}
+    with importable(whole.source):
+        exec(compile(source, name, "exec"), base)
+    edits = list(mutants(source, whole.spec.functions))
+    memos = Memo(), Memo()
+    for edit in random.Random(name).sample(edits, min(FEW, len(edits))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an edit may well divide by 0
+            mine, theirs = (record_of(one, rebound(base, edit), memo) for one, memo in zip((whole, released), memos, strict=True))
+        assert (theirs.status, theirs.score) == (mine.status, mine.score), edit.says
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from autograd_check.course.load import Course, CourseLesson, importable
 from autograd_check.course.mistakes import edited_source, functions_of, mistake_functions
-from autograd_check.course.spec import Mistake, Pair, Stateful, Stochastic
+from autograd_check.course.spec import Layer, Mistake, Stateful, Stochastic
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.grade.session import Session
 from autograd_check.grade.shrink import Smallest, shrink
@@ -71,7 +71,7 @@ def shown_wrong(found: Smallest, said: str) -> bool:
 
 def unshown(lesson: CourseLesson, folder: Path) -> Iterator[str]:
     """The mistakes that make a value or gradient of a layer wrong, and are not shown by their smallest input."""
-    layers = [task for task in lesson.spec.tasks if isinstance(task, Pair | Stateful | Stochastic)]
+    layers = [task for task in lesson.spec.tasks if isinstance(task, Layer | Stateful | Stochastic)]
     subjects = {task.forward for task in layers} | {f"d{name}" for task in layers for name in task.wrt}
     subjects |= {"out"} if layers == list(lesson.spec.tasks) else set()
     for known in lesson.spec.mistakes:
@@ -207,7 +207,7 @@ def test_code_that_hangs_or_is_not_written_is_not_shrunk(toys: Course, zygote: Z
 def test_tensors_are_written_shortly_and_exactly() -> None:
     def line(tensor: Tensor) -> str:
         task = support.lesson("square").spec.tasks[0]
-        assert isinstance(task, Pair | Stateful | Stochastic)
+        assert isinstance(task, Layer | Stateful | Stochastic)
         found = Smallest(task, Point({"x": tensor}, {"eps": float("inf")}), None, "out", (), tensor, tensor)
         text = snippet(found)
         assert 'square_forward(x, eps=float("inf"))' in text

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.samples import normal
-from autograd_check.course.spec import Convention, Rival, Run, Stateful, probe
+from autograd_check.course.draws import normal
+from autograd_check.course.spec import Convention, Rival, Run, Stateful
 from autograd_check.errors import WireError
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
@@ -21,6 +21,7 @@ from autograd_check.run.encoder import Encoder
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Kind, Status
+from tests.probes import probe
 
 
 def oracle(x: Tensor, state: Any, *, train: bool) -> Any:
@@ -36,7 +37,7 @@ def rival(x: Tensor, state: Any, *, train: bool) -> Any:
 
 
 def run(name: str, *modes: bool) -> Run:
-    calls = [probe(f"call {n}", x=normal(4 + n, 3), hyper={"train": train}) for n, train in enumerate(modes, 1)]
+    calls = [probe(f"call {n}", x=normal().of(4 + n, 3), hyper={"train": train}) for n, train in enumerate(modes, 1)]
     return Run(name, tuple(calls))
 
 
@@ -49,7 +50,7 @@ CENTRE = Stateful(
     refuses=(
         probe(
             "one row",
-            x=normal(1, 3),
+            x=normal().of(1, 3),
             hyper={"train": True},
             mentions=(),
             convention=Convention(Cause.NOT_REFUSED, "one row is its own mean."),

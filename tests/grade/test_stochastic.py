@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course.samples import away_from_zero
-from autograd_check.course.spec import Stochastic, probe
+from autograd_check.course.draws import away_from_zero
+from autograd_check.course.spec import Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.kinds.mask import Drawn, judge_rate, limit, surprise
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.finding import Finding, Kind, Status
+from tests.probes import probe
 
 
 def zeros_among(*shape: int) -> Callable[[Generator], Tensor]:
@@ -28,8 +29,8 @@ NOISE = Stochastic(
     "noise",
     ("x",),
     lambda x: x * 1.0,
-    (probe("small", x=away_from_zero(4, 5)), probe("with zeros", x=zeros_among(10, 20))),
-    bulk=probe("bulk", x=away_from_zero(30, 40)),
+    (probe("small", x=away_from_zero().of(4, 5)), probe("with zeros", x=zeros_among(10, 20))),
+    bulk=probe("bulk", x=away_from_zero().of(30, 40)),
     rates=(0.0, 0.2, 0.9),
 )
 
@@ -149,8 +150,8 @@ HIDDEN = Stochastic(
     "noise",
     ("x", "w"),
     lambda x, w: torch.relu(x @ w),
-    (probe("small", x=away_from_zero(4, 5), w=away_from_zero(5, 6)),),
-    bulk=probe("bulk", x=away_from_zero(40, 8), w=away_from_zero(8, 40)),
+    (probe("small", x=away_from_zero().of(4, 5), w=away_from_zero().of(5, 6)),),
+    bulk=probe("bulk", x=away_from_zero().of(40, 8), w=away_from_zero().of(8, 40)),
 )
 
 
@@ -168,7 +169,7 @@ def test_a_layer_with_several_primals_and_zeros_of_its_own() -> None:
         x, w, slope = cache
         return dout * slope @ w.T, x.T @ dout
 
-    square = replace(HIDDEN, probes=(probe("square", x=away_from_zero(4, 6), w=away_from_zero(6, 6)),))
+    square = replace(HIDDEN, probes=(probe("square", x=away_from_zero().of(4, 6), w=away_from_zero().of(6, 6)),))
     assert bad(judge(0, HIDDEN, noise_forward=hidden, noise_backward=back)) == set()
     assert bad(judge(0, square, noise_forward=hidden, noise_backward=back)) == set()
     wrong = bad(judge(0, HIDDEN, noise_forward=hidden, noise_backward=swapped))
@@ -218,7 +219,7 @@ def a_channel_each(x: Tensor, p: float, generator: Generator) -> Tensor:
 
 @pytest.mark.parametrize("draw", [initial, a_column_never, a_channel_each])
 def test_masks_that_are_random_only_at_first_sight(draw: Callable[[Tensor, float, Generator], Tensor]) -> None:
-    task = replace(NOISE, bulks=(probe("images", x=away_from_zero(6, 5, 8, 8)),), rates=(0.0, 0.4))
+    task = replace(NOISE, bulks=(probe("images", x=away_from_zero().of(6, 5, 8, 8)),), rates=(0.0, 0.4))
     assert bad(judge(task=task)) == set()
     assert bad(judge(task=task, noise_forward=trained(lambda x, p, g: draw(x, p, g) / (1 - p)))) == {
         ("rate", "out", "wrong_distribution")

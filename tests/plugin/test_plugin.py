@@ -71,7 +71,7 @@ def test_a_stub_is_skipped_with_its_reason(output: str) -> None:
 
 def test_a_failure_has_the_words_of_the_terminal_and_no_traceback(output: str) -> None:
     assert "failed dx\n3 of 3 entries differ, worst at [" in output
-    assert "(probe: three)\nEvery entry of dx is exactly 1.5 times the right value.\n" in output
+    assert "(probe: N=3)\nEvery entry of dx is exactly 1.5 times the right value.\n" in output
     assert "Traceback" not in output
     assert "pytest_plugin.py" not in output
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from autograd_check.course.spec import Lesson, Pair, Probe
+from autograd_check.course.spec import Layer, Lesson, Probe
 from tests import support
 
 SEEDS = range(3)
@@ -168,7 +168,7 @@ READINGS: dict[tuple[str, str], Callable[..., Tensor]] = {
 """Variants of another definition that the lesson takes as well."""
 
 
-def autograd(function: Callable[..., Tensor], task: Pair, probe: Probe, primals: list[Any], dout: Tensor) -> Any:
+def autograd(function: Callable[..., Tensor], task: Layer, probe: Probe, primals: list[Any], dout: Tensor) -> Any:
     """The function's value in float64, and its gradients with respect to what the task differentiates."""
     given = {
         n: mapped(v, lambda t: t.double() if t.is_floating_point() else t) for n, v in zip(probe.primals, primals, strict=True)
@@ -192,7 +192,7 @@ def test_out_and_gradients_are_those_of_torch(name: str, dtype: torch.dtype) -> 
     """The reference and every variant, at the points of the lesson."""
     functions = functions_of(name)
     lesson: Lesson = support.lesson(name).spec
-    task = next(task for task in lesson.tasks if isinstance(task, Pair))
+    task = next(task for task in lesson.tasks if isinstance(task, Layer))
     tolerance = 1e-11 if dtype is torch.float64 else 1e-4
     for style, own in [("reference", {}), *((variant.name, variant.functions) for variant in lesson.variants)]:
         forward, backward = ({**functions, **own}[f] for f in task.functions)
@@ -218,7 +218,7 @@ def test_out_and_gradients_are_those_of_torch(name: str, dtype: torch.dtype) -> 
 @pytest.mark.parametrize("name", PAIRS)
 def test_shapes_that_would_broadcast_are_refused_by_name(name: str) -> None:
     functions = functions_of(name)
-    pairs = [task for task in support.lesson(name).spec.tasks if isinstance(task, Pair)]
+    pairs = [task for task in support.lesson(name).spec.tasks if isinstance(task, Layer)]
     for task in pairs:
         for probe in task.refuses:
             primals = dict(zip(probe.primals, draw(probe, 0, torch.float64), strict=True))

@@ -16,7 +16,7 @@ import sympy
 import torch
 from torch import Tensor
 
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.course.symbolic import arrays, elementwise, structured
 from autograd_check.course.symbolic.algebra import Symbolic
 from autograd_check.course.symbolic.execute import Array, Mirror, Rule, Unmirrored
@@ -37,7 +37,7 @@ class ClosedForms:
     the symbols of their upstream gradients, `assumptions` the sides of the branches that were taken.
     """
 
-    task: Pair
+    task: Layer
     point: TinyPoint
     all_symbols: Mapping[str, Array]
     cotangents: tuple[Any, ...]
@@ -81,7 +81,7 @@ class ClosedForms:
         raise CourseError(f"{self.task.name} has no gradient entry {entry!r} at this size. The gradients are: {shapes}.")
 
 
-def closed_forms(task: Pair) -> ClosedForms:
+def closed_forms(task: Layer) -> ClosedForms:
     """Run a task's oracle on symbols. Raises `CourseError` where an operation is not known symbolically."""
     point = tiny_point(task)
     mirror = Mirror(Symbolic(), RULES)

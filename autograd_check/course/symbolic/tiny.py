@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.errors import CourseError
 from autograd_check.verify.tensors import map_tensors
 
@@ -26,7 +26,7 @@ class TinyPoint:
     out: Any
 
 
-def tiny_point(task: Pair, seed: int = 0) -> TinyPoint:
+def tiny_point(task: Layer, seed: int = 0) -> TinyPoint:
     """The first ordinary probe of a task, cut to the smallest size for which the oracle runs.
 
     Raises `CourseError` where no size does.

@@ -3,7 +3,7 @@
 from autograd_check.grade.kinds import (
     checker,
     initialiser,
-    pair,
+    layer,
     plain,
     properties,
     stateful,
@@ -17,7 +17,7 @@ __all__ = [
     "check_task",
     "checker",
     "initialiser",
-    "pair",
+    "layer",
     "plain",
     "properties",
     "stateful",

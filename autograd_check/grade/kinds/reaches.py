@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Pair, Reach
+from autograd_check.course.spec import Layer, Reach
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
 from autograd_check.grade.kinds.edges import comparable
@@ -18,7 +18,7 @@ SEED = 4001
 """Added to the seed: points that no other probe is drawn at."""
 
 
-def reaches(task: Pair, names: PairNames, context: Context, wrong: bool) -> list[Finding]:
+def reaches(task: Layer, names: PairNames, context: Context, wrong: bool) -> list[Finding]:
     """One finding "reach: NAME" for every group of the task; none of them is looked at where the plain case is `wrong`."""
     kept = context.memo.once("reaches", [task], lambda: [_cases(reach, context.seed + SEED) for reach in task.reaches])
     return [_reach(*each, names, context, wrong) for each in zip(task.reaches, kept, strict=True)]

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Generator
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
 from autograd_check.verify.finding import Finding, Kind, failed, passed
@@ -23,7 +23,7 @@ GRACE = 0.05
 TRIES = 3
 
 
-def check_speed(task: Pair, context: Context) -> list[Finding]:
+def check_speed(task: Layer, context: Context) -> list[Finding]:
     """A convention's finding about the time at the size of `task.bench`, measured by the grader's own clock.
 
     The quickest of three tries counts, so that a busy machine costs nobody anything.

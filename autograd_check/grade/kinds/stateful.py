@@ -15,7 +15,7 @@ from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.edges import Edge, case_of, check_cases, non_contiguous_cases
-from autograd_check.grade.kinds.pair import forbidden_operations
+from autograd_check.grade.kinds.layer import forbidden_operations
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.requests import StateAfter
 from autograd_check.verify.candidate import Point

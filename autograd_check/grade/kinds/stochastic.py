@@ -1,6 +1,6 @@
 """Checks of a `Stochastic` layer, in training and out of it.
 
-Out of training it is a pair like any other. In training the mask of each forward is read from that forward's own output, and
+Out of training it is a layer like any other. In training the mask of each forward is read from that forward's own output, and
 the backward of the same call is held against the gradient under that very mask. Only the rate is left to statistics.
 """
 
@@ -17,9 +17,9 @@ from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
 from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
+from autograd_check.grade.kinds.layer import forbidden_operations
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
-from autograd_check.grade.kinds.pair import forbidden_operations
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_cache_reusable, check_float32

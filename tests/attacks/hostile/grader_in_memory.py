@@ -4,6 +4,6 @@
 def attack():
     import gc
 
-    names = {"Zygote", "Isolated", "LessonRecord", "Finding", "CourseLesson", "Lesson", "Pair", "Session_", "Point"}
+    names = {"Zygote", "Isolated", "LessonRecord", "Finding", "CourseLesson", "Lesson", "Layer", "Session_", "Point"}
     held = {type(thing).__name__ for thing in gc.get_objects()}
     return sorted(held & (names - {"Point"}))

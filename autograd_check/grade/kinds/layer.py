@@ -1,4 +1,4 @@
-"""Checks of a `Pair`: the order of `verify.check`, then the refusals."""
+"""Checks of a `Layer`: the order of `verify.check`, then the refusals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.course.spec import Pair
+from autograd_check.course.spec import Layer
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.edges import case_of, check_cases, non_contiguous_cases
@@ -34,7 +34,7 @@ _ANSWER = "runs the operation {}, which is what this lesson asks you to write"
 
 
 @check_task.register
-def check(task: Pair, context: Context) -> list[Finding]:
+def check(task: Layer, context: Context) -> list[Finding]:
     """Contract, autograd of the oracle and finite differences on every probe; refusals last."""
     cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
@@ -49,7 +49,7 @@ def check(task: Pair, context: Context) -> list[Finding]:
     return used + findings + timed + refusals(task.forward, task.refuses, context) + beyond
 
 
-def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any]:
+def _definition(task: Layer, point: Point, context: Context) -> Callable[..., Any]:
     """The reading of the lesson's definition that the code follows; the lesson's own where it follows none."""
     if not task.readings:
         return task.oracle
@@ -89,7 +89,7 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
     return findings
 
 
-def _cases(task: Pair, seed: int) -> list[Case]:
+def _cases(task: Layer, seed: int) -> list[Case]:
     """Every probe, then every rank once more in other memory: last, so that finite differences are not spent on those."""
     cases = [case_of(probe, probe.name, draw(probe, seed + number)) for number, probe in enumerate(task.probes)]
     return [*cases, *non_contiguous_cases(cases)]
