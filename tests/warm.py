@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,16 @@ def pytest_in(folder: Path, *arguments: str, environment: Mapping[str, str] | No
 def program_in(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
     """`autograd-check ARGUMENTS` in a folder."""
     return _run(_program, folder, ["autograd-check", *arguments], environment)
+
+
+def script_in(folder: Path, script: str, *arguments: str) -> Ran:
+    """`python -c SCRIPT ARGUMENTS` in a folder."""
+    return _run(partial(_script, script), folder, ["-c", *arguments], None)
+
+
+def _script(script: str) -> int:
+    exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
+    return 0
 
 
 def _pytest() -> int:
@@ -73,6 +84,6 @@ def _inside(main: Callable[[], int], folder: str, words: list[str], environment:
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = words
-    if main is _pytest:
-        sys.path.insert(0, folder)  # as `python -m` does
+    if main is not _program:
+        sys.path.insert(0, folder)  # as `python -m` and `python -c` do
     sys.exit(main())

@@ -188,12 +188,17 @@ _LACKING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required (?:keyword
 @contextmanager
 def importable(root: Path) -> Iterator[None]:
     """The course folder in front of `sys.path`, with the course packages not yet imported."""
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in COURSE_PACKAGES}
+    kept = {name: sys.modules.pop(name) for name in _course_modules()}
     sys.path.insert(0, str(root))
     try:
         yield
     finally:
         sys.path.remove(str(root))
-        for name in [name for name in sys.modules if name.split(".")[0] in COURSE_PACKAGES]:
+        for name in _course_modules():
             del sys.modules[name]
         sys.modules.update(kept)
+
+
+def _course_modules() -> list[str]:
+    """The modules of course packages that are imported, among the thousands that torch brings."""
+    return [name for name in list(sys.modules) if name.startswith(COURSE_PACKAGES) and name.split(".")[0] in COURSE_PACKAGES]

@@ -48,11 +48,12 @@ REDUCTIONS: Mapping[str, Axes] = {
 class Letters:
     """The letters of one call, broadcast to the shape of the subject, and the entries that are to be explained.
 
-    `base` are letters of which products are made, `more` those that stand alone; neither holds the cotangent.
+    `base` are letters of which products are made, `more` those that stand alone; neither holds the cotangent. With `whole`,
+    the letters of the same call looked at in all entries, only the wrong entries are looked at.
     """
 
     piece: Evidence
-    only_wrong: bool
+    whole: Letters | None = None
 
     @cached_property
     def shape(self) -> torch.Size:
@@ -65,7 +66,7 @@ class Letters:
         error = (self.piece.got - self.piece.expected).abs()
         scale = max(float(self.piece.expected.abs().max()), float(self.piece.got.abs().max()))
         wrong = ~(error <= LOOSE * scale)
-        return (wrong if self.only_wrong else torch.ones_like(wrong)).reshape(-1).nonzero().reshape(-1)
+        return (torch.ones_like(wrong) if self.whole is None else wrong).reshape(-1).nonzero().reshape(-1)
 
     @cached_property
     def dout(self) -> Tensor | None:
@@ -77,6 +78,8 @@ class Letters:
     @cached_property
     def base(self) -> dict[str, Tensor]:
         """Letters of which products are made."""
+        if self.whole is not None:
+            return self.whole.base
         found: dict[str, Tensor] = {ONE: torch.ones(self.shape, dtype=torch.float64)}
         named = [(name, x) for name, x in self.piece.primals.items() if isinstance(x, Tensor)]
         if self.piece.subject != "out":
@@ -120,6 +123,8 @@ class Letters:
     @cached_property
     def more(self) -> dict[str, Tensor]:
         """What is usually made of the letters, and the hyperparameters."""
+        if self.whole is not None:
+            return self.whole.more
         found: dict[str, Tensor] = {}
         for name, u in self.base.items():
             if name.startswith("out/"):
@@ -159,7 +164,7 @@ class Letters:
     @cached_property
     def alone(self) -> dict[str, Tensor]:
         """Every letter, products left out."""
-        return {**self.base, **self.more}
+        return {**self.base, **self.more} if self.whole is None else self.whole.alone
 
     def _fitted(self, value: Any) -> Tensor | None:
         """A tensor broadcast to the subject's shape; labels as one-hot rows; None where it does not fit."""
@@ -204,16 +209,10 @@ class Letters:
                 found[f"x̂ over {words}"] = centred * spread
         return found
 
-    def only(self) -> Letters:
-        """The same letters, looked at where the subject is wrong."""
-        other = Letters(self.piece, only_wrong=True)
-        other.__dict__.update(base=self.base, more=self.more, alone=self.alone)  # cached properties: made once
-        return other
-
     def chosen(self, value: Tensor) -> Tensor:
         """The entries looked at."""
         flat = value.expand(self.shape).reshape(-1)
-        return flat[self.places] if self.only_wrong else flat
+        return flat if self.whole is None else flat[self.places]
 
     @cached_property
     def error(self) -> Tensor:
@@ -264,9 +263,9 @@ def views(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Letters], bool]]:
     if not usable(evidence):
         return
     telling = sorted(evidence, key=lambda piece: (-piece.expected.dim(), abs(piece.expected.numel() - SAMPLED)))
-    whole = [Letters(piece, only_wrong=False) for piece in telling]
+    whole = [Letters(piece) for piece in telling]
     yield whole, False
-    part = [one.only() for one in whole]
+    part = [Letters(piece, one) for piece, one in zip(telling, whole, strict=True)]
     wrong = [one for one in part if len(one.places)]
     if wrong and any(len(one.places) < len(every.places) for one, every in zip(part, whole, strict=True)):
         yield wrong, True

@@ -45,6 +45,9 @@ MOST_REDUCED = 13
 """Letters of which sums are made: 1, x, γ, β, the output, its exponential, and x − μ, 1/σ, x̂ and softmax along these axes, and
 those along the axes of the layer."""
 
+MOST_NEAR = 8
+"""Terms near enough to the one that would explain the error that are looked at, for each that may belong."""
+
 MOST_ALIKE = 10
 """Pairs of terms that explain the error alike, of which the likeliest is named."""
 
@@ -53,18 +56,21 @@ Key = tuple[tuple[str, ...], tuple[str, ...], str]
 
 
 class Library:
-    """Every term of one call, at the sampled entries."""
+    """Every term of one call, at the sampled entries: `values[k]` is the term `keys[k]`, whose sum runs along `sums[sum_of[k]]`."""
 
     def __init__(self, letters: Letters) -> None:
         """Make all terms. Without a cotangent that fits there are none."""
         self.letters = letters
         self.keys: list[Key] = []
+        self.sums: list[str] = [""]
         self._rows: list[Tensor] = []
         self.places = sample(len(letters.places))
+        self._sampled = letters.places[self.places]
         if letters.dout is not None and len(letters.places):
             self._plain(letters.dout)
             self._reduced(letters.dout)
         self.values = torch.cat(self._rows) if self._rows else torch.zeros(0, len(self.places))
+        self.sum_of = torch.repeat_interleave(torch.tensor([len(rows) for rows in self._rows], dtype=torch.long))
 
     def _plain(self, dout: Tensor) -> None:
         dim = len(self.letters.shape)
@@ -72,11 +78,10 @@ class Library:
         names = [name for name in self.letters.base if not name.endswith(tuple(twice) or "-")]
         pairs = list(combinations_with_replacement(names, 2))
         pairs += [(name, other) for name in self.letters.more for other in (ONE, *self.letters.primals)]
-        letters = {
-            name: self.letters.letter(name)[self.places] for name in dict.fromkeys(name for pair in pairs for name in pair)
-        }
-        sides = [torch.stack([letters[pair[side]] for pair in pairs]) for side in (0, 1)]
-        self._rows.append(self._at(dout) * sides[0] * sides[1])
+        place_of = {name: place for place, name in enumerate(self.letters.alone)}
+        letters = self._at(torch.stack(list(self.letters.alone.values())))
+        first, second = ([place_of[pair[side]] for pair in pairs] for side in (0, 1))
+        self._rows.append(self._at(dout[None]) * letters[first] * letters[second])
         self.keys += [((), _product(pair), "") for pair in pairs]
 
     def _reduced(self, dout: Tensor) -> None:
@@ -89,13 +94,15 @@ class Library:
             seen.append(axes)
             ends = (f"over {words}", f"along {words}", f"over {self.letters.home or words}")
             names = [name for name in base if name in (ONE, *self.letters.primals, "exp(out)") or name.endswith(ends)]
-            pairs = list(combinations_with_replacement(names[:MOST_REDUCED], 2))
-            inner = torch.stack([base[a] * base[b] * dout for a, b in pairs])
-            sums = inner.sum([axis + 1 for axis in axes], keepdim=True).expand(inner.shape)
-            inside = torch.stack([self._at(one) for one in sums])
-            outside = torch.stack([self.letters.letter(a)[self.places] * self.letters.letter(b)[self.places] for a, b in pairs])
+            names = names[:MOST_REDUCED]
+            letters = torch.stack([base[name] for name in names])
+            first, second = torch.combinations(torch.arange(len(names)), with_replacement=True).T
+            sums = (letters[first] * letters[second] * dout).sum([axis + 1 for axis in axes], keepdim=True)
+            inside, sampled = self._at(sums.expand(-1, *dout.shape)), self._at(letters)
+            outside = sampled[first] * sampled[second]
             self._rows.append((outside[:, None] * inside[None]).reshape(-1, outside.shape[1]))
-            products = [_product(pair) for pair in pairs]
+            products = [_product(pair) for pair in combinations_with_replacement(names, 2)]
+            self.sums.append(words)
             self.keys += [(outer, inner, words) for outer in products for inner in products]
 
     @staticmethod
@@ -103,8 +110,9 @@ class Library:
         """The axes of the reductions before this one: those names stand for them as well."""
         return [axes_of(dim) for axes_of in list(REDUCTIONS.values())[: list(REDUCTIONS).index(words)]]
 
-    def _at(self, value: Tensor) -> Tensor:
-        return self.letters.chosen(value)[self.places]
+    def _at(self, values: Tensor) -> Tensor:
+        """Several arrays at the sampled entries."""
+        return values.expand(-1, *self.letters.shape).reshape(len(values), -1)[:, self._sampled]
 
 
 def _product(names: Sequence[str]) -> tuple[str, ...]:
@@ -153,7 +161,7 @@ def edited_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
         whole = isinstance(piece.out, Tensor) and isinstance(piece.dout, Tensor) and piece.dout.shape == piece.out.shape
         if not whole or piece.expected.numel() >= piece.out.numel():
             return None
-        letters.append(Letters(replace(piece, got=piece.out, expected=piece.out), only_wrong=False))
+        letters.append(Letters(replace(piece, got=piece.out, expected=piece.out)))
     names = list(letters[0].base)
     pairs = list(combinations_with_replacement(names, 2))
     for axes_of in (REDUCTIONS["all axes but the last"], REDUCTIONS["all axes but the channels'"]):
@@ -221,11 +229,13 @@ SHARES = tuple(
 def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
     """The error is a term: as it is (missing), twice (the sign), or all but its mean (a mean for a sum)."""
     error = letters[0].error[library.places]
-    norms = (library.values * library.values).sum(1)
-    ratios = torch.where(norms > 0, library.values @ error / norms, torch.zeros(()))
-    left = (error - ratios[:, None] * library.values).abs().amax(1)
+    norms, products = torch.linalg.vecdot(library.values, library.values), library.values @ error
+    # the cosine of what fits is 1 but for LOOSE squared and rounding: few terms are compared entry by entry
+    near = (products.square() >= (1 - ALIKE) * norms * (error @ error)).nonzero().reshape(-1)
+    ratios = torch.where(norms > 0, products / norms, torch.zeros(()))[near]
+    left = (error - ratios[:, None] * library.values[near]).abs().amax(1)
     fits = (left <= LOOSE * error.abs().max()) & (ratios != 0)
-    found = [(library.keys[place], float(ratios[place])) for place in fits.nonzero().reshape(-1).tolist()]
+    found = [(library.keys[place], ratio) for place, ratio in zip(near[fits].tolist(), ratios[fits].tolist(), strict=True)]
     for key, ratio in sorted(found, key=lambda fit: _weight(fit[0]))[:MOST_TRIED]:
         count = _count(letters[0], key[2])
         for share in SHARES:
@@ -243,7 +253,7 @@ def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
 def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
     """One of two terms is right; the rest has the wrong sign, or a factor is missing there or too many."""
     for name in letters[0].base:
-        if name in letters[0].piece.hyper or any(name not in one.alone or one.dout is None for one in letters):
+        if name in letters[0].piece.hyper:
             continue
         subject, known = letters[0].piece.name, spelled(((), _product((name,)), ""), letters[0].piece.subject == "out")
         if holds(letters, partial(_negated, name)):
@@ -256,22 +266,22 @@ def _edited_rest(letters: Sequence[Letters]) -> Diagnosis | None:
     return None
 
 
-def _rest(letters: Letters, name: str) -> tuple[Tensor, Tensor]:
-    """What is left of the wrong and of the right array without one term."""
-    known = letters.letter(name) * letters.chosen(letters.dout if letters.dout is not None else torch.ones(()))
+def _rest(letters: Letters, name: str) -> tuple[Tensor, Tensor] | None:
+    """What is left of the wrong and of the right array without one term; None where there is no such term here."""
+    if name not in letters.alone or letters.dout is None:
+        return None
+    known = letters.letter(name) * letters.chosen(letters.dout)
     return letters.chosen(letters.piece.got) - known, letters.chosen(letters.piece.expected) - known
 
 
-def _negated(name: str, letters: Letters) -> tuple[Tensor, Tensor]:
-    mine, right = _rest(letters, name)
-    return mine, -right
+def _negated(name: str, letters: Letters) -> tuple[Tensor, Tensor] | None:
+    rest = _rest(letters, name)
+    return None if rest is None else (rest[0], -rest[1])
 
 
 def _rest_without(name: str, factor: str, letters: Letters) -> tuple[Tensor, Tensor] | None:
-    if factor not in letters.alone or name not in letters.alone:
-        return None
-    mine, right = _rest(letters, name)
-    return mine * letters.letter(factor), right
+    rest = _rest(letters, name)
+    return None if rest is None or factor not in letters.alone else (rest[0] * letters.letter(factor), rest[1])
 
 
 def _as_share(key: Key, share: Share, letters: Letters) -> tuple[Tensor, Tensor] | None:
@@ -348,23 +358,24 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
     direction = torch.randn(len(error), generator=generator, dtype=torch.float64)
     sizes = library.values.abs().amax(1)
     found: list[Exchange] = []
+    marks, mark = library.values @ direction, float(error @ direction)
+    tolerance = 10 * LOOSE * float(error.abs().max())
     for divisor in ("", "/count", "/N", "/entries"):
-        scales = {words: _scale(letters[0], words, divisor) for words in {key[2] for key in library.keys}}
-        scale = torch.tensor([scales[key[2]] for key in library.keys], dtype=torch.float64)
-        values = library.values * scale[:, None]
-        marks = values @ direction
-        order = torch.argsort(marks)
-        ranked = marks[order]
-        tolerance = LOOSE * float(error.abs().max())
+        scales = {words: _scale(letters[0], words, divisor) for words in library.sums}
+        scaled = marks * torch.tensor([scales[words] for words in library.sums], dtype=torch.float64)[library.sum_of]
+        ranked, order = scaled.sort()
+        places = order.tolist()
+        some = sizes[order] > 0
         for sign in (1, -1):
-            wanted = marks + sign * (error @ direction)  # the term that stands there, for each that may belong
-            low = torch.searchsorted(ranked, wanted - 10 * tolerance)
-            high = torch.searchsorted(ranked, wanted + 10 * tolerance)
+            wanted = ranked + sign * mark  # the term that stands there, for each that may belong
+            low, high = (torch.searchsorted(ranked, wanted + side * tolerance) for side in (-1, 1))
+            near = ((high > low) & some).nonzero().reshape(-1)
+            near = near[order[near].argsort()]
             pairs = [
-                Exchange(library.keys[order[place]], library.keys[right], sign, divisor)
-                for right in ((high > low) & (sizes > 0)).nonzero().reshape(-1).tolist()
-                for place in range(int(low[right]), min(int(high[right]), int(low[right]) + 8))
-                if _neighbours(library.keys[order[place]], library.keys[right])
+                Exchange(library.keys[place], library.keys[right], sign, divisor)
+                for right, first, last in zip(order[near].tolist(), low[near].tolist(), high[near].tolist(), strict=True)
+                for place in places[first : min(last, first + MOST_NEAR)]
+                if _neighbours(library.keys[place], library.keys[right])
             ]
             pairs.sort(key=lambda pair: (_weight(pair.right), _weight(pair.wrong)))
             found += [pair for pair in pairs[:MOST_TRIED] if holds(letters, pair.sides)][:MOST_ALIKE]

@@ -17,7 +17,6 @@ from autograd_check.course.spec import Layer, Mistake, Plain, Stateful, UpdateRu
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.mutate import Mutant, mutants
 from autograd_check.grade.trajectory import flat
-from autograd_check.run.in_process import InProcess
 from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, named_leaves
 from autograd_check.verify.trial import unpack
@@ -85,7 +84,7 @@ def _of_mutant(
     with warnings.catch_warnings():  # an edit may well use a deprecated form, or divide by 0
         warnings.simplefilter("ignore")
         if isinstance(task, UpdateRule):
-            return _steps_of_mutant(task, functions[task.functions[0]], primals, hyper)
+            return _steps(task, functions.get(task.functions[0]), primals, hyper)
         if isinstance(task, Plain):
             return _value(functions.get(task.name), primals, hyper)
         forward, backward = functions.get(task.forward), functions.get(task.backward)
@@ -97,14 +96,17 @@ def _of_mutant(
             return {}
 
 
-def _steps_of_mutant(
-    task: UpdateRule, step: Callable[..., Any], primals: Mapping[str, Any], hyper: Mapping[str, Any]
+def _steps(
+    task: UpdateRule, step: Callable[..., Any] | None, primals: Mapping[str, Any], hyper: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """As `_steps`, without the guards that the code of students needs."""
+    """The parameters of a run in one vector, without the guards that the code of students needs."""
+    if step is None:
+        return {}
     moved = Trajectory(task.functions[0], step, hyper, together=task.together)
     try:
-        return {"out": flat(list(moved.steps(primals["starts"], primals["gradients"])))}
-    except Exception:  # an edit that crashes is not the mistake
+        with torch.no_grad():
+            return {"out": flat(list(moved.steps(primals["starts"], primals["gradients"])))}
+    except Exception:  # what crashes is not the mistake
         return {}
 
 
@@ -156,7 +158,8 @@ def _fingerprint(lesson: CourseLesson, task: Known, known: Mistake) -> Fingerpri
             # a mistake may remember its last run, as the code under test does: whole runs are made once, in order, and a first
             # look at a few steps has functions of its own, so that they find nothing that it left behind
             few = len(primals["gradients"]) < task.steps
-            return _steps(task, _functions(lesson, known) if few else functions, primals, hyper)
+            made = _functions(lesson, known) if few else functions
+            return _steps(task, made.get(task.functions[0]), primals, hyper)
 
         return Fingerprint(known.name, known.cause, steps)
     forward, backward = functions.get(task.forward), functions.get(task.backward)
@@ -172,15 +175,6 @@ def _fingerprint(lesson: CourseLesson, task: Known, known: Mistake) -> Fingerpri
 def _functions(lesson: CourseLesson, known: Mistake) -> Mapping[str, Callable[..., Any]]:
     with importable(lesson.source):  # a reference may import earlier ones
         return mistake_functions(lesson.spec, known, lesson.reference_source(), str(lesson.solution))
-
-
-def _steps(
-    task: UpdateRule, functions: Mapping[str, Callable[..., Any]], primals: Mapping[str, Any], hyper: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The parameters of a run in one vector."""
-    with InProcess.of(functions) as candidate:
-        outcome = candidate.trajectory(task.functions[0], primals["starts"], primals["gradients"], hyper, together=task.together)
-    return {"out": flat(outcome.value)} if outcome.ok else {}
 
 
 def _gradients(

@@ -26,6 +26,9 @@ def f_forward(x): return x * x, x
 def f_backward(dout, cache): return torch.zeros_like(dout)
 """
 
+DEADLINE = 0.4
+"""Seconds of processor time: what loops without end uses them up."""
+
 HONEST = """
 def f_forward(x): return x * x, x
 def f_backward(dout, x): return 2 * x * dout
@@ -159,7 +162,7 @@ def test_wrecks_are_failures_and_nothing_else(zygote: Zygote, code: str, causes:
     before = grader_state()
     body = "\n".join(f"    {line}" for line in code.splitlines())
     source = f"{ZEROS}\ndef wreck():\n{body}\n" + ("wreck()\n" if when == "while loading" else "")
-    with zygote.candidate(source, "attack.py", deadline=1.0, patience=patience) as candidate:
+    with zygote.candidate(source, "attack.py", deadline=DEADLINE, patience=patience) as candidate:
         outcome = candidate.loaded() if when == "while loading" else candidate.call("wreck", [])
     assert outcome.failure is not None
     assert outcome.failure.cause in causes

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from solutions.convnet import Settings, loss_and_gradients, read, shifted, start
 from solutions.digits import digits, inner_split, outer_folds
 from solutions.ops import CNN_FUNCTIONS, load_ops
 from tests.support import ROOT
+from tests.warm import script_in
 
 SHORT = Settings(lr=2e-3, shift=1, epochs=3)
 
@@ -118,18 +116,15 @@ def after_epoch():
     if sys.argv[3] == "killed":  # by a signal that nobody handles, in the midst of a later epoch
         signal.setitimer(signal.ITIMER_PROF, 0.05)
         sys.argv[3] = ""
-ops, settings = load_ops("solutions", Path("."), CNN_FUNCTIONS), Settings(2e-3, 1, epochs=12)
+ops, settings = load_ops("solutions", Path("."), CNN_FUNCTIONS), Settings(2e-3, 1, epochs=6)
 run = train(ops, x[:256], y[:256], settings, 0, checkpoint=Path(sys.argv[1]), after_epoch=after_epoch)
 torch.save(run.params, sys.argv[2])
 """
 
 
 def test_a_sudden_end_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
     def run(name: str, end: str = "") -> int:
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / f"{name}.pt"), str(tmp_path / f"{name}.params"), end]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        return script_in(ROOT, SCRIPT, str(tmp_path / f"{name}.pt"), str(tmp_path / f"{name}.params"), end).returncode
 
     assert run("whole") == 0
     assert run("killed", "killed") == -signal.SIGPROF

@@ -9,12 +9,14 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from matplotlib.figure import Figure
 
 from autograd_check.course.stubs import make_stub
 from autograd_check.errors import CourseError, SubmissionError
 from solutions import seed_bug, validation
 from solutions.chosen import CHOSEN
 from solutions.data import breast_cancer
+from solutions.figures import save_figure
 from solutions.network import Settings
 from solutions.ops import FUNCTIONS, load_ops
 from solutions.train import main, one_thread, train_command
@@ -44,11 +46,15 @@ def course(root: Path, **lessons: str) -> Path:
 
 
 def test_ten_folds_reach_what_the_course_promises() -> None:
+    with one_thread():
+        assert cross_validate(OPS, breast_cancer(), CHOSEN[569], 0, nothing).mean >= 0.975
+
+
+@pytest.mark.long
+def test_ten_folds_reach_it_on_the_average_of_five_seeds() -> None:
     data = breast_cancer()
     with one_thread():
-        means = [cross_validate(OPS, data, CHOSEN[569], seed, nothing).mean for seed in range(5)]
-    assert means[0] >= 0.975
-    assert fmean(means) >= 0.977
+        assert fmean(cross_validate(OPS, data, CHOSEN[569], seed, nothing).mean for seed in range(5)) >= 0.977
 
 
 def test_json_has_every_key_and_the_bug_is_reproduced(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,16 +160,17 @@ def test_the_program_says_so_on_stderr_and_exits_with_2(capsys: pytest.CaptureFi
     assert printed.out == ""
 
 
-@pytest.mark.parametrize(("name", "start"), [("curves.png", b"\x89PNG"), ("curves.SVG", b"<?xml")])
-def test_the_curves_are_drawn(tmp_path: Path, name: str, start: bytes) -> None:
-    train_command(samples=144, plot=tmp_path / name)
-    assert (tmp_path / name).read_bytes().startswith(start)
+def test_the_curves_are_drawn(tmp_path: Path) -> None:
+    train_command(samples=144, plot=tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_figure_that_cannot_be_written_says_where(tmp_path: Path) -> None:
+def test_a_figure_is_written_in_the_form_that_its_name_asks_for_or_says_where_it_cannot_be(tmp_path: Path) -> None:
+    save_figure(Figure(), tmp_path / "curves.SVG")
+    assert (tmp_path / "curves.SVG").read_bytes().startswith(b"<?xml")
     (tmp_path / "c.png").mkdir()
     with pytest.raises(CourseError, match="could not be written to .*c.png: Is a directory"):
-        train_command(samples=144, plot=tmp_path / "c.png")
+        save_figure(Figure(), tmp_path / "c.png")
 
 
 def test_inner_folds_choose_what_learns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,8 +135,15 @@ def _written_out(expression: Any) -> Any:
 def _short(expression: Any) -> Any:
     if expression.count_ops() > SIMPLIFIED:
         return _written_out(sympy.factor_terms(expression))
-    forms = (expression, sympy.factor(expression), sympy.simplify(expression))
+    forms = [expression, sympy.simplify(expression)]
+    if _repeats_a_symbol(expression):  # without, there is nothing to factor out, and sympy takes long to see it
+        forms.insert(1, sympy.factor(expression))
     return _written_out(min(forms, key=lambda form: form.count_ops()))
+
+
+def _repeats_a_symbol(expression: Any) -> bool:
+    seen = [node for node in sympy.preorder_traversal(expression) if node.is_Symbol]
+    return len(seen) > len({*seen})
 
 
 def _term(coefficient: Any, cotangent: str) -> str:

@@ -7,6 +7,7 @@ whole run happens on the side of the code under test, so a state may be any obje
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from autograd_check.causes import Cause
 from autograd_check.course.spec import UpdateRule
 from autograd_check.diagnose.closeness import LOOSE
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.explain import no_mutants
 from autograd_check.diagnose.fingerprints import Fingerprint, equals, match_fingerprint, match_mutant
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, failed_call, unchanged, unusable
@@ -206,7 +208,9 @@ def _relation(one: Run, parted: Parting, context: Context) -> Diagnosis | None:
     before = one.before(step)[position]
     mine, right = one.own[step - 1][position], one.twin[step - 1][position]
     primals = {"param": before, "grad": one.gradients[step - 1][position]}
-    return context.explain([_evidence(one, mine.to(right.dtype) - before, right - before, primals)])
+    # mistakes and edits are told by whole runs
+    alone = replace(context, fingerprints=(), mutants=no_mutants)
+    return alone.explain([_evidence(one, mine.to(right.dtype) - before, right - before, primals)])
 
 
 def _evidence(one: Run, got: Tensor, expected: Tensor, primals: Mapping[str, Any]) -> Evidence:
