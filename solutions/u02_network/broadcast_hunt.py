@@ -197,9 +197,7 @@ def learns(candidate, seed):
         shares.append(float(_accuracy(x, y, params, MEETINGS[0])))
         told = number(two(history[-1])[1]) if len(history) == 300 else None
         if told is None or abs(float(told) - shares[-1]) > 1e-6:
-            return Claim(
-                "history must hold (loss, accuracy after the step), one an epoch.", Cause.FORWARD_WRONG
-            )
+            return Claim("history holds (loss, accuracy after it) of each epoch.", Cause.FORWARD_WRONG)
     says = f"After 300 epochs {max(shares):.0%} of the rows are right; the larger class alone is 62 %."
     return Claim(says, "" if max(shares) > 0.9 else Cause.SILENT_BROADCAST, evidence={"accuracy": shares})
 
