@@ -23,7 +23,7 @@ from autograd_check.grade.watching import Checked, Desk, Version, saves, version
 from autograd_check.report.console import columns, show
 from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
-from autograd_check.report.screen import Frame, choices, lines_of, matching, verdict
+from autograd_check.report.screen import Frame, choices, furthest, lines_of, matching, verdict
 from autograd_check.report.status import render_hint
 from autograd_check.report.streams import announced
 from autograd_check.report.terminal import after_pass, render, summary
@@ -89,8 +89,13 @@ class Conversation:
         self._check(entry)
 
     def frame(self, width: int, height: int) -> Frame:
-        """What is to be seen now."""
-        frame = Frame(self.entry, self.standing, self._text, self._line(), scrolled=self._scrolled)
+        """What is to be seen now; nobody scrolls beyond the end."""
+        frame = self._frame(width, height)
+        self._scrolled = min(self._scrolled, furthest(frame, width, height))
+        return replace(frame, scrolled=self._scrolled)
+
+    def _frame(self, width: int, height: int) -> Frame:
+        frame = Frame(self.entry, self.standing, self._text, self._line())
         match self.mode:
             case Mode.TEXT:
                 return frame

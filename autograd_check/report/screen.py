@@ -28,6 +28,8 @@ KEYS = (
     ("q", "quit"),
 )
 BAR = 20
+HEADLESS = 8
+"""Lines of a screen on which nothing but the body and the news has room."""
 NOTHING = Text()
 
 
@@ -45,16 +47,9 @@ class Frame:
 
 def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     """Exactly `height` lines of at most `width` columns: course and progress, the body, the news, and the keys."""
-    foot = (_keys(width) if not frame.keys else [frame.keys])[: max(height - 6, 0)]  # the body before the keys
-    head = [_head(frame, width), Text()] if height > 8 else []
+    foot, head = _foot(frame, width, height), [_head(frame, width), Text()] if height > HEADLESS else []
     news = [Text(shortened(frame.news, width), style="bold")]
-    room = max(height - len(head) - len(news) - len(foot), 1)
-    console = Console(width=width)
-    body = [
-        piece for line in frame.body.split("\n") for piece in (line.wrap(console, width) if line.cell_len > width else [line])
-    ]
-    while body and not body[-1].plain.strip():
-        body.pop()
+    body, room = _body(frame, width), _room(frame, width, height)
     if len(body) > room:
         first = min(frame.scrolled, len(body) - room + 1)
         rest = len(body) - first - room + 1
@@ -65,6 +60,32 @@ def lines_of(frame: Frame, width: int, height: int) -> list[Text]:
     for line in lines:
         line.truncate(width)
     return lines[:height]
+
+
+def furthest(frame: Frame, width: int, height: int) -> int:
+    """By how many lines the body can be scrolled."""
+    hidden = len(_body(frame, width)) - _room(frame, width, height)
+    return hidden + 1 if hidden > 0 else 0
+
+
+def _foot(frame: Frame, width: int, height: int) -> list[str]:
+    return (_keys(width) if not frame.keys else [frame.keys])[: max(height - 6, 0)]  # the body before the keys
+
+
+def _room(frame: Frame, width: int, height: int) -> int:
+    """Lines for the body."""
+    return max(height - (2 if height > HEADLESS else 0) - 1 - len(_foot(frame, width, height)), 1)
+
+
+def _body(frame: Frame, width: int) -> list[Text]:
+    """The lines of the body, as wide as the screen at most."""
+    console = Console(width=width)
+    body = [
+        piece for line in frame.body.split("\n") for piece in (line.wrap(console, width) if line.cell_len > width else [line])
+    ]
+    while body and not body[-1].plain.strip():
+        body.pop()
+    return body
 
 
 def verdict(record: LessonRecord, entry: LessonEntry, following: LessonEntry | None, width: int, after: Text = NOTHING) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from autograd_check.course.outline import LessonEntry, Outline, unit_title
 from autograd_check.course.progress import Stage, next_lesson
+from autograd_check.report.paragraphs import filled
 
 STYLES = {Stage.DONE: "green", Stage.FAILED: "bold red", Stage.OPEN: "dim"}
 BAR = 20
@@ -52,7 +52,7 @@ def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, keys: bool =
     text = Text()
     for number, hint in enumerate(entry.hints[:shown], 1):
         text.append(f"{entry.name} · hint {number} of {count}\n", style="bold" if number == shown else "dim")
-        text.append(f"{textwrap.indent(textwrap.fill(hint, width - 4), '  ')}\n")
+        text.append(f"{filled(hint, width - 2, '  ')}\n")
     if not count:
         return text.append(f"{entry.name} has no hints.\n")
     if shown < count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from rich.text import Text
 from autograd_check.course.outline import LessonEntry, Outline
 from autograd_check.course.stubs import reference_code
 from autograd_check.grade.record import LessonRecord
+from autograd_check.report.paragraphs import filled, wrapped
 from autograd_check.report.rows import Row, rows_of
 from autograd_check.report.snippet import snippet
 from autograd_check.verify.finding import Status
@@ -64,12 +64,11 @@ def render(
     for row in rows:
         _append_row(block, row, status_width, label_width, width)
     if verbose and record.isolation:
-        isolation = textwrap.fill(f"isolation: {record.isolation}", width, initial_indent="  ", subsequent_indent="    ")
-        block.append(f"{isolation}\n", style="dim")
+        block.append(f"{filled(f'isolation: {record.isolation}', width, '  ')}\n", style="dim")
     if record.smallest is not None:
         needs = f" (it needs your {', '.join(record.borrowed)} as well)" if record.borrowed else ""
         says = f"The smallest input that shows it, to paste into python in the course folder{needs}:"
-        block.append(f"\n{textwrap.fill(says, width)}\n\n")
+        block.append(f"\n{filled(says, width)}\n\n")
         block.append(snippet(record.smallest))
     return block
 
@@ -91,9 +90,9 @@ def after_pass(entry: LessonEntry, speed: OwnSpeed | None = None, width: int = 8
     """What there is to learn once a lesson has passed: why it works, how fast it is, and the reference, where there is one."""
     text = Text()
     if entry.why:
-        text.append("\n" + textwrap.fill(f"Why it works: {entry.why}", width, break_on_hyphens=False) + "\n")
+        text.append("\n" + filled(f"Why it works: {entry.why}", width) + "\n")
     if speed is not None:
-        text.append("\n" + textwrap.fill(_speed(speed), width, break_on_hyphens=False) + "\n")
+        text.append("\n" + filled(_speed(speed), width) + "\n")
     if not entry.released:
         code = reference_code(entry.solution.read_text(encoding="utf-8"), entry.solution)
         text.append("\nThe reference, to compare with yours:\n\n").append(code, style="dim")
@@ -160,9 +159,7 @@ def _append_row(block: Text, row: Row, status_width: int, label_width: int, widt
 def _wrapped(paragraph: str, width: int) -> list[str]:
     """Lines of at most `width` columns; the indentation of code is kept, and no number is broken at its sign or point."""
     lead = paragraph[: len(paragraph) - len(paragraph.lstrip())]
-    return textwrap.wrap(
-        paragraph.strip(), max(width, 20), initial_indent=lead, subsequent_indent=lead, break_on_hyphens=False
-    ) or [""]
+    return wrapped(paragraph.strip(), max(width, 20), lead) or [""]
 
 
 def _points(value: float) -> str:

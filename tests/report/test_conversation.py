@@ -10,6 +10,7 @@ from rich.text import Text
 
 from autograd_check.course.load import Course
 from autograd_check.report.conversation import LATER, SOON, Answer, Conversation, Job
+from autograd_check.report.screen import lines_of
 from tests.toy import make_course
 
 
@@ -46,6 +47,21 @@ def test_a_text_that_comes_late_waits_for_an_answer(tmp_path: Path) -> None:
     assert conversation.frame(80, 24).news == "Put the empty stub of double back? u undoes it."
     conversation.press("n")
     assert body(conversation) == "dx = 2 g"
+
+
+def test_nobody_scrolls_beyond_the_end(tmp_path: Path) -> None:
+    conversation, jobs = begun(tmp_path)
+    conversation.press("d")
+    conversation.hear(jobs[-1], Answer(body=Text("\n".join(f"line {number}" for number in range(40)))))
+    for _ in range(9):
+        conversation.press("page down")
+        conversation.frame(80, 24)
+    shown = "\n".join(line.plain for line in lines_of(conversation.frame(80, 24), 80, 24))
+    assert "line 39\n(arrow up goes back)" in shown
+    conversation.press("up")
+    assert "line 38\n... 1 more line (arrow down)" in "\n".join(
+        line.plain for line in lines_of(conversation.frame(80, 24), 80, 24)
+    )
 
 
 def test_what_is_done_first_is_said(tmp_path: Path) -> None:
