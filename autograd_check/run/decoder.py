@@ -62,14 +62,13 @@ class Decoder:
         """
         if depth > MAX_DEPTH:
             raise WireError(f"expected at most {MAX_DEPTH} levels of nesting")
-        if body is None or isinstance(body, (bool, int, float, str)):
-            return body
-        if isinstance(body, list):
-            return self._items(body, depth)
-        kind, content = next(iter(body.items()), ("", None)) if isinstance(body, dict) else ("", None)
-        if len(body) != 1 or kind not in self._kinds:
+        if type(body) is dict:
+            if len(body) == 1:
+                ((kind, content),) = body.items()
+                if kind in self._kinds:
+                    return self._kinds[kind](content, depth)
             raise WireError("expected one known kind of value in the message")
-        return self._kinds[kind](content, depth)
+        return [self.decode(item, depth + 1) for item in body] if type(body) is list else body
 
     def _items(self, body: Any, depth: int) -> list[Any]:
         if not isinstance(body, list):
@@ -95,10 +94,15 @@ class Decoder:
         return self._made[place]
 
     def _data(self, entry: dict[str, Any]) -> memoryview:
+        offset, size = self._place(entry)
+        return memoryview(self._payload)[offset : offset + size]
+
+    def _place(self, entry: dict[str, Any]) -> tuple[int, int]:
+        """Where the bytes of an entry begin, and how many there are."""
         offset, size = _integer(entry.get("offset")), _integer(entry.get("bytes"))
         if offset < 0 or size < 0 or offset % ALIGN or offset + size > len(self._payload):
             raise WireError("expected bytes inside the message")
-        return memoryview(self._payload)[offset : offset + size]
+        return offset, size
 
     def _tensor(self, entry: dict[str, Any]) -> Tensor:
         dtype = DTYPES.get(_text(entry.get("dtype")))
@@ -107,27 +111,27 @@ class Decoder:
             raise WireError("expected a known dtype and a shape in the message")
         if any(_integer(size) < 0 for size in shape):
             raise WireError("expected sizes of at least 0 in the message")
-        strides = _row_major(shape) if self._reply else entry.get("strides", _row_major(shape))
-        if not isinstance(strides, list) or len(strides) != len(shape) or any(_integer(s) < 0 for s in strides):
-            raise WireError("expected one stride of at least 0 for every axis in the message")
-        steps = zip(shape, strides, strict=True)
-        span = 1 + sum((size - 1) * stride for size, stride in steps) if math.prod(shape) else 0
-        data = self._data(entry)
-        if len(data) != span * dtype.itemsize:
-            raise WireError(f"expected {span * dtype.itemsize} bytes for shape {tuple(shape)} in {dtype}, got {len(data)}")
+        strides = None if self._reply else entry.get("strides")
+        count = math.prod(shape)
+        span = count if strides is None else _span(shape, strides)
+        offset, size = self._place(entry)
+        if size != span * dtype.itemsize:
+            raise WireError(f"expected {span * dtype.itemsize} bytes for shape {tuple(shape)} in {dtype}, got {size}")
         if not span:
             return torch.empty(shape, dtype=dtype)
         # A byte that is neither 0 nor 1 is no bool; comparing makes it one.
-        flat = torch.frombuffer(data, dtype=torch.uint8 if dtype is torch.bool else dtype)
-        return (flat != 0 if dtype is torch.bool else flat).as_strided(shape, strides)
+        read = torch.uint8 if dtype is torch.bool else dtype
+        flat = torch.frombuffer(self._payload, dtype=read, count=span, offset=offset)
+        if dtype is torch.bool:
+            flat = flat != 0
+        return flat.view(shape) if strides is None else flat.as_strided(shape, strides)
 
 
-def _row_major(shape: list[int]) -> list[int]:
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return strides[::-1]
+def _span(shape: list[int], strides: Any) -> int:
+    """How many entries of memory a tensor with these strides reaches over."""
+    if not isinstance(strides, list) or len(strides) != len(shape) or any(_integer(stride) < 0 for stride in strides):
+        raise WireError("expected one stride of at least 0 for every axis in the message")
+    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if math.prod(shape) else 0
 
 
 def _text(body: Any) -> str:

@@ -44,7 +44,7 @@ class Encoder:
     """Collects the blobs of a message while its values turn into JSON. A tensor that occurs often is sent once."""
 
     def __init__(self) -> None:
-        self.blobs: list[bytes | memoryview] = []
+        self.blobs: list[bytes] = []
         self.table: list[dict[str, Any]] = []
         self._places: dict[int, int] = {}
         self._alive: list[Tensor] = []
@@ -86,27 +86,17 @@ class Encoder:
         raise WireError(f"expected a tensor, number, text or container to send, got {type(value).__name__}")
 
     def _tensor(self, tensor: Tensor) -> int:
-        if id(tensor) not in self._places:
+        place = self._places.get(id(tensor))
+        if place is None:
             name = NAMES.get(tensor.dtype)
             if name is None:
                 raise WireError(f"expected a tensor of one of {', '.join(DTYPES)}; got {tensor.dtype}")
-            source = tensor.detach().resolve_conj().resolve_neg()
-            reach = extent(source)
-            if reach > 4 * source.numel() + 64:
-                source = source.contiguous()
-            entry: dict[str, Any] = {"dtype": name, "shape": list(source.shape)}
-            if source.is_contiguous():
-                span = source.view(-1)
-            else:
-                span = source.as_strided((reach,), (1,)).contiguous()
-                entry["strides"] = list(source.stride())
-            data = memoryview(span.view(torch.uint8).numpy().data) if span.numel() else b""
-            self._places[id(tensor)] = self._blob(data, entry)
-            # Both stay alive until the message is sent: the id must not be reused, the memory not freed.
-            self._alive += [tensor, span]
-        return self._places[id(tensor)]
+            entry: dict[str, Any] = {"dtype": name, "shape": list(tensor.shape)}
+            place = self._places[id(tensor)] = self._blob(_bytes_of(tensor.detach().resolve_conj().resolve_neg(), entry), entry)
+            self._alive.append(tensor)  # its id must not be another's before the message is complete
+        return place
 
-    def _blob(self, data: bytes | memoryview, entry: dict[str, Any]) -> int:
+    def _blob(self, data: bytes, entry: dict[str, Any]) -> int:
         size = len(data)
         self.table.append({**entry, "offset": self._offset, "bytes": size})
         padding = -size % ALIGN
@@ -118,3 +108,17 @@ class Encoder:
     def size(self) -> int:
         """Number of bytes of all blobs."""
         return self._offset
+
+
+def _bytes_of(tensor: Tensor, entry: dict[str, Any]) -> bytes:
+    """The memory that a tensor spans; in an `entry` without its strides the entries alone, in order."""
+    if not tensor.is_contiguous():
+        reach = extent(tensor)
+        if reach <= 4 * tensor.numel() + 64:
+            entry["strides"] = list(tensor.stride())
+            tensor = tensor.as_strided((reach,), (1,))
+        tensor = tensor.contiguous()
+    if tensor.dtype is torch.bfloat16:  # numpy has none
+        tensor = tensor.view(torch.int16)
+    data: bytes = tensor.numpy().tobytes()
+    return data
