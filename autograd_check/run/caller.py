@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from autograd_check.requests import Here
 from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
 from autograd_check.run.failures import DebuggerLeft, Missing, WrongArity, failure_of, leaves_debugger
@@ -61,7 +62,7 @@ class Request:
         return Outcome(self.value, self.failure, *noted, "" if self.printed is None else self.printed.text)
 
 
-class Session:
+class Session(Here):
     """Some functions under test, and the calls that may be made to them.
 
     `files` are the names of the student's own files (for tracebacks), `deadline` the seconds that one call may take.

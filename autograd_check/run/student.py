@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,13 @@ from autograd_check.verify.candidate import Failure, Outcome
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def become_student(descriptor: int, allowance: limits.Allowance, confinement: Confinement) -> None:
-    """Turn this freshly forked process into one that serves a single student's file. Never returns."""
+def become_student(
+    descriptor: int, allowance: limits.Allowance, confinement: Confinement, taught: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Turn this freshly forked process into one that serves a single student's file. Never returns.
+
+    `taught` are questions that the zygote was told before, so that each of its processes knows them by their number.
+    """
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -37,13 +42,13 @@ def become_student(descriptor: int, allowance: limits.Allowance, confinement: Co
         gc.enable()
         limits.apply(allowance)
         confinement.apply()
-        serve(channel)
+        serve(channel, taught)
     finally:
         # Never into the grader's code that is still on this stack, nor into anybody's exit handlers.
         os._exit(0)
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket, taught: Sequence[Mapping[str, Any]] = ()) -> None:
     """Load the file of the first message, then answer requests until the grader hangs up."""
     # Bound now: what the student patches later does not reach them.
     ask, answer = receive, pack
@@ -58,10 +63,11 @@ def serve(channel: socket.socket) -> None:
         requests = _requests(session)
         while True:
             request = ask(channel, REQUEST)
-            given = dict(request["with"])
-            if request["ask"] == "vjp":
+            question = taught[request["taught"]] if "taught" in request else request
+            given = dict(question["with"])
+            if question["ask"] == "vjp":
                 given["told"] = _partial_sender(channel, answer, request["id"])
-            _reply(channel, answer, {"id": request["id"]}, requests[request["ask"]](**given))
+            _reply(channel, answer, {"id": request["id"]}, requests[question["ask"]](**given))
     except (EOFError, OSError):
         return
 

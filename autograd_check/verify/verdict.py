@@ -15,8 +15,8 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.rays import KINDS, Direction, Ray, draw_directions, draw_rays, real_dtype, steps_of
-from autograd_check.verify.slope import Careful, Slopes, Sweep, slopes_at
+from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, real_dtype, steps_of
+from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
 from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
 from autograd_check.verify.tolerances import (
     CLOSE,
@@ -276,7 +276,12 @@ class Probe:
     @cached_property
     def estimates(self) -> Sequence[Estimate]:
         """The quick measurement of every ray."""
-        return self.slopes.quick(self.rays) if self.slopes is not None else ()
+        return self.slopes.quick(self.rays, self.walk) if self.slopes is not None else ()
+
+    @cached_property
+    def walk(self) -> Walk:
+        """The points of the quick measurement."""
+        return self.memo.once(("walk", tuple(self.wrt), self.seed), [self.point], lambda: quick_walk(self.point, self.rays))
 
     def verdicts(
         self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False

@@ -12,6 +12,7 @@ import torch
 from autograd_check.errors import AutogradCheckError
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Point
+from tests.support import is_gone
 
 LINES = "import os, time\ndef good(): return 1\ndef hang():\n    while True: pass\ndef leave(): os._exit(7)\n"
 
@@ -92,7 +93,7 @@ def test_a_closed_candidate_leaves_no_process_and_no_descriptor(zygote: Zygote) 
     before = len(os.listdir("/proc/self/fd"))
     with zygote.candidate("import os\ndef f(): return os.getpid()\n", "a.py") as candidate:
         pid = candidate.call("f", []).value
-    assert not os.path.exists(f"/proc/{pid}")
+    assert is_gone(pid)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

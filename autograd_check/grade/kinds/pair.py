@@ -17,7 +17,7 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Point, Question
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed
 from autograd_check.verify.tensors import compare
 from autograd_check.verify.tolerances import gradient_tolerance
@@ -70,14 +70,16 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
     """What really ran, whatever it was called in the source: a forbidden operation costs what the function computes."""
     if names.oracle is None:
         return []
-    out = names.oracle(*case.point.primals.values(), **case.point.hyper)
-    dout = draw_cotangent(out, Generator().manual_seed(context.seed))
+    questions = context.memo.once(
+        ("operations", names.forward, names.backward), [names.oracle, case.point], lambda: _watched(names, case, context.seed)
+    )
+    context.candidate.expect(questions)
     findings = []
-    for backward, subjects in ((None, ("out",)), (names.backward, tuple(f"d{name}" for name in names.wrt))):
-        outcome = context.candidate.operations(names.forward, case.point, backward, dout if backward else None)
+    for question, subjects in zip(questions, (("out",), names.gradients), strict=True):
+        outcome = context.candidate.ask(question)
         used = operations_used(outcome.value or (), context.forbids) if outcome.ok else ()
         if used:
-            function = backward or names.forward
+            function = question.given["backward"] or names.forward
             text = f"{function} {_BROKEN.get(used[0], _ANSWER.format(used[0]))}"
             cause = Cause.NUMERIC_DIFFERENTIATION if NUMERIC in used else Cause.FORBIDDEN_OPERATION
             diagnosis = Diagnosis(cause, text, {"operations": list(used)})
@@ -87,6 +89,15 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
             ]
             break
     return findings
+
+
+def _watched(names: PairNames, case: Case, seed: int) -> tuple[Question, Question]:
+    """The forward alone, then with its backward: see `Candidate.operations`."""
+    out = names.oracle(*case.point.primals.values(), **case.point.hyper) if names.oracle is not None else None
+    given = {"forward": names.forward, "point": case.point, "returns_cache": True}
+    alone = Question("operations", {**given, "backward": None, "dout": None})
+    dout = draw_cotangent(out, Generator().manual_seed(seed))
+    return alone, Question("operations", {**given, "backward": names.backward, "dout": dout})
 
 
 def _cases(task: Pair, seed: int) -> list[Case]:
