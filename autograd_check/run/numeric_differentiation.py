@@ -100,7 +100,7 @@ class Steps:
         self._divisors: list[float] = []
         flat = [primal.detach().clone().reshape(-1) for primal in primals if _real(primal)]
         self._primals = [(primal, _bound(primal), list[Tensor]()) for primal in flat]
-        self._entries = sorted({float(entry) for primal in flat for entry in primal})
+        self._entries = sorted({entry for primal in flat for entry in primal.tolist()})
         self._moves: set[tuple[float, float]] = set()
 
     def see(self, tensor: Tensor) -> None:

@@ -69,13 +69,21 @@ class Zygote:
     threads (a fork of it could hang), and with `start="spawn"`, it is a new interpreter, which costs an import of
     torch, and has bubblewrap around it where that works (unless `outer` is False). A zygote that has died is started anew
     by spawning. `confinement` says what keeps students' processes in.
+
+    With `ahead` the process of the next file is forked, and confines itself, while the one before it runs: for many files.
     """
 
     def __init__(
-        self, *, start: Literal["fork", "spawn"] = "fork", allowance: limits.Allowance | None = None, outer: bool = True
+        self,
+        *,
+        start: Literal["fork", "spawn"] = "fork",
+        allowance: limits.Allowance | None = None,
+        outer: bool = True,
+        ahead: bool = False,
     ) -> None:
         self._allowance = allowance or limits.Allowance()
         self._outer = outer
+        self._ahead = ahead
         self._lock = threading.Lock()
         self._process: int = 0
         self._control: socket.socket | None = None
@@ -120,6 +128,8 @@ class Zygote:
                 self._start_again()
                 ready = self._hear_of(self._order())
             self._ready = None
+            if self._ahead:
+                self._order()
         told = ready.told
         return Child(int(told.get("here", told["pid"])), ready.channel, int(told["pid"]), int(told["taught"]))
 

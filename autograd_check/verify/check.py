@@ -240,10 +240,11 @@ def _nothing_found(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
 
 @dataclass(frozen=True)
 class Beside:
-    """Further checks, where some gradient came back: what they ask of any code, and what they find; `wrong` is said already."""
+    """Further checks, where some gradient came back: what they ask of any code, what they find, and what is asked `later`."""
 
     asks: Callable[[Pair], Sequence[Question]] = _nothing_asked
     findings: Callable[[Pair, Collection[str]], Iterable[Finding]] = _nothing_found
+    later: Sequence[Question] = ()
 
 
 After = Callable[[Trial, Pair, Sequence[Finding]], Iterable[Finding]]
@@ -346,7 +347,7 @@ def _rest(pair: Pair, trials: Sequence[Trial], beside: Beside) -> list[Question]
     first = trials[0].case
     _, single = asked_of(pair.names, pair.narrow(first), seed=pair.seed, full=False, memo=pair.memo)
     slopes = [pair.differences(trial, list(pair.names.wrt)) for trial in trials[:DIFFERENCED]]
-    return [pair.caches(first, trials[0].douts), single, *beside.asks(pair), *slopes]
+    return [pair.caches(first, trials[0].douts), single, *beside.asks(pair), *slopes, *beside.later]
 
 
 def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:

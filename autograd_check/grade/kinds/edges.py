@@ -32,8 +32,15 @@ def case_of(probe: Probe, name: str, point: Point) -> Case:
     return Case(name, point) if convention is None else Edge(name, point, convention.tie, convention=convention)
 
 
-def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, memo: Memo | None = None) -> list[Finding]:
-    """A pair checked on its ordinary cases, and its conventions on the edges among them."""
+def check_cases(
+    names: PairNames,
+    cases: Sequence[Case],
+    context: Context,
+    *,
+    memo: Memo | None = None,
+    later: Sequence[Question] = (),
+) -> list[Finding]:
+    """A pair checked on its ordinary cases, and its conventions on the edges among them; `later` is what is asked after that."""
     ordinary = [case for case in cases if not isinstance(case, Edge)]
     return check_pair(
         context.candidate,
@@ -43,11 +50,11 @@ def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, me
         explain=Explained(partial(context.explain, points={case.name: case.point for case in ordinary})),
         uses_single=context.uses_single(names),
         memo=memo,
-        beside=_conventions([case for case in cases if isinstance(case, Edge)]),
+        beside=_conventions([case for case in cases if isinstance(case, Edge)], later),
     )
 
 
-def _conventions(edges: Sequence[Edge]) -> Beside:
+def _conventions(edges: Sequence[Edge], later: Sequence[Question]) -> Beside:
     """The lesson's named conventions, each on its case; what is wrong already says nothing about one."""
 
     def asks(pair: Pair) -> list[Question]:
@@ -58,7 +65,7 @@ def _conventions(edges: Sequence[Edge]) -> Beside:
             tried = try_case(pair.candidate, pair.names, edge, seed=_seed(pair, number), full=False, memo=pair.memo)
             yield from check_convention(edge, tried, pair.names, pair.uses_single, wrong)
 
-    return Beside(asks, findings)
+    return Beside(asks, findings, later)
 
 
 def _seed(pair: Pair, number: int) -> int:

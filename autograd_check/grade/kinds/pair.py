@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Generator, Tensor
@@ -39,10 +39,11 @@ def check(task: Pair, context: Context) -> list[Finding]:
     cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
-    findings = check_cases(names, cases, context, memo=context.memo)
+    watched = context.memo.once("watched", [task, oracle, cases[0].point], lambda: watched_runs(names, cases[0], context))
+    findings = check_cases(names, cases, context, memo=context.memo, later=watched)
     if stopped(findings):
         return findings
-    used = forbidden_operations(names, cases[0], context)
+    used = forbidden_operations(names, cases[0].name, watched, context)
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     timed = [] if wrong else check_speed(task, context)  # what is wrong need not be fast
     beyond = reaches(task, names, context, wrong)
@@ -66,16 +67,21 @@ def _definition(task: Pair, point: Point, context: Context) -> Callable[..., Any
     return task.oracle
 
 
-def forbidden_operations(names: PairNames, case: Case, context: Context) -> list[Finding]:
-    """What really ran, whatever it was called in the source: a forbidden operation costs what the function computes."""
+def watched_runs(names: PairNames, case: Case, context: Context) -> tuple[Question, ...]:
+    """The forward alone, then with its backward, under the eyes of the grader: see `Candidate.operations`."""
     if names.oracle is None:
-        return []
-    questions = context.memo.once(
-        ("operations", names.forward, names.backward), [names.oracle, case.point], lambda: _watched(names, case, context.seed)
-    )
-    context.candidate.expect(questions)
+        return ()
+    out = names.oracle(*case.point.primals.values(), **case.point.hyper)
+    dout = draw_cotangent(out, Generator().manual_seed(context.seed))
+    given = {"forward": names.forward, "point": case.point, "returns_cache": True}
+    alone, whole = {**given, "backward": None, "dout": None}, {**given, "backward": names.backward, "dout": dout}
+    return Question("operations", alone), Question("operations", whole)
+
+
+def forbidden_operations(names: PairNames, where: str, watched: Sequence[Question], context: Context) -> list[Finding]:
+    """What really ran, whatever it was called in the source: a forbidden operation costs what the function computes."""
     findings = []
-    for question, subjects in zip(questions, (("out",), names.gradients), strict=True):
+    for question, subjects in zip(watched, (("out",), names.gradients), strict=False):
         outcome = context.candidate.ask(question)
         used = operations_used(outcome.value or (), context.forbids) if outcome.ok else ()
         if used:
@@ -84,20 +90,10 @@ def forbidden_operations(names: PairNames, case: Case, context: Context) -> list
             cause = Cause.NUMERIC_DIFFERENTIATION if NUMERIC in used else Cause.FORBIDDEN_OPERATION
             diagnosis = Diagnosis(cause, text, {"operations": list(used)})
             findings += [
-                failed("allowed operations", subject, case.name, text, kind_of(subject), diagnosis=diagnosis)
-                for subject in subjects
+                failed("allowed operations", subject, where, text, kind_of(subject), diagnosis=diagnosis) for subject in subjects
             ]
             break
     return findings
-
-
-def _watched(names: PairNames, case: Case, seed: int) -> tuple[Question, Question]:
-    """The forward alone, then with its backward: see `Candidate.operations`."""
-    out = names.oracle(*case.point.primals.values(), **case.point.hyper) if names.oracle is not None else None
-    given = {"forward": names.forward, "point": case.point, "returns_cache": True}
-    alone = Question("operations", {**given, "backward": None, "dout": None})
-    dout = draw_cotangent(out, Generator().manual_seed(seed))
-    return alone, Question("operations", {**given, "backward": names.backward, "dout": dout})
 
 
 def _cases(task: Pair, seed: int) -> list[Case]:
