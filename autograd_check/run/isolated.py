@@ -212,7 +212,7 @@ class Isolated:
         values: list[Any] = []
         outcome = Outcome([])
         failure: Failure | None = None
-        remaining = list(points)
+        remaining = points
         while remaining:
             size = self._portion(forward)
             whole = size >= len(remaining) == len(points)
@@ -251,7 +251,7 @@ class Isolated:
         if self._ahead:
             ahead = self._ahead.popleft()
             started, number = max(ahead.sent, self._heard), ahead.number
-        outcome = self._exchange(asked(question), number)
+        outcome = self._exchange(question, number)
         self._note_pace(question.given, self._heard - started)
         return outcome
 
@@ -259,7 +259,7 @@ class Isolated:
         """Pass over the answers to questions that were expected, and are not asked after all."""
         while self._ahead and self._ahead[0].question is not question:
             ahead = self._ahead.popleft()
-            self._exchange(asked(ahead.question), ahead.number)
+            self._exchange(ahead.question, ahead.number)
 
     def _note_pace(self, given: Mapping[str, Any], seconds: float) -> None:
         """How long one run of a forward takes."""
@@ -287,7 +287,7 @@ class Isolated:
         if self._child is None:
             self._begin()
         number, self._file_sent = self._file_sent, None
-        outcome = self._exchange(self._file(), number)
+        outcome = self._exchange(None, number)
         if outcome.failure is not None:
             self.close()
         return outcome
@@ -299,26 +299,29 @@ class Isolated:
         send(self._child.channel, {"id": number, **request}, REQUEST)
         return number
 
-    def _exchange(self, request: dict[str, Any], sent: str | None = None) -> Outcome:
-        """The answer to a request that was `sent` or is sent now; a process that gives none is ended, and the outcome says why."""
+    def _exchange(self, question: Question | None, sent: str | None = None) -> Outcome:
+        """The answer to a question (None: to the file) that was `sent` or is sent now.
+
+        A process that gives none is ended, and the outcome says why.
+        """
         stopwatch = Stopwatch(self._seconds, self._patience, processor_clock(self._child.pid))
         out: list[Any] = []
         try:
             channel = self._child.channel
-            number = sent or self._send(request)
+            number = sent or self._send(self._file() if question is None else asked(question))
             while True:
                 reply = receive(channel, REPLY, stopwatch.left)
-                if isinstance(reply, dict) and "partial" in reply and not out and request.get("ask") == "vjp":
+                if isinstance(reply, dict) and "partial" in reply and not out and question is not None and question.ask == "vjp":
                     out.append(read_partial(reply, number))
                     continue
                 if isinstance(reply, dict) and "borrows" in reply:
                     send(channel, self._lender.answer(reply["borrows"]), REQUEST)
                     continue
                 outcome, functions = read_outcome(reply, number)
-                if "ask" not in request:
+                if question is None:
                     self._functions = functions or ()
                 else:
-                    check_form(request["ask"], request["with"], outcome)
+                    check_form(question, outcome)
                 return outcome
         except TimeoutError:
             failure = self._lost(Failure(Cause.TIMED_OUT, timed_out_text(stopwatch.reached)))

@@ -50,12 +50,13 @@ def pack(message: Any, limits: Limits) -> list[bytes]:
     """
     encoder = Encoder()
     body = encoder.encode(message)
-    header = json.dumps({"table": encoder.table, "body": body}, separators=(",", ":")).encode()
+    table, pieces, size = encoder.table()
+    header = json.dumps({"table": table, "body": body}, separators=(",", ":")).encode()
     if len(header) > limits.header:
         raise TooLarge(f"expected a header of at most {limits.header} bytes, got {len(header)}")
-    if encoder.size > limits.blobs:
-        raise TooLarge(f"expected at most {limits.blobs} bytes of tensors, got {encoder.size}")
-    return [PREFIX.pack(MAGIC, len(header), encoder.size), header, *encoder.blobs]
+    if size > limits.blobs:
+        raise TooLarge(f"expected at most {limits.blobs} bytes of tensors, got {size}")
+    return [PREFIX.pack(MAGIC, len(header), size), header, *pieces]
 
 
 def send(channel: socket.socket, message: Any, limits: Limits) -> None:
