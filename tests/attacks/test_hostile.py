@@ -21,7 +21,7 @@ import torch
 from autograd_check.run import bubblewrap, confine
 from autograd_check.run.zygote import Zygote
 from tests.attacks.test_attacks import DOUT, ZEROS, grader_state, honest_answer, point
-from tests.support import comes_true
+from tests.support import children, comes_true
 
 HERE = Path(__file__).parent / "hostile"
 
@@ -100,19 +100,6 @@ DEADLINE, PATIENCE = 0.4, 1.0
 
 needs_layer_1 = pytest.mark.skipif(confine.probe(outer=False).level < 1, reason="this kernel offers no seccomp or no Landlock")
 pytestmark = needs_layer_1
-
-
-def children(pid: int) -> set[str]:
-    """Processes whose parent has that number, those that have ended apart."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            found.add(process.name)
-    return found
 
 
 def traces() -> list[Path]:
