@@ -313,14 +313,15 @@ def load(
     *,
     borrowed: Mapping[str, ModuleType] = NONE,
     capture: bool = True,
+    names: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Outcome]:
-    """Run a student's file: the callables it defines (none where it fails), and what came of it."""
+    """Run a student's file, with `names` as python's own: the callables it defines (none where it fails), and what came of it."""
     request = Request()
     namespace: dict[str, Any] = {}
     streams: AbstractContextManager[Printed | None] = quietly() if capture else nullcontext()
     try:
         with streams as request.printed:
-            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed)))
+            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed, names)))
     except BaseException as error:
         if not capture and leaves_debugger(error):
             raise DebuggerLeft from error

@@ -21,7 +21,7 @@ import torch
 from autograd_check.run import huge_pages, limits
 from autograd_check.run.confine import Confinement
 from autograd_check.run.control import Hearing, say
-from autograd_check.run.student import become_student
+from autograd_check.run.student import Prepared, become_student, forget_environment
 from autograd_check.run.warming import warm_up
 from autograd_check.run.wire import REQUEST, unpack
 
@@ -49,6 +49,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         limits.silence((0, 1))
         limits.keep_only({descriptor})
+        forget_environment()
         limits.prctl(limits.PR_SET_CHILD_SUBREAPER, 1)
         # Nobody may trace it or look into its memory, not even a process of the same user.
         limits.prctl(limits.PR_SET_DUMPABLE, 0)
@@ -76,6 +77,7 @@ class _Nursery:
         self._living: set[int] = set()
         self._dying: list[int] = []
         self._taught: list[Any] = []
+        self._prepared = Prepared(self._taught)
         self._births = 0
         self._warming = warm_up()
 
@@ -125,7 +127,7 @@ class _Nursery:
             self._settle()
         pid = os.fork()
         if pid == 0:
-            become_student(descriptor, self._allowance, self._confinement, self._taught)
+            become_student(descriptor, self._allowance, self._confinement, self._prepared)
         os.close(descriptor)
         self._living.add(pid)
         return pid

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
+from autograd_check.run.branches import BranchRecorder
 from autograd_check.run.operations import OperationRecorder
 from autograd_check.run.restore import same_start
-from autograd_check.run.student import serve
+from autograd_check.run.student import Prepared, serve
 from autograd_check.run.wire import REQUEST, send
 from autograd_check.verify.candidate import Point
 
@@ -25,13 +26,13 @@ TIMES = 24
 
 PAIR = """\
 def practice_forward(x, w):
-    out = x @ w
+    out = x @ w + w[0]
     return out, (x, w)
 
 
 def practice_backward(dout, cache):
     x, w = cache
-    return dout @ w.T, x.T @ dout
+    return dout @ w.T + dout.sum(0), x.T @ dout
 
 
 def practice_step(param, grad, state):
@@ -49,8 +50,9 @@ def warm_up() -> Iterator[str]:
         torch.autograd.grad((root @ root).sum(), root)
 
     def record() -> None:
-        with OperationRecorder():
-            (matrix @ matrix).sum()
+        for recorder in (OperationRecorder(), BranchRecorder()):
+            with recorder:
+                usual(matrix)
 
     steps: tuple[Callable[[], Any], ...] = (
         lambda: (matrix @ matrix, matrix.sum(0), matrix.exp(), matrix[matrix > 0.5], torch.equal(matrix, matrix)),
@@ -68,7 +70,36 @@ def warm_up() -> Iterator[str]:
         yield f"warmed {number + 1} of {len(steps)}"
 
 
-def practise(matrix: torch.Tensor) -> None:
+def usual(x: Tensor) -> None:
+    """The operations that layers are made of: torch looks each of them up when a mode sees it for the first time."""
+    row, positive, chosen = x[0], x.abs() + 1, x > 0.5
+    for unary in (torch.exp, torch.tanh, torch.sigmoid, torch.relu, torch.neg, torch.sign, torch.erf, torch.square):
+        unary(x)
+    for unary in (torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal):
+        unary(positive)
+    for binary in (torch.add, torch.sub, torch.mul, torch.div, torch.maximum, torch.minimum, torch.pow):
+        binary(positive, row)
+    for reduced in (torch.sum, torch.mean, torch.amax, torch.argmax, torch.var, torch.logsumexp):
+        reduced(x, 0)
+    x.sum(), x.mean(), x.max(), x + 1, x - 1, x * 2, x / 2, 1 - x, x**2, x.sum(0, keepdim=True)
+    x.T.contiguous(), x.reshape(2, 8), x.view(-1), x.flatten(), x[:, 0], x[1:], x[None], x.unsqueeze(0).expand(2, 4, 4)
+    x < row, x == row, x * chosen, ~chosen, chosen.to(x.dtype), torch.where(chosen, x, row), x.clamp(min=0), x.float()
+    torch.zeros_like(x), torch.ones_like(x), torch.full_like(x, 2), torch.zeros(4), torch.arange(4), torch.eye(4)
+    (
+        torch.stack([x, x]),
+        torch.cat([x, x]),
+        torch.matmul(x[None], x[None]),
+        x @ row,
+        torch.outer(row, row),
+        x.masked_fill(chosen, 0),
+    )
+    written = x.clone()
+    written[0] = row
+    written[chosen] = 0
+    written += x
+
+
+def practise(matrix: Tensor) -> None:
     """Whole conversations about a file of the grader's own, with a process's code and in no process of its own."""
     with same_start():  # random numbers go on as if nothing had been
         for _ in range(TIMES):
@@ -77,10 +108,10 @@ def practise(matrix: torch.Tensor) -> None:
                 for number, message in enumerate(_conversation(matrix)):
                     send(mine, {"id": f"{number}", **message}, REQUEST)
                 mine.shutdown(socket.SHUT_WR)
-                serve(theirs)
+                serve(theirs, Prepared())
 
 
-def _conversation(matrix: torch.Tensor) -> Iterator[dict[str, Any]]:
+def _conversation(matrix: Tensor) -> Iterator[dict[str, Any]]:
     point, forward, backward = Point({"x": matrix, "w": matrix.T}), "practice_forward", "practice_backward"
     pair = {"forward": forward, "backward": backward, "point": point}
     yield {"source": PAIR, "filename": "practice.py", "dependencies": {}, "borrowed": {}, "deadline": 5.0}
