@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import signal
 import time
@@ -22,6 +23,9 @@ from autograd_check.verify.candidate import Failure, Outcome, Point, Question
 
 MAX_LOSSES = 3
 """After so many processes of one file were lost, further calls fail at once."""
+
+AHEAD = 0.05
+"""Seconds that a question may take, as far as is known, to be sent before it is asked: who has expected wrongly waits for it."""
 
 GRACE = 1.0
 """Seconds for a process that hung up to end by itself, so that its own exit code or signal can be told."""
@@ -138,7 +142,7 @@ class Isolated:
         if self._child is None or self._lender.names:
             return
         for question, number in zip(questions, numbers, strict=True):
-            if number is None or number >= self._child.taught or not self._at_once(question):
+            if number is None or number >= self._child.taught or not self._is_short(question):
                 return
             with suppress(OSError):  # one that has ended is noticed by whoever waits for its answer
                 self._ahead.append(Ahead(question, self._send({"taught": number}), time.monotonic()))
@@ -226,9 +230,10 @@ class Isolated:
         useless = all(out is None for out, _ in values)
         return replace(outcome, value=values, failure=failure if useless else None)
 
-    def _at_once(self, question: Question) -> bool:
-        """Whether a question is asked as a whole."""
-        return question.ask != "sweep" or self._portion(question.given["forward"]) >= len(question.given["points"])
+    def _is_short(self, question: Question) -> bool:
+        """Whether a question is sent ahead: a sweep where its forward is known to be quick."""
+        pace = self._pace.get(question.given["forward"], math.inf)
+        return question.ask != "sweep" or pace * len(question.given["points"]) <= min(AHEAD, self._seconds / 2)
 
     def _portion(self, forward: str) -> int:
         """How many points of a sweep fit into one deadline; one while nothing is known of the pace."""

@@ -39,7 +39,7 @@ from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pa
 from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, own_gradients, try_case, vjp_question
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, probe_vjp
+from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, first_rays, probe_vjp
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -79,21 +79,18 @@ class Pair:
 
     def caches(self, case: Case, douts: Sequence[Any]) -> Question:
         """One forward whose cache serves several backwards, and another forward before the first of them."""
-
-        def make() -> Question:
-            others = [point for point in self.points if point is not case.point]
-            reused = (douts[0], douts[3], douts[0])  # the zeros in between wipe out a cache that is written into
-            return vjp_question(self.names, case.point, reused, share_cache=True, between=others[0] if others else None)
-
-        return self.memo.once(("caches", self.names.forward, self.names.backward), [case.point, douts, *self.points[:2]], make)
+        other = next((point for point in self.points if point is not case.point), None)
+        reused = (douts[0], douts[3], douts[0])  # the zeros in between wipe out a cache that is written into
+        question = vjp_question(self.names, case.point, reused, share_cache=True, between=other)
+        return self.memo.once(("caches", self.names.forward, self.names.backward), [case.point, douts, other], lambda: question)
 
     def narrow(self, case: Case) -> Case:
         """A case in float32."""
         return self.memo.once("float32", [case.point], case.as_float32)
 
-    def differences(self, trial: Trial, wrt: Sequence[str]) -> Question:
-        """What finite differences ask first."""
-        walk = self.probe(trial, wrt).walk
+    def differences(self, point: Point) -> Question:
+        """What finite differences ask first where all gradients are to be measured."""
+        _, walk = first_rays(point, self.names.wrt, self.seed, self.memo)
         given = {"forward": self.names.forward, "points": walk, "signatures": False, "returns_cache": True}
         return self.memo.once(("sweep", self.names.forward), [walk], lambda: Question("sweep", given))
 
@@ -301,19 +298,18 @@ def check_pair(
     unusable = _unusable(candidate, names)
     if unusable:
         return unusable
-    trials: list[Trial] = []
-    findings: list[Finding] = []
+    trials, findings = list[Trial](), list[Finding]()
     for trial in _trials(pair, cases):
         trials.append(trial)
         findings += _checked(trial, pair, once=False)
+        if foreseen and len(trials) == 1 and trial.gradients and not any(f.status is Status.FAILED for f in findings):
+            candidate.expect(_rest(pair, cases, trial.douts, further))
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return aggregate(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
     if any(finding.status is Status.FAILED for finding in findings):
         findings = explain.findings(pair, trials, findings)
     sound = [trial for trial in trials if trial.gradients]
-    if sound and foreseen and not any(finding.status is Status.FAILED for finding in findings):
-        candidate.expect(_rest(pair, sound, further))
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
         findings += [*_checked(sound[0], pair, once=True), *further.findings(pair, wrong)]
@@ -342,12 +338,11 @@ def _trials(pair: Pair, cases: Sequence[Case]) -> Iterator[Trial]:
             return
 
 
-def _rest(pair: Pair, trials: Sequence[Trial], beside: Beside) -> list[Question]:
-    """What is asked after trials that all went well."""
-    first = trials[0].case
-    _, single = asked_of(pair.names, pair.narrow(first), seed=pair.seed, full=False, memo=pair.memo)
-    slopes = [pair.differences(trial, list(pair.names.wrt)) for trial in trials[:DIFFERENCED]]
-    return [pair.caches(first, trials[0].douts), single, *beside.asks(pair), *slopes, *beside.later]
+def _rest(pair: Pair, cases: Sequence[Case], douts: Sequence[Any], beside: Beside) -> list[Question]:
+    """What is asked after trials that all go well, as they do where the first does."""
+    _, single = asked_of(pair.names, pair.narrow(cases[0]), seed=pair.seed, full=False, memo=pair.memo)
+    slopes = [pair.differences(case.point) for case in cases[:DIFFERENCED]]
+    return [pair.caches(cases[0], douts), single, *beside.asks(pair), *slopes, *beside.later]
 
 
 def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
