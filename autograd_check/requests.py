@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from autograd_check.verify.candidate import Outcome, PairCandidate, Point
+from autograd_check.verify.candidate import Outcome, PairCandidate, Point, Question
 from autograd_check.verify.tensors import map_tensors
 
 
@@ -88,3 +88,15 @@ class Candidate(PairCandidate, Protocol):
         step fails (then there is a failure as well) or a parameter is no tensor any more.
         """
         ...
+
+
+class Here:
+    """A candidate in this process, which begins with nothing before it is asked."""
+
+    def ask(self, question: Question) -> Outcome:
+        """See `PairCandidate.ask`."""
+        outcome: Outcome = getattr(self, question.ask)(**question.given)
+        return outcome
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See `PairCandidate.expect`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd_check.requests import Candidate
-from autograd_check.verify.candidate import Outcome, Point
+from autograd_check.verify.candidate import Outcome, Point, Question
 
 
 class Listening:
@@ -43,6 +43,18 @@ class Listening:
         """See `Candidate.call`."""
         return self._heard(function, self._candidate.call(function, args, kwargs))
 
+    def ask(self, question: Question) -> Outcome:
+        """See `Candidate.ask`."""
+        outcome = self._candidate.ask(question)
+        if question.ask == "timed":
+            return outcome
+        function: str = question.given["forward" if "forward" in question.given else "function"]
+        return self._heard(function, outcome, whole=question.ask == "vjp")
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See `Candidate.expect`."""
+        self._candidate.expect(questions)
+
     def vjp(
         self,
         forward: str,
@@ -56,9 +68,7 @@ class Listening:
     ) -> Outcome:
         """See `Candidate.vjp`."""
         outcome = self._candidate.vjp(forward, backward, point, douts, share_cache=share_cache, between=between, wrt=wrt)
-        if outcome.printed:
-            self._whole.setdefault(forward, outcome.printed)
-        return self._heard(forward, outcome)
+        return self._heard(forward, outcome, whole=True)
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `Candidate.sweep`. Where only a sweep prints, what a single point prints is not told apart."""
@@ -90,7 +100,9 @@ class Listening:
         """See `Candidate.trajectory`."""
         return self._heard(function, self._candidate.trajectory(function, starts, gradients, hyper, together=together))
 
-    def _heard(self, function: str, outcome: Outcome) -> Outcome:
+    def _heard(self, function: str, outcome: Outcome, *, whole: bool = False) -> Outcome:
+        if outcome.printed and whole:
+            self._whole.setdefault(function, outcome.printed)
         if outcome.printed:
             self._parts.setdefault(function, outcome.printed)
         return outcome

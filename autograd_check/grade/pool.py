@@ -57,7 +57,7 @@ class Workshop:
             raise AutogradCheckError(
                 f"this worker has autograd_check {checker_version()}, and the class is graded with {setup.checker}: install the same"
             )
-        zygote = Zygote(start="spawn")
+        zygote = Zygote(start="spawn", ahead=True)
         try:
             require_confinement(zygote, allow_unsandboxed=setup.allow_unsandboxed)
             return cls(Session(Course.load(setup.root), zygote), zygote)

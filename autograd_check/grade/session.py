@@ -150,6 +150,8 @@ class Session:
         return own
 
     def _grade(self, lesson: CourseLesson, source: str, shown: str, beside: Beside, seed: int) -> LessonRecord:
+        if self.zygote is not None:
+            self.zygote.prepare()  # it forks while the text is looked at
         imported = self._imported(lesson, source, beside)
         return grade_lesson(
             lesson,

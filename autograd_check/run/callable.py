@@ -23,7 +23,7 @@ from autograd_check.run.layouts import Layout, strided
 from autograd_check.run.marshal import copied
 from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
-from autograd_check.verify.candidate import Failure, Outcome, Point
+from autograd_check.verify.candidate import Failure, Outcome, Point, Question
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
@@ -350,6 +350,14 @@ class TorchCallable:
     def loaded(self) -> Outcome:
         """There is nothing to load."""
         return Outcome()
+
+    def ask(self, question: Question) -> Outcome:
+        """See `PairCandidate.ask`."""
+        outcome: Outcome = getattr(self, question.ask)(**question.given)
+        return outcome
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See `PairCandidate.expect`: there is nothing to begin with."""
 
     def vjp(
         self,

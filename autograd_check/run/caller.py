@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from autograd_check.requests import Here
 from autograd_check.run.batch import sweep as sweep_points
 from autograd_check.run.deadline import Deadline
 from autograd_check.run.failures import DebuggerLeft, Missing, WrongArity, failure_of, leaves_debugger
@@ -61,7 +62,7 @@ class Request:
         return Outcome(self.value, self.failure, *noted, "" if self.printed is None else self.printed.text)
 
 
-class Session:
+class Session(Here):
     """Some functions under test, and the calls that may be made to them.
 
     `files` are the names of the student's own files (for tracebacks), `deadline` the seconds that one call may take.
@@ -312,14 +313,15 @@ def load(
     *,
     borrowed: Mapping[str, ModuleType] = NONE,
     capture: bool = True,
+    names: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Outcome]:
-    """Run a student's file: the callables it defines (none where it fails), and what came of it."""
+    """Run a student's file, with `names` as python's own: the callables it defines (none where it fails), and what came of it."""
     request = Request()
     namespace: dict[str, Any] = {}
     streams: AbstractContextManager[Printed | None] = quietly() if capture else nullcontext()
     try:
         with streams as request.printed:
-            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed)))
+            namespace = deadline.run(lambda: vars(run_source(source, filename, dependencies, borrowed, names)))
     except BaseException as error:
         if not capture and leaves_debugger(error):
             raise DebuggerLeft from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,12 +34,13 @@ class Decoder:
             raise WireError("expected a table of tensors in the message")
         self._table = table
         self._payload = payload
-        self._made: dict[int, Any] = {}
+        self._forms: dict[int, Form] = {}
+        self._made: dict[tuple[int, int], Tensor] = {}
         self._kinds: dict[str, Callable[[Any, int], Any]] = {
             "tuple": lambda body, depth: tuple(self._items(body, depth)),
             "dict": self._dict,
-            "tensor": lambda body, _: self._made_once(body, self._tensor),
-            "bytes": lambda body, _: self._made_once(body, lambda entry: bytes(self._data(entry))),
+            "tensor": lambda body, _: self._tensor(body),
+            "bytes": lambda body, _: self._bytes(body),
             "complex": lambda body, _: complex(*self._numbers(body)),
             "opaque": lambda body, _: Opaque(_text(body)),
         }
@@ -62,14 +64,13 @@ class Decoder:
         """
         if depth > MAX_DEPTH:
             raise WireError(f"expected at most {MAX_DEPTH} levels of nesting")
-        if body is None or isinstance(body, (bool, int, float, str)):
-            return body
-        if isinstance(body, list):
-            return self._items(body, depth)
-        kind, content = next(iter(body.items()), ("", None)) if isinstance(body, dict) else ("", None)
-        if len(body) != 1 or kind not in self._kinds:
+        if type(body) is dict:
+            if len(body) == 1:
+                ((kind, content),) = body.items()
+                if kind in self._kinds:
+                    return self._kinds[kind](content, depth)
             raise WireError("expected one known kind of value in the message")
-        return self._kinds[kind](content, depth)
+        return [self.decode(item, depth + 1) for item in body] if type(body) is list else body
 
     def _items(self, body: Any, depth: int) -> list[Any]:
         if not isinstance(body, list):
@@ -87,47 +88,91 @@ class Decoder:
             raise WireError("expected two numbers in the message")
         return float(parts[0]), float(parts[1])
 
-    def _made_once(self, place: Any, make: Callable[[dict[str, Any]], Any]) -> Any:
-        if not 0 <= _integer(place) < len(self._table) or not isinstance(self._table[place], dict):
+    def _entry(self, place: int) -> dict[str, Any]:
+        if not 0 <= place < len(self._table) or not isinstance(self._table[place], dict):
             raise WireError("expected a reference into the message's table")
-        if place not in self._made:
-            self._made[place] = make(self._table[place])
-        return self._made[place]
+        entry: dict[str, Any] = self._table[place]
+        return entry
 
-    def _data(self, entry: dict[str, Any]) -> memoryview:
+    def _extent(self, entry: dict[str, Any]) -> tuple[int, int]:
+        """Where the bytes of an entry begin, and how many there are."""
         offset, size = _integer(entry.get("offset")), _integer(entry.get("bytes"))
         if offset < 0 or size < 0 or offset % ALIGN or offset + size > len(self._payload):
             raise WireError("expected bytes inside the message")
-        return memoryview(self._payload)[offset : offset + size]
+        return offset, size
 
-    def _tensor(self, entry: dict[str, Any]) -> Tensor:
+    def _bytes(self, reference: Any) -> bytes:
+        offset, size = self._extent(self._entry(_reference(reference)[0]))
+        return bytes(self._payload[offset : offset + size])
+
+    def _tensor(self, reference: Any) -> Tensor:
+        place, member = _reference(reference)
+        made = self._made.get((place, member))
+        if made is None:
+            form = self._forms.get(place)
+            if form is None:
+                form = self._forms[place] = self._form(self._entry(place))
+            made = self._made[place, member] = form.member(self._payload, member)
+        return made
+
+    def _form(self, entry: dict[str, Any]) -> Form:
+        """The form of an entry's tensors, which fit its bytes exactly."""
         dtype = DTYPES.get(_text(entry.get("dtype")))
         shape = entry.get("shape")
         if dtype is None or not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
             raise WireError("expected a known dtype and a shape in the message")
         if any(_integer(size) < 0 for size in shape):
             raise WireError("expected sizes of at least 0 in the message")
-        strides = _row_major(shape) if self._reply else entry.get("strides", _row_major(shape))
-        if not isinstance(strides, list) or len(strides) != len(shape) or any(_integer(s) < 0 for s in strides):
-            raise WireError("expected one stride of at least 0 for every axis in the message")
-        steps = zip(shape, strides, strict=True)
-        span = 1 + sum((size - 1) * stride for size, stride in steps) if math.prod(shape) else 0
-        data = self._data(entry)
-        if len(data) != span * dtype.itemsize:
-            raise WireError(f"expected {span * dtype.itemsize} bytes for shape {tuple(shape)} in {dtype}, got {len(data)}")
-        if not span:
-            return torch.empty(shape, dtype=dtype)
+        strides = None if self._reply else entry.get("strides")
+        span = math.prod(shape) if strides is None else _span(shape, strides)
+        offset, size = self._extent(entry)
+        count = _integer(entry.get("count"))
+        if size != count * span * dtype.itemsize:
+            raise WireError(f"expected {span * dtype.itemsize} bytes for shape {tuple(shape)} in {dtype}, got {size} for {count}")
+        return Form(dtype, shape, strides, span, offset, count)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What some tensors of a message have in common: dtype, shape, strides, the entries that each of them spans.
+
+    The first of them begins at `offset`, and there are `count`.
+    """
+
+    dtype: torch.dtype
+    shape: list[int]
+    strides: list[int] | None
+    span: int
+    offset: int
+    count: int
+
+    def member(self, payload: bytearray, number: int) -> Tensor:
+        """One of the tensors, in the memory of the message. Raises `WireError` where there are not so many."""
+        if not 0 <= number < self.count:
+            raise WireError("expected a reference into the message's table")
+        if not self.span:
+            return torch.empty(self.shape, dtype=self.dtype)
         # A byte that is neither 0 nor 1 is no bool; comparing makes it one.
-        flat = torch.frombuffer(data, dtype=torch.uint8 if dtype is torch.bool else dtype)
-        return (flat != 0 if dtype is torch.bool else flat).as_strided(shape, strides)
+        read = torch.uint8 if self.dtype is torch.bool else self.dtype
+        offset = self.offset + number * self.span * self.dtype.itemsize
+        flat = torch.frombuffer(payload, dtype=read, count=self.span, offset=offset)
+        if self.dtype is torch.bool:
+            flat = flat != 0
+        return flat.view(self.shape) if self.strides is None else flat.as_strided(self.shape, self.strides)
 
 
-def _row_major(shape: list[int]) -> list[int]:
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return strides[::-1]
+def _reference(body: Any) -> tuple[int, int]:
+    """The number of an entry in the table, and that of one of its members."""
+    if not isinstance(body, list) or len(body) != 2 or type(body[0]) is not int or type(body[1]) is not int:
+        raise WireError("expected a reference into the message's table")
+    return body[0], body[1]
+
+
+def _span(shape: list[int], strides: Any) -> int:
+    """How many entries of memory a tensor with these strides reaches over."""
+    if not isinstance(strides, list) or len(strides) != len(shape) or any(_integer(stride) < 0 for stride in strides):
+        raise WireError("expected one stride of at least 0 for every axis in the message")
+    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if math.prod(shape) else 0
 
 
 def _text(body: Any) -> str:

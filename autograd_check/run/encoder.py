@@ -1,10 +1,12 @@
 """Values as JSON and raw bytes: numbers, text, containers and tensors; never pickle, in either direction.
 
-A value becomes JSON in which tensors and byte strings are references into a table of blobs.
+A value becomes JSON in which tensors and byte strings are references into a table: an entry says the form of some tensors, and
+where the first of them begins; the others follow it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
@@ -41,14 +43,14 @@ NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 class Encoder:
-    """Collects the blobs of a message while its values turn into JSON. A tensor that occurs often is sent once."""
+    """Collects the bytes of a message while its values turn into JSON. A tensor that occurs often is sent once."""
 
     def __init__(self) -> None:
-        self.blobs: list[bytes | memoryview] = []
-        self.table: list[dict[str, Any]] = []
-        self._places: dict[int, int] = {}
+        self._members: dict[Hashable, list[bytes]] = {}
+        self._forms: list[dict[str, Any]] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._places: dict[int, list[int]] = {}
         self._alive: list[Tensor] = []
-        self._offset = 0
 
     def encode(self, value: Any) -> Any:
         """The JSON of a value.
@@ -67,7 +69,7 @@ class Encoder:
         if isinstance(value, Tensor):
             return {"tensor": self._tensor(value)}
         if isinstance(value, bytes):
-            return {"bytes": self._blob(value, {})}
+            return {"bytes": self._place(value, len(self._forms), dict)}
         return self._record(value)
 
     def _record(self, value: Any) -> Any:
@@ -85,35 +87,53 @@ class Encoder:
             return {"state_after": [[self.encode(point) for point in points] for points in (value.calls, value.others)]}
         raise WireError(f"expected a tensor, number, text or container to send, got {type(value).__name__}")
 
-    def _tensor(self, tensor: Tensor) -> int:
-        if id(tensor) not in self._places:
-            name = NAMES.get(tensor.dtype)
-            if name is None:
-                raise WireError(f"expected a tensor of one of {', '.join(DTYPES)}; got {tensor.dtype}")
-            source = tensor.detach().resolve_conj().resolve_neg()
-            reach = extent(source)
-            if reach > 4 * source.numel() + 64:
-                source, reach = source.contiguous(), source.numel()
-            entry: dict[str, Any] = {"dtype": name, "shape": list(source.shape)}
-            # as_strided, not view: an axis of one entry may have any stride, 0 for one, and torch then refuses to look at its bytes
-            span = source.as_strided((reach,), (1,)).contiguous()
-            if not source.is_contiguous():
-                entry["strides"] = list(source.stride())
-            data = memoryview(span.view(torch.uint8).numpy().data) if span.numel() else b""
-            self._places[id(tensor)] = self._blob(data, entry)
-            # Both stay alive until the message is sent: the id must not be reused, the memory not freed.
-            self._alive += [tensor, span]
-        return self._places[id(tensor)]
+    def _tensor(self, tensor: Tensor) -> list[int]:
+        place = self._places.get(id(tensor))
+        if place is None:
+            data, strides = _bytes_of(tensor)
+            place = self._place(data, (tensor.dtype, tensor.shape, strides), lambda: _form(tensor, strides))
+            self._places[id(tensor)] = place
+            self._alive.append(tensor)  # its id must not be another's before the message is complete
+        return place
 
-    def _blob(self, data: bytes | memoryview, entry: dict[str, Any]) -> int:
-        size = len(data)
-        self.table.append({**entry, "offset": self._offset, "bytes": size})
-        padding = -size % ALIGN
-        self.blobs += [data, bytes(padding)] if padding else [data]
-        self._offset += size + padding
-        return len(self.table) - 1
+    def _place(self, data: bytes, key: Hashable, form: Callable[[], dict[str, Any]]) -> list[int]:
+        """Take bytes in; the number of their entry, and their own among those of one form."""
+        members = self._members.get(key)
+        if members is None:
+            self._numbers[key] = len(self._forms)
+            self._forms.append(form())
+            members = self._members[key] = []
+        members.append(data)
+        return [self._numbers[key], len(members) - 1]
 
-    @property
-    def size(self) -> int:
-        """Number of bytes of all blobs."""
-        return self._offset
+    def table(self) -> tuple[list[dict[str, Any]], list[bytes], int]:
+        """Of everything that was encoded the table, the bytes one after another, and their number."""
+        entries, pieces, offset = [], [], 0
+        for form, members in zip(self._forms, self._members.values(), strict=True):
+            size = len(members[0]) * len(members)
+            entries.append({**form, "count": len(members), "offset": offset, "bytes": size})
+            padding = -size % ALIGN
+            pieces += [*members, bytes(padding)] if padding else members
+            offset += size + padding
+        return entries, pieces, offset
+
+
+def _form(tensor: Tensor, strides: tuple[int, ...] | None) -> dict[str, Any]:
+    return {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), **({} if strides is None else {"strides": strides})}
+
+
+def _bytes_of(tensor: Tensor) -> tuple[bytes, tuple[int, ...] | None]:
+    """The memory that a tensor spans and its strides; None for these where it is the entries alone, in order."""
+    if tensor.dtype not in NAMES:
+        raise WireError(f"expected a tensor of one of {', '.join(DTYPES)}; got {tensor.dtype}")
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    strides = None
+    if not tensor.is_contiguous():
+        reach = extent(tensor)
+        if reach <= 4 * tensor.numel() + 64:
+            strides = tuple(tensor.stride())
+            tensor = tensor.as_strided((reach,), (1,))
+        tensor = tensor.contiguous()
+    if tensor.dtype is torch.bfloat16:  # numpy has none
+        tensor = tensor.view(torch.int16)
+    return tensor.numpy().tobytes(), strides

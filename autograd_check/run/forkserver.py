@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
-import select
 import signal
 import socket
 import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +20,16 @@ import torch
 
 from autograd_check.run import huge_pages, limits
 from autograd_check.run.confine import Confinement
-from autograd_check.run.operations import OperationRecorder
-from autograd_check.run.student import become_student
+from autograd_check.run.control import Hearing, say
+from autograd_check.run.student import Prepared, become_student, forget_environment
+from autograd_check.run.warming import warm_up
+from autograd_check.run.wire import REQUEST, unpack
 
 IDLE = 0.02
 """Seconds without a request after which the next thing is warmed."""
+
+SHORT = 1e-3
+"""Seconds between two looks at what was killed."""
 
 AGAIN = 2
 """A process that was forked this often will be asked again: before, what is warmed would serve nobody."""
@@ -48,6 +49,7 @@ def serve(descriptor: int, allowance: limits.Allowance) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         limits.silence((0, 1))
         limits.keep_only({descriptor})
+        forget_environment()
         limits.prctl(limits.PR_SET_CHILD_SUBREAPER, 1)
         # Nobody may trace it or look into its memory, not even a process of the same user.
         limits.prctl(limits.PR_SET_DUMPABLE, 0)
@@ -69,44 +71,54 @@ class _Nursery:
 
     def __init__(self, control: socket.socket, allowance: limits.Allowance, confinement: Confinement) -> None:
         self._control = control
+        self._hearing = Hearing(control)
         self._allowance = allowance
         self._confinement = confinement
         self._living: set[int] = set()
+        self._dying: list[int] = []
+        self._taught: list[Any] = []
+        self._prepared = Prepared(self._taught)
         self._births = 0
         self._warming = warm_up()
 
     def run(self) -> None:
         """Serve until the grader hangs up."""
-        self._say({"ready": os.getpid()})
+        say(self._control, {"ready": os.getpid()})
         try:
             while True:
-                while self._births >= AGAIN and not select.select([self._control], [], [], IDLE)[0]:
-                    if next(self._warming, None) is None:
-                        break
-                message, descriptors, _, _ = socket.recv_fds(self._control, 4096, 1)
-                if not message:
-                    return
-                request = json.loads(message)
-                if "end" in request:
-                    self._say({"status": self._end(int(request["end"]), float(request["grace"]))})
+                self._wait()
+                request = self._hearing.message()
+                if "birth" in request:
+                    self._tell_birth(self._fork(self._hearing.descriptors.popleft()))
+                elif "end" in request:
+                    say(self._control, {"status": self._end(int(request["end"]), float(request["grace"]))})
+                elif "dismiss" in request:
+                    self._dismiss(int(request["dismiss"]))
                 else:
-                    self._tell_birth(self._fork(descriptors[0]))
+                    self._taught.append(unpack(self._hearing.exactly(int(request["teach"])), REQUEST))
+        except EOFError:
+            return
         finally:
             for pid in list(self._living):
                 self._end(pid, 0.0)
 
-    def _say(self, message: dict[str, Any]) -> None:
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+    def _wait(self) -> None:
+        """Until the grader says something: do meanwhile what nobody should have to wait for."""
+        if self._dying:
+            self._reap()
+        while self._births >= AGAIN and not self._hearing.waiting(IDLE):
+            if next(self._warming, None) is None:
+                return
 
     def _tell_birth(self, pid: int) -> None:
-        """Its number, and a handle by which the grader finds the number that it has in the grader's own namespace."""
-        message = json.dumps({"pid": pid}).encode() + b"\n"
+        """Its number, what it knows, and a handle by which the grader finds the number that it has in its own namespace."""
+        message = {"pid": pid, "taught": len(self._taught)}
         try:
             handle = os.pidfd_open(pid)
         except (AttributeError, OSError):
-            self._control.sendall(message)
+            say(self._control, message)
             return
-        socket.send_fds(self._control, [message], [handle])
+        say(self._control, message, (handle,))
         os.close(handle)
 
     def _fork(self, descriptor: int) -> int:
@@ -115,7 +127,7 @@ class _Nursery:
             self._settle()
         pid = os.fork()
         if pid == 0:
-            become_student(descriptor, self._allowance, self._confinement)
+            become_student(descriptor, self._allowance, self._confinement, self._prepared)
         os.close(descriptor)
         self._living.add(pid)
         return pid
@@ -137,14 +149,26 @@ class _Nursery:
         while not alone and time.monotonic() < until:
             time.sleep(0.001)
             alone = _has_ended(pid)
-        # The dead leader still holds the group's number, so the rest of the group can be ended safely.
-        for end in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                end(pid, signal.SIGKILL)
+        _kill(pid)
         _, status = os.waitpid(pid, 0)
         self._living.discard(pid)
         self._end_strays()
         return os.waitstatus_to_exitcode(status) if alone else None
+
+    def _dismiss(self, pid: int) -> None:
+        """Kill a process and its group; what is left of them is cleared away when nobody waits."""
+        if pid in self._living:
+            _kill(pid)
+            self._dying.append(pid)
+
+    def _reap(self) -> None:
+        """Clear away what was killed, as long as nobody waits."""
+        while self._dying and not self._hearing.waiting(SHORT):
+            ended = {pid for pid in self._dying if os.waitpid(pid, os.WNOHANG)[0]}
+            self._living -= ended
+            self._dying = [pid for pid in self._dying if pid not in ended]
+        if not self._dying:
+            self._end_strays()
 
     def _end_strays(self) -> None:
         """Processes that left their group were handed to this one when their parent died."""
@@ -158,6 +182,16 @@ class _Nursery:
                     os.waitpid(stray, 0)
 
 
+def _kill(pid: int) -> None:
+    """Kill a process that is not waited for yet, and its group.
+
+    Even a dead leader still holds the group's number, so the rest of the group can be ended safely.
+    """
+    for end in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            end(pid, signal.SIGKILL)
+
+
 def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
@@ -167,34 +201,6 @@ def _children() -> set[int]:
         return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
     except OSError:
         return set()
-
-
-def warm_up() -> Iterator[str]:
-    """Run once what costs most the first time, one thing a step, so that forked processes find it done."""
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.rand((4, 4), generator=generator, dtype=torch.float64)
-
-    def tape() -> None:
-        root = matrix.clone().requires_grad_()
-        torch.autograd.grad((root @ root).sum(), root)
-
-    def record() -> None:
-        with OperationRecorder():
-            (matrix @ matrix).sum()
-
-    steps: tuple[Callable[[], Any], ...] = (
-        lambda: (matrix @ matrix, matrix.sum(0), matrix.exp(), matrix[matrix > 0.5], torch.equal(matrix, matrix)),
-        lambda: torch.einsum("ij,jk->ik", matrix, matrix),
-        record,
-        tape,
-        lambda: torch.func.vmap(lambda row: row * 2)(matrix),
-        lambda: torch.nn.functional.conv2d(matrix[None, None], matrix[None, None, :2, :2]),
-    )
-    for number, step in enumerate(steps):
-        with warnings.catch_warnings(), torch.no_grad() if step is not tape else torch.enable_grad():
-            warnings.simplefilter("ignore")
-            step()
-        yield f"warmed {number + 1} of {len(steps)}"
 
 
 def main() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from autograd_check.causes import Cause
@@ -16,10 +19,13 @@ from autograd_check.run.failures import timed_out_text
 from autograd_check.run.lending import Lender
 from autograd_check.run.replies import check_form, read_outcome, read_partial
 from autograd_check.run.wire import REPLY, REQUEST, TooLarge, receive, send
-from autograd_check.verify.candidate import Failure, Outcome, Point
+from autograd_check.verify.candidate import Failure, Outcome, Point, Question
 
 MAX_LOSSES = 3
 """After so many processes of one file were lost, further calls fail at once."""
+
+AHEAD = 0.05
+"""Seconds that a question may take, as far as is known, to be sent before it is asked: who has expected wrongly waits for it."""
 
 GRACE = 1.0
 """Seconds for a process that hung up to end by itself, so that its own exit code or signal can be told."""
@@ -34,12 +40,38 @@ class Births(Protocol):
         ...
 
     def birth(self) -> Any:
-        """A new process: an object with its `pid` and its `channel`."""
+        """A new process: an object with its `pid`, its `channel`, and how many questions it was `taught`."""
         ...
 
     def end(self, child: Any, grace: float = 0.0) -> int | None:
         """End it; its own exit status if it had ended by itself."""
         ...
+
+    def dismiss(self, child: Any) -> None:
+        """End it without waiting for its end."""
+        ...
+
+    def teach(self, question: Question) -> int | None:
+        """The number of a question that new processes know; None where it has none."""
+        ...
+
+
+LISTS = ("points", "douts", "wrt")
+"""Arguments of questions that are sent as lists, whatever sequences they are."""
+
+
+def asked(question: Question) -> dict[str, Any]:
+    """A question as a message."""
+    return {"ask": question.ask, "with": {name: list(v) if name in LISTS else v for name, v in question.given.items()}}
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A question that was sent before it was asked: the number of its answer, and when it was sent, by the clock."""
+
+    question: Question
+    number: str
+    sent: float
 
 
 class Isolated:
@@ -69,6 +101,9 @@ class Isolated:
         self._patience = patience
         self._lender = lender or Lender()
         self._child: Any = None
+        self._file_sent: str | None = None
+        self._ahead: deque[Ahead] = deque()
+        self._heard = 0.0
         self._loading: Outcome | None = None
         self._functions: tuple[str, ...] = ()
         self._losses = 0
@@ -89,7 +124,28 @@ class Isolated:
 
     def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Outcome:
         """See `Candidate.call`."""
-        return self._ask("call", function=function, args=list(args), kwargs=dict(kwargs or {}))
+        return self._ask(Question("call", {"function": function, "args": list(args), "kwargs": dict(kwargs or {})}))
+
+    def ask(self, question: Question) -> Outcome:
+        """See `Candidate.ask`."""
+        return self._swept(question) if question.ask == "sweep" else self._ask(question)
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See `Candidate.expect`: the questions are sent at once, as far as their process knows them by their numbers.
+
+        So nothing fills its channel while it has answers to send; and one that borrows gets no question in the place of an
+        answer. Each question is a lesson for the zygote, once.
+        """
+        numbers = [self._zygote.teach(question) for question in questions]
+        if self._loading is None:
+            self._begin()
+        if self._child is None or self._lender.names:
+            return
+        for question, number in zip(questions, numbers, strict=True):
+            if number is None or number >= self._child.taught or not self._is_short(question):
+                return
+            with suppress(OSError):  # one that has ended is noticed by whoever waits for its answer
+                self._ahead.append(Ahead(question, self._send({"taught": number}), time.monotonic()))
 
     def vjp(
         self,
@@ -103,52 +159,30 @@ class Isolated:
         wrt: Sequence[str] = (),
     ) -> Outcome:
         """See `Candidate.vjp`."""
-        started = time.monotonic()
-        outcome = self._ask(
-            "vjp",
-            forward=forward,
-            backward=backward,
-            point=point,
-            douts=list(douts),
-            share_cache=share_cache,
-            between=between,
-            wrt=list(wrt),
-        )
-        runs = 1 if share_cache else max(len(douts), 1)
-        self._pace[forward] = (time.monotonic() - started) / runs
-        return outcome
+        given = {"forward": forward, "backward": backward, "point": point, "douts": douts}
+        return self.ask(Question("vjp", {**given, "share_cache": share_cache, "between": between, "wrt": wrt}))
 
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `Candidate.sweep`. Slow forwards are asked in portions, so that the deadline is one of a few calls."""
-        values: list[Any] = []
-        outcome = Outcome([])
-        failure: Failure | None = None
-        remaining = list(points)
-        while remaining:
-            portion, remaining = self._portion(forward, remaining)
-            started = time.monotonic()
-            outcome = self._ask("sweep", forward=forward, points=portion, signatures=signatures, returns_cache=returns_cache)
-            self._pace[forward] = (time.monotonic() - started) / len(portion)
-            if not isinstance(outcome.value, list):
-                return outcome
-            values += outcome.value
-            failure = failure or outcome.failure
-        useless = all(out is None for out, _ in values)
-        return replace(outcome, value=values, failure=failure if useless else None)
+        given = {"forward": forward, "points": points, "signatures": signatures, "returns_cache": returns_cache}
+        return self.ask(Question("sweep", given))
 
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """See `Candidate.taped`."""
-        return self._ask("taped", forward=forward, point=point, dout=dout, wrt=list(wrt), returns_cache=returns_cache)
+        given = {"forward": forward, "point": point, "dout": dout, "wrt": wrt, "returns_cache": returns_cache}
+        return self._ask(Question("taped", given))
 
     def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:
         """See `Candidate.timed`."""
-        return self._ask("timed", forward=forward, backward=backward, point=point, dout=dout, times=times)
+        given = {"forward": forward, "backward": backward, "point": point, "dout": dout, "times": times}
+        return self._ask(Question("timed", given))
 
     def operations(
         self, forward: str, point: Point, backward: str | None = None, dout: Any = None, *, returns_cache: bool = True
     ) -> Outcome:
         """See `Candidate.operations`."""
-        return self._ask("operations", forward=forward, point=point, backward=backward, dout=dout, returns_cache=returns_cache)
+        given = {"forward": forward, "point": point, "backward": backward, "dout": dout, "returns_cache": returns_cache}
+        return self._ask(Question("operations", given))
 
     def trajectory(
         self,
@@ -160,20 +194,15 @@ class Isolated:
         together: bool = False,
     ) -> Outcome:
         """See `Candidate.trajectory`."""
-        return self._ask(
-            "trajectory",
-            function=function,
-            starts=list(starts),
-            gradients=[list(grads) for grads in gradients],
-            hyper=dict(hyper or {}),
-            together=together,
-        )
+        given = {"function": function, "starts": list(starts), "gradients": [list(grads) for grads in gradients]}
+        return self._ask(Question("trajectory", {**given, "hyper": dict(hyper or {}), "together": together}))
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; nobody waits for its end."""
         if self._child is not None:
             child, self._child = self._child, None
-            self._zygote.end(child)
+            self._ahead.clear()
+            self._zygote.dismiss(child)
 
     def __enter__(self) -> Isolated:
         return self
@@ -181,15 +210,41 @@ class Isolated:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _portion(self, forward: str, points: list[Point]) -> tuple[list[Point], list[Point]]:
-        pace = self._pace.get(forward)
-        size = 1 if pace is None else max(int(self._seconds / 2 / max(pace, 1e-9)), 1)
-        return points[:size], points[size:]
+    def _swept(self, question: Question) -> Outcome:
+        """A sweep in portions, so that the deadline is one of a few calls."""
+        forward, points = question.given["forward"], question.given["points"]
+        values: list[Any] = []
+        outcome = Outcome([])
+        failure: Failure | None = None
+        remaining = points
+        while remaining:
+            size = self._portion(forward)
+            whole = size >= len(remaining) == len(points)
+            portion = question if whole else Question("sweep", {**question.given, "points": remaining[:size]})
+            remaining = remaining[size:]
+            outcome = self._ask(portion)
+            if not isinstance(outcome.value, list):
+                return outcome
+            values += outcome.value
+            failure = failure or outcome.failure
+        useless = all(out is None for out, _ in values)
+        return replace(outcome, value=values, failure=failure if useless else None)
 
-    def _ask(self, ask: str, **given: Any) -> Outcome:
+    def _is_short(self, question: Question) -> bool:
+        """Whether a question is sent ahead: a sweep where its forward is known to be quick."""
+        pace = self._pace.get(question.given["forward"], math.inf)
+        return question.ask != "sweep" or pace * len(question.given["points"]) <= min(AHEAD, self._seconds / 2)
+
+    def _portion(self, forward: str) -> int:
+        """How many points of a sweep fit into one deadline; one while nothing is known of the pace."""
+        pace = self._pace.get(forward)
+        return 1 if pace is None else max(int(self._seconds / 2 / max(pace, 1e-9)), 1)
+
+    def _ask(self, question: Question) -> Outcome:
         loading = self.loaded()
         if loading.failure is not None:
             return Outcome(failure=loading.failure)
+        self._drop_others(question)
         if self._losses >= MAX_LOSSES:
             says = f"not called again after {self._losses} lost processes; the last: {self._last_loss.says}"
             return Outcome(failure=replace(self._last_loss, says=says))
@@ -197,45 +252,81 @@ class Isolated:
             again = self._load()
             if again.failure is not None:
                 return Outcome(failure=again.failure)
-        return self._exchange({"ask": ask, "with": given})
+        started, number = time.monotonic(), None
+        if self._ahead:
+            ahead = self._ahead.popleft()
+            started, number = max(ahead.sent, self._heard), ahead.number
+        outcome = self._exchange(question, number)
+        self._note_pace(question.given, self._heard - started)
+        return outcome
+
+    def _drop_others(self, question: Question) -> None:
+        """Pass over the answers to questions that were expected, and are not asked after all."""
+        while self._ahead and self._ahead[0].question is not question:
+            ahead = self._ahead.popleft()
+            self._exchange(ahead.question, ahead.number)
+
+    def _note_pace(self, given: Mapping[str, Any], seconds: float) -> None:
+        """How long one run of a forward takes."""
+        if "douts" in given:
+            self._pace[given["forward"]] = seconds / (1 if given["share_cache"] else max(len(given["douts"]), 1))
+        elif "points" in given:
+            self._pace[given["forward"]] = seconds / len(given["points"])
+
+    def _begin(self) -> None:
+        """Send the file to a new process. What cannot be sent is found out again by whoever waits for the answer."""
+        self._child = self._zygote.birth()
+        with suppress(OSError, WireError):
+            self._file_sent = self._send(self._file())
+
+    def _file(self) -> dict[str, Any]:
+        return {
+            "source": self._source,
+            "filename": self._filename,
+            "dependencies": self._dependencies,
+            "borrowed": self._lender.names,
+            "deadline": self._seconds,
+        }
 
     def _load(self) -> Outcome:
-        self._child = self._zygote.birth()
-        outcome = self._exchange(
-            {
-                "source": self._source,
-                "filename": self._filename,
-                "dependencies": self._dependencies,
-                "borrowed": self._lender.names,
-                "deadline": self._seconds,
-            }
-        )
+        if self._child is None:
+            self._begin()
+        number, self._file_sent = self._file_sent, None
+        outcome = self._exchange(None, number)
         if outcome.failure is not None:
             self.close()
         return outcome
 
-    def _exchange(self, request: dict[str, Any]) -> Outcome:
-        """One request and its answer; a process that gives none is ended, and the outcome says why."""
+    def _send(self, request: dict[str, Any]) -> str:
+        """Send a request; the number that its answer must have."""
         number = secrets.token_hex(8)
+        self._child.channel.settimeout(self._patience)
+        send(self._child.channel, {"id": number, **request}, REQUEST)
+        return number
+
+    def _exchange(self, question: Question | None, sent: str | None = None) -> Outcome:
+        """The answer to a question (None: to the file) that was `sent` or is sent now.
+
+        A process that gives none is ended, and the outcome says why.
+        """
         stopwatch = Stopwatch(self._seconds, self._patience, processor_clock(self._child.pid))
         out: list[Any] = []
         try:
             channel = self._child.channel
-            channel.settimeout(self._patience)
-            send(channel, {"id": number, **request}, REQUEST)
+            number = sent or self._send(self._file() if question is None else asked(question))
             while True:
                 reply = receive(channel, REPLY, stopwatch.left)
-                if isinstance(reply, dict) and "partial" in reply and not out and request.get("ask") == "vjp":
+                if isinstance(reply, dict) and "partial" in reply and not out and question is not None and question.ask == "vjp":
                     out.append(read_partial(reply, number))
                     continue
                 if isinstance(reply, dict) and "borrows" in reply:
                     send(channel, self._lender.answer(reply["borrows"]), REQUEST)
                     continue
                 outcome, functions = read_outcome(reply, number)
-                if "ask" not in request:
+                if question is None:
                     self._functions = functions or ()
                 else:
-                    check_form(request["ask"], request["with"], outcome)
+                    check_form(question, outcome)
                 return outcome
         except TimeoutError:
             failure = self._lost(Failure(Cause.TIMED_OUT, timed_out_text(stopwatch.reached)))
@@ -245,10 +336,13 @@ class Isolated:
             failure = self._lost(Failure(Cause.CRASHED, f"what it returned is too large to check: {error}"))
         except WireError as error:
             failure = self._lost(Failure(Cause.DIED, f"its process sent something that is no answer: {error}"))
+        finally:
+            self._heard = time.monotonic()
         return Outcome(value=(out[0], []) if out else None, failure=failure)
 
     def _lost(self, failure: Failure | None) -> Failure:
         child, self._child = self._child, None
+        self._ahead.clear()
         status = self._zygote.end(child, GRACE if failure is None else 0.0)
         self._losses += 1
         self._last_loss = failure or _ending(status)

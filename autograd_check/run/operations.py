@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from types import CodeType, FrameType
 from typing import Any
@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from autograd_check.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
-from autograd_check.verify.tensors import Watching, is_single
+from autograd_check.verify.tensors import LOW, Watching
 from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"
@@ -53,7 +53,7 @@ class _Functions(TorchFunctionMode):
 def _differentiating() -> bool:
     """Whether this runs inside one of `torch.func`'s derivatives: below them, where aten operations are seen, it does not show."""
     stack = torch._C._functorch.get_interpreter_stack()
-    return any(level.key() in (TransformType.Grad, TransformType.Jvp) for level in stack or ())
+    return bool(stack) and any(level.key() in (TransformType.Grad, TransformType.Jvp) for level in stack)
 
 
 class _Aten(Watching):
@@ -69,27 +69,32 @@ class _Aten(Watching):
         self._seen[name] = None
         if torch.is_grad_enabled():
             self._seen[AUTOGRAD] = None
-        for tensor in _tensors(args):  # before the operation, which may write into one
+        given = _tensors(args)
+        watching = sys.getprofile()
+        sys.setprofile(None)  # the grader's own calls are nobody's business
+        for tensor in given:  # before the operation, which may write into one
             self._steps.see(tensor)
+        sys.setprofile(watching)
         factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
         if factor and name.rstrip("_") in ("div", "mul"):
             self._steps.divide(factor if name.startswith("div") else 1 / factor)
         if factor and name.rstrip("_") in ("add", "sub"):
             self._steps.shift(factor)
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        out = func(*args, **(kwargs or {}))
+        for tensor in (*given, *_tensors((out,))):
+            if tensor.dtype in LOW:
+                self._seen[SINGLE] = None
+        return out
 
-    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
-        """Note whether numbers of low precision took part."""
-        if any(map(is_single, _tensors((*args, out)))):
-            self._seen[SINGLE] = None
 
-
-def _tensors(args: Sequence[Any]) -> Iterator[Tensor]:
+def _tensors(args: Sequence[Any]) -> list[Tensor]:
+    found: list[Tensor] = []
     for argument in args:
         if isinstance(argument, Tensor):
-            yield argument
+            found.append(argument)
         elif isinstance(argument, (list, tuple)):
-            yield from _tensors(argument)
+            found += _tensors(argument)
+    return found
 
 
 class _Calls:

@@ -17,7 +17,7 @@ from autograd_check.course.imported import syntax_tree
 from autograd_check.run import rules
 from autograd_check.run.numeric_differentiation import difference_quotients
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
-from autograd_check.run.scope import Definition, FileScope, chain_root, imported, renamed, running_statements, scoped
+from autograd_check.run.scope import Definition, FileScope, chain_root, imported, renamed, running_statements
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class _Judge:
                 inner |= {id(node.value)} if names and isinstance(node.value, ast.Name) else set()
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in rules.NAMING_BUILTINS:
                 inner |= {id(node.func), *(id(first) for first in node.args[:1] if isinstance(first, ast.Name))}
-        for node, local in scoped(definition):
+        for node, local in self.scope.scoped(definition):
             bound = local - aliases.keys()
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._import(node)

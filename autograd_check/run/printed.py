@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import warnings
 from collections.abc import Iterator
+from typing import TextIO, cast
 
 MAX_PRINTED = 2000
 
@@ -44,10 +46,10 @@ class Printed(io.TextIOBase):
 def quietly() -> Iterator[Printed]:
     """Prints go to the `Printed` that this yields, warnings nowhere."""
     printed = Printed()
-    with (
-        contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(printed),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield printed
+    out, err = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = cast(TextIO, printed)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield printed
+    finally:
+        sys.stdout, sys.stderr = out, err

@@ -6,7 +6,7 @@ from typing import Any
 
 from autograd_check.causes import Cause
 from autograd_check.errors import WireError
-from autograd_check.verify.candidate import Failure, Outcome
+from autograd_check.verify.candidate import Failure, Outcome, Question
 
 CAUSES = {
     str(cause): cause
@@ -54,13 +54,13 @@ def read_partial(reply: Any, number: str) -> Any:
     return _answer(reply, number)["partial"]
 
 
-def check_form(ask: str, given: dict[str, Any], outcome: Outcome) -> None:
+def check_form(question: Question, outcome: Outcome) -> None:
     """The value has the form that the question asks for, so that whoever unpacks it may.
 
     Raises:
         WireError: it has another.
     """
-    value, complete = outcome.value, outcome.failure is None
+    ask, given, value, complete = question.ask, question.given, outcome.value, outcome.failure is None
     fits = value is None and not complete
     if ask == "call":
         fits = True

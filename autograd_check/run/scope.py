@@ -28,6 +28,7 @@ class FileScope:
     stars: list[str] = field(default_factory=list)
     methods: set[str] = field(default_factory=set)
     nodes: tuple[ast.AST, ...] = ()
+    _scoped: dict[int, list[tuple[ast.AST, frozenset[str]]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, tree: ast.Module) -> FileScope:
@@ -69,10 +70,16 @@ class FileScope:
                 found.append(definition)
                 waiting += [
                     node.id
-                    for node, local in scoped(definition)
+                    for node, local in self.scoped(definition)
                     if isinstance(node, ast.Name) and node.id not in local and node.id in self.definitions
                 ]
         return found
+
+    def scoped(self, definition: Definition) -> list[tuple[ast.AST, frozenset[str]]]:
+        """The nodes of one of the file's definitions (`scoped`), which are looked at for every function that leads to it."""
+        if id(definition) not in self._scoped:
+            self._scoped[id(definition)] = list(scoped(definition))
+        return self._scoped[id(definition)]
 
     def path(self, node: ast.AST, aliases: Mapping[str, str]) -> str | None:
         """The dotted path that an expression names (`F.relu` is `torch.nn.functional.relu`), if it begins at an import."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import linecache
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -24,11 +24,19 @@ class CourseImports:
 
     Imports that no layer needs do not stop a file: plotting packages are stand-ins (`Absent`), and so is one that is not
     installed, unless the file names it among the `tried`, or that cannot be loaded where nothing may be written.
+
+    `names` are python's own for all of these modules; this `__import__` becomes one of them.
     """
 
     def __init__(
-        self, dependencies: Mapping[str, str], tried: Collection[str] = (), borrowed: Mapping[str, ModuleType] = NONE
+        self,
+        dependencies: Mapping[str, str],
+        tried: Collection[str] = (),
+        borrowed: Mapping[str, ModuleType] = NONE,
+        names: dict[str, Any] | None = None,
     ) -> None:
+        self.names = own_names() if names is None else names
+        self.names["__import__"] = self
         # a unit's `given` goes by its unit as well; without one it is that of the last unit, which is the file's own
         self._sources = {**{name.rpartition(".")[2]: text for name, text in dependencies.items()}, **dependencies}
         self._tried = frozenset(tried)
@@ -85,7 +93,7 @@ class CourseImports:
 
     def _lesson(self, name: str) -> ModuleType:
         if name not in self._modules:
-            self._modules[name] = module = new_module(name.rpartition(".")[2], f"{name}.py", self)
+            self._modules[name] = module = new_module(name.rpartition(".")[2], f"{name}.py", self.names)
             try:
                 exec(compile_source(self._sources[name], f"{name}.py"), module.__dict__)
             except BaseException:
@@ -108,11 +116,16 @@ class CourseImports:
         return module
 
 
-def new_module(name: str, filename: str, importer: Callable[..., Any]) -> ModuleType:
-    """An empty module whose `import` statements go to `importer`."""
+def own_names() -> dict[str, Any]:
+    """A copy of python's own names. To make one takes a reference to every type: in a process that was just forked, 1 ms."""
+    return dict(vars(builtins))
+
+
+def new_module(name: str, filename: str, names: dict[str, Any]) -> ModuleType:
+    """An empty module with these names as python's own."""
     module = ModuleType(name)
     module.__dict__["__file__"] = filename
-    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": importer}
+    module.__dict__["__builtins__"] = names
     return module
 
 
@@ -123,12 +136,16 @@ def compile_source(source: str, filename: str) -> Any:
 
 
 def run_source(
-    source: str, filename: str, dependencies: Mapping[str, str], borrowed: Mapping[str, ModuleType] = NONE
+    source: str,
+    filename: str,
+    dependencies: Mapping[str, str],
+    borrowed: Mapping[str, ModuleType] = NONE,
+    names: dict[str, Any] | None = None,
 ) -> ModuleType:
-    """Run a file as the module `lesson`. Whatever its code raises is raised here."""
+    """Run a file as the module `lesson`, with `names` as python's own. Whatever its code raises is raised here."""
     code = compile_source(source, filename)
-    importer = CourseImports(dependencies, tried(source), borrowed)
-    module = new_module("lesson", filename, importer)
+    importer = CourseImports(dependencies, tried(source), borrowed, names)
+    module = new_module("lesson", filename, importer.names)
     before = sys.modules.get("lesson")
     # dataclasses and pickling-free copies look a class's module up here while the file runs.
     sys.modules["lesson"] = module

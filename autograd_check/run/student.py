@@ -6,7 +6,8 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_check.causes import Cause
@@ -16,13 +17,25 @@ from autograd_check.run.caller import Session, load
 from autograd_check.run.confine import Confinement
 from autograd_check.run.deadline import NoDeadline
 from autograd_check.run.lending import Ask, borrowed_modules
+from autograd_check.run.source import own_names
 from autograd_check.run.wire import REPLY, REQUEST, pack, receive
 from autograd_check.verify.candidate import Failure, Outcome
 
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def become_student(descriptor: int, allowance: limits.Allowance, confinement: Confinement) -> None:
+@dataclass(frozen=True)
+class Prepared:
+    """What a zygote has ready for all processes that it forks: each has its own copy, as of everything in memory.
+
+    `taught` are questions that each of them knows by their numbers, `names` python's own for the student's file.
+    """
+
+    taught: Sequence[Mapping[str, Any]] = ()
+    names: dict[str, Any] = field(default_factory=own_names)
+
+
+def become_student(descriptor: int, allowance: limits.Allowance, confinement: Confinement, prepared: Prepared) -> None:
     """Turn this freshly forked process into one that serves a single student's file. Never returns."""
     try:
         os.setsid()
@@ -30,37 +43,42 @@ def become_student(descriptor: int, allowance: limits.Allowance, confinement: Co
         limits.silence((0, 1, 2))
         limits.keep_only({descriptor, *confinement.descriptors()})
         channel = socket.socket(fileno=descriptor)
-        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        os.environ.clear()
-        os.environ.update(kept)
         gc.enable()
         limits.apply(allowance)
         confinement.apply()
-        serve(channel)
+        serve(channel, prepared)
     finally:
         # Never into the grader's code that is still on this stack, nor into anybody's exit handlers.
         os._exit(0)
 
 
-def serve(channel: socket.socket) -> None:
+def forget_environment() -> None:
+    """Leave only those variables that python and torch look at: a student's code can read them."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+def serve(channel: socket.socket, prepared: Prepared) -> None:
     """Load the file of the first message, then answer requests until the grader hangs up."""
     # Bound now: what the student patches later does not reach them.
     ask, answer = receive, pack
     try:
         first = ask(channel, REQUEST)
-        deadline = NoDeadline(first["deadline"])
+        deadline, given, filename = NoDeadline(first["deadline"]), first["dependencies"], first["filename"]
         borrowed = borrowed_modules(first["borrowed"], _asker(channel, ask, answer))
-        functions, loading = load(first["source"], first["filename"], first["dependencies"], deadline, borrowed=borrowed)
-        session = Session(functions, loading, (first["filename"],), deadline)
+        functions, loading = load(first["source"], filename, given, deadline, borrowed=borrowed, names=prepared.names)
+        session = Session(functions, loading, (filename,), deadline)
         names = [name for name in functions if len(name) <= 100][:500]
         _reply(channel, answer, {"id": first["id"], "functions": names}, loading)
         requests = _requests(session)
         while True:
             request = ask(channel, REQUEST)
-            given = dict(request["with"])
-            if request["ask"] == "vjp":
-                given["told"] = _partial_sender(channel, answer, request["id"])
-            _reply(channel, answer, {"id": request["id"]}, requests[request["ask"]](**given))
+            question = prepared.taught[request["taught"]] if "taught" in request else request
+            arguments = dict(question["with"])
+            if question["ask"] == "vjp":
+                arguments["told"] = _partial_sender(channel, answer, request["id"])
+            _reply(channel, answer, {"id": request["id"]}, requests[question["ask"]](**arguments))
     except (EOFError, OSError):
         return
 

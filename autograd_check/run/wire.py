@@ -41,7 +41,7 @@ class TooLarge(WireError):
     """A message is larger than its limits."""
 
 
-def pack(message: Any, limits: Limits) -> list[bytes | memoryview]:
+def pack(message: Any, limits: Limits) -> list[bytes]:
     """A message as the pieces of one frame.
 
     Raises:
@@ -50,12 +50,13 @@ def pack(message: Any, limits: Limits) -> list[bytes | memoryview]:
     """
     encoder = Encoder()
     body = encoder.encode(message)
-    header = json.dumps({"table": encoder.table, "body": body}, separators=(",", ":")).encode()
+    table, pieces, size = encoder.table()
+    header = json.dumps({"table": table, "body": body}, separators=(",", ":")).encode()
     if len(header) > limits.header:
         raise TooLarge(f"expected a header of at most {limits.header} bytes, got {len(header)}")
-    if encoder.size > limits.blobs:
-        raise TooLarge(f"expected at most {limits.blobs} bytes of tensors, got {encoder.size}")
-    return [PREFIX.pack(MAGIC, len(header), encoder.size), header, *encoder.blobs]
+    if size > limits.blobs:
+        raise TooLarge(f"expected at most {limits.blobs} bytes of tensors, got {size}")
+    return [PREFIX.pack(MAGIC, len(header), size), header, *pieces]
 
 
 def send(channel: socket.socket, message: Any, limits: Limits) -> None:
@@ -71,7 +72,20 @@ def receive(channel: socket.socket, limits: Limits, left: Callable[[], float] | 
         TimeoutError: nothing is `left`.
         WireError: what came is no frame, or too large.
     """
-    prefix = _exactly(channel, PREFIX.size, left)
+    sizes = _sizes(_exactly(channel, PREFIX.size, left), limits)
+    header, payload = (_exactly(channel, size, left) for size in sizes)
+    return _content(header, payload, limits)
+
+
+def unpack(frame: bytes, limits: Limits) -> Any:
+    """The message of one whole frame. Raises `WireError` where it is none."""
+    header_size, _ = _sizes(frame[: PREFIX.size], limits)
+    end = PREFIX.size + header_size
+    return _content(bytearray(frame[PREFIX.size : end]), bytearray(frame[end:]), limits)
+
+
+def _sizes(prefix: bytes | bytearray, limits: Limits) -> tuple[int, int]:
+    """How many bytes of header and of tensors a frame has."""
     magic, header_size, blob_size = PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise WireError("expected a frame, got other bytes")
@@ -80,8 +94,10 @@ def receive(channel: socket.socket, limits: Limits, left: Callable[[], float] | 
             f"expected at most {limits.header} bytes of header and {limits.blobs} bytes of tensors, "
             f"got {header_size} and {blob_size}"
         )
-    header = _exactly(channel, header_size, left)
-    payload = _exactly(channel, blob_size, left)
+    return header_size, blob_size
+
+
+def _content(header: bytearray, payload: bytearray, limits: Limits) -> Any:
     try:
         content = json.loads(header.decode())
     except (ValueError, RecursionError) as error:

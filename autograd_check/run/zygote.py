@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -11,16 +10,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
-from autograd_check.errors import AutogradCheckError
+from autograd_check.errors import AutogradCheckError, WireError
 from autograd_check.run import bubblewrap, confine, forkserver, landlock, limits
+from autograd_check.run.control import Hearing, say
 from autograd_check.run.deadline import DEADLINE, PATIENCE
 from autograd_check.run.in_process import NOTHING
-from autograd_check.run.isolated import Isolated
+from autograd_check.run.isolated import Isolated, asked
 from autograd_check.run.lending import Lender
+from autograd_check.run.wire import REQUEST, pack
+from autograd_check.verify.candidate import Question
 
 STARTING = 300.0
 """Seconds that a zygote may take to start or to answer: it imports torch on a busy machine at worst."""
@@ -30,6 +33,9 @@ DIE_WITH_PARENT = "sys.platform == 'linux' and __import__('ctypes').CDLL(None).p
 
 LAUNCH = f"import sys; {DIE_WITH_PARENT}; sys.path[:0] = sys.argv[1].split('\\n'); from autograd_check.run.forkserver import main; main()"
 
+ROOM = 64 << 20
+"""Bytes of questions that a zygote is taught; it keeps them as long as it lives. What has no room is sent each time."""
+
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -37,12 +43,22 @@ SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM
 class Child:
     """A process for one student's file: its number here, the grader's end of its channel, and its number for the zygote.
 
-    The two numbers differ where the zygote has a namespace of its own.
+    The two numbers differ where the zygote has a namespace of its own. It knows the first `taught` questions that the zygote
+    was taught.
     """
 
     pid: int
     channel: socket.socket
     number: int
+    taught: int
+
+
+@dataclass
+class Ready:
+    """A process that was asked for: the grader's end of its channel, and what the zygote has told of it."""
+
+    channel: socket.socket
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 class Zygote:
@@ -53,16 +69,28 @@ class Zygote:
     threads (a fork of it could hang), and with `start="spawn"`, it is a new interpreter, which costs an import of
     torch, and has bubblewrap around it where that works (unless `outer` is False). A zygote that has died is started anew
     by spawning. `confinement` says what keeps students' processes in.
+
+    With `ahead` the process of the next file is forked, and confines itself, while the one before it runs: for many files.
     """
 
     def __init__(
-        self, *, start: Literal["fork", "spawn"] = "fork", allowance: limits.Allowance | None = None, outer: bool = True
+        self,
+        *,
+        start: Literal["fork", "spawn"] = "fork",
+        allowance: limits.Allowance | None = None,
+        outer: bool = True,
+        ahead: bool = False,
     ) -> None:
         self._allowance = allowance or limits.Allowance()
         self._outer = outer
+        self._ahead = ahead
         self._lock = threading.Lock()
         self._process: int = 0
         self._control: socket.socket | None = None
+        self._hearing: Hearing
+        self._ready: Ready | None = None
+        self._taught: WeakKeyDictionary[Question, int] = WeakKeyDictionary()
+        self._lessons = self._bytes_taught = 0
         self.starts = 0
         """How often it was started: more than once says that it died, and what it was asked then was not answered."""
         self.start_method: Literal["fork", "spawn"] = "fork" if start == "fork" and can_fork() else "spawn"
@@ -86,25 +114,64 @@ class Zygote:
         """A candidate for one file; its process starts with the first question. Close it after use (or `with`)."""
         return Isolated(self, source, filename, dependencies=dependencies, deadline=deadline, patience=patience, lender=lender)
 
+    def prepare(self) -> None:
+        """Have a process forked for the next file while the grader does something else; it waits until there is one."""
+        with self._lock:
+            self._order()
+
     def birth(self) -> Child:
-        """Fork a process for one student's file."""
-        mine, theirs = socket.socketpair()
-        try:
-            with theirs:
-                answer = self._exchange({"birth": True}, theirs.fileno())
-        except BaseException:
-            mine.close()
-            raise
-        return Child(int(answer.get("here", answer["pid"])), mine, int(answer["pid"]))
+        """A process for one student's file: the one that was prepared, or else a new one."""
+        with self._lock:
+            try:
+                ready = self._hear_of(self._order())
+            except (OSError, EOFError, ValueError):
+                self._start_again()
+                ready = self._hear_of(self._order())
+            self._ready = None
+            if self._ahead:
+                self._order()
+        told = ready.told
+        return Child(int(told.get("here", told["pid"])), ready.channel, int(told["pid"]), int(told["taught"]))
 
     def end(self, child: Child, grace: float = 0.0) -> int | None:
         """End a student's process; the exit code (negative: a signal) if it ended by itself within `grace` seconds."""
         child.channel.close()
         if self._control is None:
             return None
-        answer = self._exchange({"end": child.number, "grace": grace})
-        status = answer["status"]
+        with self._lock:
+            try:
+                if self._ready is not None:
+                    self._hear_of(self._ready)
+                say(self._open_control(), {"end": child.number, "grace": grace})
+                status = self._hearing.message()["status"]
+            except (OSError, EOFError, ValueError):
+                self._start_again()
+                return None
         return None if status is None else int(status)
+
+    def dismiss(self, child: Child) -> None:
+        """End a student's process without waiting until it has ended."""
+        child.channel.close()
+        with self._lock, contextlib.suppress(OSError):  # a zygote that is gone has ended all its processes
+            if self._control is not None:
+                say(self._control, {"dismiss": child.number})
+
+    def teach(self, question: Question) -> int | None:
+        """The number by which processes that are forked from now on know a question; None where there is no room for it."""
+        with self._lock:
+            if question not in self._taught:
+                try:
+                    frame = b"".join(pack(asked(question), REQUEST))
+                except WireError:
+                    return None
+                if self._bytes_taught + len(frame) > ROOM:
+                    return None
+                with contextlib.suppress(OSError):
+                    say(self._open_control(), {"teach": len(frame)}, payload=frame)
+                self._taught[question] = self._lessons
+                self._lessons += 1
+                self._bytes_taught += len(frame)
+            return self._taught[question]
 
     def close(self) -> None:
         """End the zygote and every process that it started."""
@@ -126,10 +193,10 @@ class Zygote:
             else:
                 self._process = self._spawn(theirs)
         mine.settimeout(STARTING)
-        self._control = mine
+        self._control, self._hearing = mine, Hearing(mine)
         self.starts += 1
         try:
-            self._read()
+            self._hearing.message()
         except (OSError, EOFError, ValueError) as error:
             self._stop()
             raise AutogradCheckError(
@@ -169,47 +236,50 @@ class Zygote:
         process.returncode = 0
         return process.pid
 
-    def _exchange(self, message: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
-        with self._lock:
-            try:
-                return self._ask(message, descriptor)
-            except (OSError, EOFError, ValueError):
-                self._stop()
-                self.start_method = "spawn"
-                self._start()
-                return self._ask(message, descriptor) if "birth" in message else {"status": None}
+    def _start_again(self) -> None:
+        """Replace a zygote that has died: it was taught nothing, and what was ordered of the other will not come."""
+        self._stop()
+        self.start_method = "spawn"
+        self._taught.clear()
+        self._lessons = self._bytes_taught = 0
+        self._start()
 
-    def _ask(self, message: dict[str, Any], descriptor: int | None) -> dict[str, Any]:
+    def _open_control(self) -> socket.socket:
         if self._control is None:
             raise AutogradCheckError("expected an open zygote, got a closed one; make a new one")
-        socket.send_fds(self._control, [json.dumps(message).encode()], [] if descriptor is None else [descriptor])
-        return self._read()
+        return self._control
 
-    def _read(self) -> dict[str, Any]:
-        control = self._control
-        if control is None:
-            raise EOFError
-        answer = b""
-        handles: list[int] = []
-        try:
-            while not answer.endswith(b"\n"):
-                piece, received, _, _ = socket.recv_fds(control, 4096, 1)
-                handles += received
-                if not piece:
-                    raise EOFError
-                answer += piece
-            record = json.loads(answer)
-            if not isinstance(record, dict):
-                raise ValueError("expected a record")
-            return {**record, "here": _number_here(handles[0])} if handles and self.confinement.level == 2 else record
-        finally:
-            for handle in handles:
+    def _order(self) -> Ready:
+        """The process that is ready, or will be soon."""
+        control = self._open_control()
+        if self._ready is None:
+            mine, theirs = socket.socketpair()
+            with theirs, contextlib.suppress(OSError):  # a zygote that is gone is noticed by whoever waits for it
+                say(control, {"birth": True}, (theirs.fileno(),))
+            self._ready = Ready(mine)
+        return self._ready
+
+    def _hear_of(self, ready: Ready) -> Ready:
+        """Wait until the zygote has told of a process; where it is in another namespace, its number here."""
+        if not ready.told:
+            told = self._hearing.message()
+            while self._hearing.descriptors:
+                handle = self._hearing.descriptors.popleft()
+                if self.confinement.level == 2:
+                    told["here"] = _number_here(handle)
                 os.close(handle)
+            ready.told = told
+        return ready
 
     def _stop(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
+            while self._hearing.descriptors:
+                os.close(self._hearing.descriptors.popleft())
+        if self._ready is not None:
+            self._ready.channel.close()
+            self._ready = None
         if self._process:
             _wait_or_kill(self._process)
             self._process = 0

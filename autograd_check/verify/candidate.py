@@ -70,6 +70,14 @@ class Point:
     hyper: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Something to ask of candidates, known again by its identity: the name of one of their methods, the arguments by name."""
+
+    ask: str
+    given: Mapping[str, Any]
+
+
 class PairCandidate(Protocol):
     """What checks of a forward and a backward may ask. Every method returns; none raises for what the code under test does."""
 
@@ -81,6 +89,14 @@ class PairCandidate(Protocol):
 
     def loaded(self) -> Outcome:
         """What came of running the file itself."""
+        ...
+
+    def ask(self, question: Question) -> Outcome:
+        """What the method that the question names gives."""
+        ...
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """These will be asked next, in this order: who answers in another process may begin with them at once."""
         ...
 
     def vjp(

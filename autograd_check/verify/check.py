@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.verify import contract, values
-from autograd_check.verify.candidate import PairCandidate, Point
+from autograd_check.verify.candidate import PairCandidate, Point, Question
 from autograd_check.verify.finding import (
     LOSES_PROCESS,
     Diagnosis,
@@ -37,9 +37,9 @@ from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.slope import Row, Sweep
 from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
 from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
-from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, own_gradients, try_case
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, own_gradients, try_case, vjp_question
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, probe_vjp
+from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, first_rays, probe_vjp
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -77,9 +77,26 @@ class Pair:
         """By how much each tensor of each gradient differs from repeat to repeat, where the user lets it; else zeros."""
         return self._own.once("repeats", [trial], lambda: contract.repeats(trial, self.candidate, self.names, self.leave))
 
+    def caches(self, case: Case, douts: Sequence[Any]) -> Question:
+        """One forward whose cache serves several backwards, and another forward before the first of them."""
+        other = next((point for point in self.points if point is not case.point), None)
+        reused = (douts[0], douts[3], douts[0])  # the zeros in between wipe out a cache that is written into
+        question = vjp_question(self.names, case.point, reused, share_cache=True, between=other)
+        return self.memo.once(("caches", self.names.forward, self.names.backward), [case.point, douts, other], lambda: question)
+
+    def narrow(self, case: Case) -> Case:
+        """A case in float32."""
+        return self.memo.once("float32", [case.point], case.as_float32)
+
+    def differences(self, point: Point) -> Question:
+        """What finite differences ask first where all gradients are to be measured."""
+        _, walk = first_rays(point, self.names.wrt, self.seed, self.memo)
+        given = {"forward": self.names.forward, "points": walk, "signatures": False, "returns_cache": True}
+        return self.memo.once(("sweep", self.names.forward), [walk], lambda: Question("sweep", given))
+
     def probe(self, trial: Trial, wrt: Sequence[str]) -> Probe:
         """The slopes of the code's own forward."""
-        sweep, base = own_sweep(self.candidate, self.names), as_tensors(trial.out)
+        sweep, base = own_sweep(self.candidate, self.names, self.memo), as_tensors(trial.out)
         jitter = contract.jitter(trial) if self.names.oracle is None else None
         made = partial(Probe, sweep, trial.case.point, trial.douts[0], wrt, self.seed, base, jitter, self.memo)
         return self._own.once(("probe", tuple(wrt)), [trial], made)
@@ -139,15 +156,7 @@ def check_gradient_forms(trial: Trial, pair: Pair) -> Iterator[Finding]:
 
 def check_caches(trial: Trial, pair: Pair) -> Iterator[Finding]:
     """The cache holds all that the backward needs, and is as good for a second call."""
-    others = [point for point in pair.points if point is not trial.case.point]
-    reused = pair.candidate.vjp(
-        pair.names.forward,
-        pair.names.backward,
-        trial.case.point,
-        [trial.douts[0], trial.douts[3], trial.douts[0]],  # the zeros in between wipe out a cache that is written into
-        share_cache=True,
-        between=others[0] if others else None,
-    )
+    reused = pair.candidate.ask(pair.caches(trial.case, trial.douts))
     if pair.leave.nondet:  # repeats may differ, and how far is a finding of its own
         return
     yield from contract.check_own_cache(reused, trial, pair.names)
@@ -156,8 +165,7 @@ def check_caches(trial: Trial, pair: Pair) -> Iterator[Finding]:
 
 def keeps_float32(trial: Trial, pair: Pair) -> Iterator[Finding]:
     """With float32 inputs everything is float32."""
-    narrow = pair.memo.once("float32", [trial.case.point], trial.case.as_float32)
-    single = try_case(pair.candidate, pair.names, narrow, seed=pair.seed, full=False, memo=pair.memo)
+    single = try_case(pair.candidate, pair.names, pair.narrow(trial.case), seed=pair.seed, full=False, memo=pair.memo)
     if single.forward_failure is None and single.backward_failure is None:
         yield from contract.check_float32(single, pair.names)
 
@@ -218,12 +226,22 @@ class NoExplainer:
 
 NO_EXPLAINER = NoExplainer()
 
-Beside = Callable[[Pair, Collection[str]], Iterable[Finding]]
 
-
-def nothing_beside(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
-    """The further checks of those who have none."""
+def _nothing_asked(pair: Pair) -> Sequence[Question]:
     return ()
+
+
+def _nothing_found(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Further checks, where some gradient came back: what they ask of any code, what they find, and what is asked `later`."""
+
+    asks: Callable[[Pair], Sequence[Question]] = _nothing_asked
+    findings: Callable[[Pair, Collection[str]], Iterable[Finding]] = _nothing_found
+    later: Sequence[Question] = ()
 
 
 After = Callable[[Trial, Pair, Sequence[Finding]], Iterable[Finding]]
@@ -248,7 +266,7 @@ def check_pair(
     explain: Explainer = NO_EXPLAINER,
     uses_single: UsesSingle = unseen,
     memo: Memo | None = None,
-    beside: Beside = nothing_beside,
+    beside: Beside | None = None,
     leave: Leave = NO_LEAVE,
     after: After = nothing_after,
 ) -> list[Finding]:
@@ -262,22 +280,30 @@ def check_pair(
         explain: attaches causes to what failed.
         uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
         memo: what other checks of the same cases have computed already.
-        beside: checks of the caller's own, where some gradient came back; it is told which subjects are wrong already.
+        beside: checks of the caller's own, where some gradient came back.
         leave: what the user grants on top of what is measured.
         after: further checks of a trial, with what has been found of it.
 
     """
-    unusable = _unusable(candidate, names)
-    if unusable:
-        return unusable
     known: dict[str, bool] = {}  # the answer takes a run of the code under test, so each case is asked about once
 
     def single(trial: Trial) -> bool:
         return known[trial.case.name] if trial.case.name in known else known.setdefault(trial.case.name, uses_single(trial))
 
     pair = Pair(candidate, names, seed, explain, single, memo or Memo(), tuple(case.point for case in cases), leave)
-    trials = list(_trials(pair, cases))
-    findings = [found for trial in trials for found in _checked(trial, pair, once=False)]
+    further, foreseen = beside or Beside(), names.oracle is not None and memo is not None  # else questions are new each time
+    if foreseen:
+        asked = [asked_of(names, case, seed=_seed(pair, n), full=True, memo=pair.memo) for n, case in enumerate(cases)]
+        candidate.expect([question for _, question in asked])
+    unusable = _unusable(candidate, names)
+    if unusable:
+        return unusable
+    trials, findings = list[Trial](), list[Finding]()
+    for trial in _trials(pair, cases):
+        trials.append(trial)
+        findings += _checked(trial, pair, once=False)
+        if foreseen and len(trials) == 1 and trial.gradients and not any(f.status is Status.FAILED for f in findings):
+            candidate.expect(_rest(pair, cases, trial.douts, further))
     if any(finding.status is Status.TODO or lost_process(finding) for finding in findings):
         return aggregate(findings)
     forward_right = not any(f.subject == "out" and f.status is Status.FAILED for f in findings)
@@ -286,7 +312,7 @@ def check_pair(
     sound = [trial for trial in trials if trial.gradients]
     if sound:
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is Status.FAILED}
-        findings += [*_checked(sound[0], pair, once=True), *beside(pair, wrong)]
+        findings += [*_checked(sound[0], pair, once=True), *further.findings(pair, wrong)]
         findings += _kept(sound[0], pair, findings)
         wanted, left = _wanted(pair, trials, findings, forward_right)
         findings += left
@@ -298,14 +324,25 @@ def check_pair(
     return aggregate(findings)
 
 
+def _seed(pair: Pair, number: int) -> int:
+    return pair.seed * 1009 + number
+
+
 def _trials(pair: Pair, cases: Sequence[Case]) -> Iterator[Trial]:
     """One trial a case, up to the first that cost the process: code that hangs once would hang on every case."""
     for number, case in enumerate(cases):
-        trial = try_case(pair.candidate, pair.names, case, seed=pair.seed * 1009 + number, full=True, memo=pair.memo)
+        trial = try_case(pair.candidate, pair.names, case, seed=_seed(pair, number), full=True, memo=pair.memo)
         yield trial
         failures = (trial.forward_failure, trial.backward_failure)
         if any(failure is not None and failure.cause in LOSES_PROCESS for failure in failures):
             return
+
+
+def _rest(pair: Pair, cases: Sequence[Case], douts: Sequence[Any], beside: Beside) -> list[Question]:
+    """What is asked after trials that all go well, as they do where the first does."""
+    _, single = asked_of(pair.names, pair.narrow(cases[0]), seed=pair.seed, full=False, memo=pair.memo)
+    slopes = [pair.differences(case.point) for case in cases[:DIFFERENCED]]
+    return [pair.caches(cases[0], douts), single, *beside.asks(pair), *slopes, *beside.later]
 
 
 def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
@@ -425,11 +462,12 @@ def _difference(subject: str, verdict: ProbeResult, probe: str, names: PairNames
     return inconclusive(DIFFERENCES, subject, probe, f"finite differences cannot tell here: {verdict.reason}")
 
 
-def own_sweep(candidate: PairCandidate, names: PairNames) -> Sweep:
-    """The code's own forward at many points."""
+def own_sweep(candidate: PairCandidate, names: PairNames, memo: Memo) -> Sweep:
+    """The code's own forward at many points; a question of the memo is asked as such."""
 
     def sweep(points: Sequence[Point], signatures: bool) -> Sequence[Row]:
-        outcome = candidate.sweep(names.forward, points, signatures=signatures)
+        known: Question | None = None if signatures else memo.known(("sweep", names.forward), [points])
+        outcome = candidate.ask(known) if known else candidate.sweep(names.forward, points, signatures=signatures)
         if outcome.value is None:
             return [(None, None)] * len(points)
         if hasattr(outcome.value, "columns"):  # a batch of tensors

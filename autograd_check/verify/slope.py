@@ -192,11 +192,10 @@ class Slopes:
         if self.jitter is not None:
             self.model = math.hypot(self.model, NOISE_FLOOR * Pairing(self.jitter, self.dout).size())
 
-    def quick(self, rays: Sequence[Ray]) -> list[Estimate]:
-        """Every ray's slope from two or three steps, one request for all."""
-        ladders = [[ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))] for ray in rays]
-        stops = [(ray, t) for ray, steps in zip(rays, ladders, strict=True) for step in steps for t in (step, -step)]
-        rows = self._request(stops, False)
+    def quick(self, rays: Sequence[Ray], walk: Walk | None = None) -> list[Estimate]:
+        """Every ray's slope from two or three steps, one request for all: for the points of `quick_walk`, where it is there already."""
+        ladders = [_quick_steps(ray) for ray in rays]
+        rows = self.sweep(walk or quick_walk(self.point, rays), False) if rays else []
         differences, place, found = iter(self.pairing.alternating(rows)), 0, []
         for ray, steps in zip(rays, ladders, strict=True):
             quotients = [next(differences) / (2 * step) for step in steps]
@@ -317,6 +316,15 @@ class Slopes:
 
     def _request(self, stops: Sequence[tuple[Ray, float]], signatures: bool) -> Sequence[Row]:
         return self.sweep(Walk(self.point, stops), signatures) if stops else []
+
+
+def _quick_steps(ray: Ray) -> list[float]:
+    return [ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))]
+
+
+def quick_walk(point: Point, rays: Sequence[Ray]) -> Walk:
+    """The points that a quick measurement asks for."""
+    return Walk(point, [(ray, t) for ray in rays for step in _quick_steps(ray) for t in (step, -step)])
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point
+from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point, Question
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import oracle_spread, oracle_vjp
 from autograd_check.verify.tensors import (
@@ -164,11 +164,24 @@ def try_case(candidate: PairCandidate, names: PairNames, case: Case, *, seed: in
     kept = memo or Memo()
     if names.oracle is None:
         return _try_own(candidate, names, case, seed, full, kept)
-    reference, douts = kept.once(
-        ("reference", names.wrt, seed, full), [names.oracle, case.point], lambda: _judged(names, case, seed, full)
-    )
-    outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
-    return _answered(outcome, names, case, reference, douts)
+    reference, question = asked_of(names, case, seed=seed, full=full, memo=kept)
+    return _answered(candidate.ask(question), names, case, reference, question.given["douts"])
+
+
+def asked_of(names: PairNames, case: Case, *, seed: int, full: bool, memo: Memo) -> tuple[Reference, Question]:
+    """What the oracle gives at a case, and what the code under test is asked there."""
+
+    def make() -> tuple[Reference, Question]:
+        reference, douts = _judged(names, case, seed, full)
+        return reference, vjp_question(names, case.point, douts, wrt=names.wrt)
+
+    return memo.once(("reference", names.forward, names.backward, names.wrt, seed, full), [names.oracle, case.point], make)
+
+
+def vjp_question(names: PairNames, point: Point, douts: Sequence[Any], **asked: Any) -> Question:
+    """A forward, and a backward for every cotangent: see `PairCandidate.vjp`."""
+    given = {"forward": names.forward, "backward": names.backward, "point": point, "douts": douts}
+    return Question("vjp", {**given, "share_cache": False, "between": None, "wrt": (), **asked})
 
 
 def _judged(names: PairNames, case: Case, seed: int, full: bool) -> tuple[Reference, tuple[Any, ...]]:

@@ -15,8 +15,8 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.rays import KINDS, Direction, Ray, draw_directions, draw_rays, real_dtype, steps_of
-from autograd_check.verify.slope import Careful, Slopes, Sweep, slopes_at
+from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, real_dtype, steps_of
+from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
 from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
 from autograd_check.verify.tolerances import (
     CLOSE,
@@ -264,19 +264,17 @@ class Probe:
         """The slopes at the point."""
         return slopes_at(self.sweep, self.point, self.dout, self.base, jitter=self.jitter)
 
-    @cached_property
+    @property
     def rays(self) -> list[Ray]:
         """A ray of each kind through every tensor."""
-
-        def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
-            return self.memo.once(("directions", kinds, self.seed), tensors, lambda: draw_directions(tensors, kinds, start))
-
-        return draw_rays(self.point.primals, self.wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * self.seed), draw)
+        return first_rays(self.point, tuple(self.wrt), self.seed, self.memo)[0]
 
     @cached_property
     def estimates(self) -> Sequence[Estimate]:
         """The quick measurement of every ray."""
-        return self.slopes.quick(self.rays) if self.slopes is not None else ()
+        return (
+            self.slopes.quick(*first_rays(self.point, tuple(self.wrt), self.seed, self.memo)) if self.slopes is not None else ()
+        )
 
     def verdicts(
         self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
@@ -300,6 +298,19 @@ class Probe:
             found = _on(UnderTest(moved, derivative, single), kinked, rays, moved.quick(rays), generator)
             results |= {name: replace(result, moved=True) for name, result in found.items()}
         return results
+
+
+def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tuple[list[Ray], Walk]:
+    """A ray of each kind through every tensor of a point, and the points of a quick measurement along them."""
+
+    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
+        return memo.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
+
+    def make() -> tuple[list[Ray], Walk]:
+        rays = draw_rays(point.primals, wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * seed), draw)
+        return rays, quick_walk(point, rays)
+
+    return memo.once(("rays", wrt, seed), [point], make)
 
 
 def probe_vjp(

@@ -21,6 +21,7 @@ import torch
 from autograd_check.run import bubblewrap, confine
 from autograd_check.run.zygote import Zygote
 from tests.attacks.test_attacks import DOUT, ZEROS, grader_state, honest_answer, point
+from tests.support import children, comes_true
 
 HERE = Path(__file__).parent / "hostile"
 
@@ -101,19 +102,6 @@ needs_layer_1 = pytest.mark.skipif(confine.probe(outer=False).level < 1, reason=
 pytestmark = needs_layer_1
 
 
-def children(pid: int) -> set[str]:
-    """Processes whose parent has that number, those that have ended apart."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            found.add(process.name)
-    return found
-
-
 def traces() -> list[Path]:
     """Files that an attack has left: they all have one name."""
     places = ["/tmp", "/dev/shm", "/var/tmp", ".", "/", "/run", str(Path.home()), str(Path(os.__file__).parent)]
@@ -145,7 +133,7 @@ def attack(zygote: Zygote, name: str) -> None:
     assert grader_state() == before
     assert honest_answer(zygote)
     assert zygote._process == process, "the zygote was started again"
-    assert children(process) == family
+    assert comes_true(lambda: children(process) == family)
     assert traces() == []
 
 

@@ -12,8 +12,11 @@ import torch
 
 from autograd_check.errors import AutogradCheckError
 from autograd_check.run import student
-from autograd_check.run.zygote import Zygote
-from autograd_check.verify.candidate import Outcome, Point
+from autograd_check.run.lending import Lender
+from autograd_check.run.zygote import ROOM, Zygote
+from autograd_check.verify.candidate import Outcome, Point, Question
+from autograd_check.verify.tensors import equal_bits
+from tests.support import children, comes_true, is_gone
 
 LINES = "import os, time\ndef good(): return 1\ndef hang():\n    while True: pass\ndef leave(): os._exit(7)\n"
 
@@ -117,7 +120,7 @@ def test_a_closed_candidate_leaves_no_process_and_no_descriptor(zygote: Zygote) 
     before = len(os.listdir("/proc/self/fd"))
     with zygote.candidate("import os\ndef f(): return os.getpid()\n", "a.py") as candidate:
         pid = candidate.call("f", []).value
-    assert not os.path.exists(f"/proc/{pid}")
+    assert is_gone(pid)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -140,3 +143,154 @@ def test_a_spawned_zygote_works_alike_and_is_closed_with_its_students() -> None:
         assert not os.path.exists(f"/proc/{pid}")
     with pytest.raises(AutogradCheckError, match="expected an open zygote, got a closed one; make a new one"):
         zygote.candidate("", "a.py").loaded()
+
+
+PAIR = """
+import os, time
+def f_forward(x):
+    if os.environ.get("SLOW"): time.sleep(1)
+    return x * 3, x
+def f_backward(dout, x): return dout * 3
+def leaves_forward(x): os._exit(3)
+def count_forward(x, seen=[]):
+    seen.append(0)
+    return x * 0 + len(seen), None
+"""
+
+
+def question(forward: str = "f_forward", **changed: Any) -> Question:
+    given = {"forward": forward, "backward": "f_backward", "point": Point({"x": one(2.0)}), "douts": [one(1.0)]}
+    return Question("vjp", {**given, "share_cache": False, "between": None, "wrt": ("x",), **changed})
+
+
+def sweep(forward: str = "f_forward", count: int = 3) -> Question:
+    points = [Point({"x": one(float(number))}) for number in range(count)]
+    return Question("sweep", {"forward": forward, "points": points, "signatures": False, "returns_cache": True})
+
+
+def sent_ahead(candidate: Any) -> list[Question]:
+    return [ahead.question for ahead in candidate._ahead]
+
+
+def test_questions_that_the_zygote_was_taught_are_sent_ahead(zygote: Zygote) -> None:
+    first, second = question(), question("count_forward")
+    expected = []
+    for known in (0, 2):
+        with zygote.candidate(PAIR, "a.py") as candidate:
+            candidate.loaded()  # the first one's process is older than the lesson
+            candidate.expect([first, second])
+            assert len(sent_ahead(candidate)) == known
+            expected.append((candidate.ask(first), candidate.ask(second)))
+            assert sent_ahead(candidate) == []
+    for one_by_one, together in zip(*expected, strict=True):
+        assert equal_bits(one_by_one.value, together.value)
+        assert one_by_one.failure == together.failure
+
+
+def test_what_is_asked_otherwise_than_expected_is_answered_all_the_same(zygote: Zygote) -> None:
+    """The questions in between are passed over: their answers are nobody's."""
+    first, second = question(), question("count_forward", douts=[])
+    for _ in range(2):
+        with zygote.candidate(PAIR, "a.py") as candidate:
+            candidate.expect([first, second])
+            assert candidate.call("count_forward", [one(0.0)]).ok
+            assert candidate.ask(first).value[1][0] == 3
+            assert candidate.ask(second).ok
+
+
+def test_a_process_that_is_lost_takes_the_questions_ahead_with_it(zygote: Zygote) -> None:
+    first, leaves, last = question(), question("leaves_forward"), question(point=Point({"x": one(5.0)}))
+    for _ in range(2):
+        with zygote.candidate(PAIR, "a.py") as candidate:
+            candidate.expect([first, leaves, last])
+            assert candidate.ask(first).ok
+            failure: Any = candidate.ask(leaves).failure
+            assert (failure.cause, failure.says) == ("exited", "it ended its own process with exit code 3")
+            assert candidate.ask(last).value[0] == 15
+
+
+def test_a_sweep_is_sent_ahead_only_where_it_is_quick_enough_to_be_asked_at_once(zygote: Zygote) -> None:
+    first, many = question(), sweep()
+    for number in range(2):
+        with zygote.candidate(PAIR, "a.py") as candidate:
+            candidate.loaded()
+            candidate.expect([many])  # nothing is known of its pace
+            assert sent_ahead(candidate) == []
+            assert candidate.ask(first).ok
+            candidate.expect([many])
+            assert sent_ahead(candidate) == [many] * number
+            assert [float(out) for out, _ in candidate.ask(many).value] == [0, 3, 6]
+    with zygote.candidate(PAIR, "a.py", deadline=1e-9) as candidate:
+        candidate.loaded()
+        candidate._pace["f_forward"] = 1.0
+        candidate.expect([many])
+        assert sent_ahead(candidate) == []
+
+
+def test_a_file_that_does_not_load_is_told_whatever_was_expected(zygote: Zygote) -> None:
+    asked = question()
+    for _ in range(2):
+        with zygote.candidate("raise ValueError('no')\n", "a.py") as candidate:
+            candidate.expect([asked])
+            failure: Any = candidate.loaded().failure
+            assert (failure.cause, failure.says) == ("crashed", "no")
+            assert candidate.ask(asked).failure == failure
+
+
+def test_code_that_borrows_is_asked_one_thing_at_a_time(zygote: Zygote) -> None:
+    """A question in its channel would be taken for the answer to its own."""
+    source = (
+        "from lessons.u02_network.linear import twice\ndef f_forward(x): return twice(x), x\ndef f_backward(d, x): return d * 2\n"
+    )
+    asked = [question(), question(point=Point({"x": one(3.0)}))]
+    for _ in range(2):
+        with zygote.candidate(source, "a.py", lender=Lender({"linear": {"twice": lambda x: x * 2}})) as candidate:
+            candidate.expect(asked)
+            assert sent_ahead(candidate) == []
+            assert [float(candidate.ask(each).value[0]) for each in asked] == [4, 6]
+
+
+def test_a_question_that_cannot_be_sent_is_not_taught(zygote: Zygote) -> None:
+    assert zygote.teach(question(point=Point({"x": object()}))) is None
+    assert zygote.teach(question(point=Point({"x": torch.zeros(ROOM // 8)}, {"k": torch.zeros(ROOM // 8 + 1)}))) is None
+
+
+def test_a_zygote_that_is_started_again_is_taught_again() -> None:
+    asked = question()
+    with Zygote(start="spawn") as zygote:
+        for _ in range(2):
+            zygote.teach(asked)
+            os.kill(zygote._process, signal.SIGKILL)
+            os.waitid(os.P_PID, zygote._process, os.WEXITED | os.WNOWAIT)
+            with zygote.candidate(PAIR, "a.py") as candidate:
+                candidate.expect([asked])
+                assert candidate.ask(asked).ok
+            with zygote.candidate(PAIR, "a.py") as candidate:
+                candidate.expect([asked])
+                assert sent_ahead(candidate) == [asked]
+                assert candidate.ask(asked).ok
+        assert zygote.starts == 3
+
+
+def test_the_process_of_the_next_file_is_ready_before_it_is_asked_for() -> None:
+    source = "import os\ndef f(): return os.getpid(), os.getppid()\n"
+    with Zygote(ahead=True) as zygote:
+        with zygote.candidate(source, "a.py") as candidate:
+            pid, parent = candidate.call("f", []).value
+            assert comes_true(lambda: len(children(parent)) == 2)
+            (following,) = children(parent) - {pid}
+        with zygote.candidate(source, "b.py") as candidate:
+            assert candidate.call("f", []).value == (following, parent)
+            assert comes_true(lambda: pid not in children(parent))
+    assert is_gone(following)
+
+
+def test_a_process_that_was_prepared_waits_for_the_next_file(zygote: Zygote) -> None:
+    zygote.prepare()
+    zygote.prepare()
+    assert zygote.end(zygote.birth()) is None
+    zygote.prepare()
+    with zygote.candidate("import os\ndef f(): os._exit(4)\n", "a.py") as candidate:
+        zygote.prepare()  # what is told of it comes before the end of the other
+        failure: Any = candidate.call("f", []).failure
+        assert failure.says == "it ended its own process with exit code 4"

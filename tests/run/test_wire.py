@@ -43,7 +43,7 @@ def frame(table: Any, body: Any, payload: Any = b"") -> Any:
 
 
 def entry(**changed: Any) -> Any:
-    return {"dtype": "float64", "shape": [2], "offset": 0, "bytes": 16, **changed}
+    return {"dtype": "float64", "shape": [2], "count": 1, "offset": 0, "bytes": 16, **changed}
 
 
 def test_records_of_a_request() -> None:
@@ -55,7 +55,8 @@ def test_a_point_and_a_shared_tensor_sent_once() -> None:
     x = torch.arange(6.0).reshape(2, 3)
     encoder = Encoder()
     encoder.encode([Point({"x": x}, {"k": (1, 2)}), Point({"x": x})])
-    assert len(encoder.table) == 1
+    table, _, size = encoder.table()
+    assert (len(table), size) == (1, 32)
     back = through(Point({"x": x.T}, {"k": (1, 2)}))
     assert torch.equal(back.primals["x"], x.T)
     assert back.primals["x"].stride() == (1, 3)
@@ -100,6 +101,7 @@ def test_any_bytes_are_refused_or_end(data: Any) -> None:
             {
                 "dtype": st.sampled_from(["float64", "bool", "object", 3]),
                 "shape": st.lists(st.integers(-2, 3), max_size=3) | st.integers(),
+                "count": st.integers(-2, 3),
                 "offset": st.integers(-16, 64),
                 "bytes": st.integers(-8, 64),
             }
@@ -117,7 +119,11 @@ def test_any_json_is_a_value_or_refused(body: Any, table: Any) -> None:
     ("table", "message"),
     [
         ([entry(dtype="object")], "expected a known dtype and a shape"),
-        ([entry(shape=[3])], r"expected 24 bytes for shape \(3,\) in torch.float64, got 16"),
+        ([entry(shape=[3])], r"expected 24 bytes for shape \(3,\) in torch.float64, got 16 for 1"),
+        ([entry(count=2)], r"expected 16 bytes for shape \(2,\) in torch.float64, got 16 for 2"),
+        ([entry(count=-1)], "expected 16 bytes"),
+        ([entry(count=0, bytes=0)], "expected a reference into the message's table"),
+        ([entry(count=None)], "expected an integer"),
         ([entry(shape=[-1])], "expected sizes of at least 0"),
         ([entry(shape=[1 << 40, 1 << 40])], "bytes for shape"),
         ([entry(shape=[True])], "expected an integer"),
@@ -131,11 +137,11 @@ def test_any_json_is_a_value_or_refused(body: Any, table: Any) -> None:
 )
 def test_tensors_that_do_not_fit_their_bytes(table: Any, message: Any) -> None:
     with pytest.raises(WireError, match=message):
-        raw(frame(table, {"tensor": 0}, bytes(16)))
+        raw(frame(table, {"tensor": [0, 0]}, bytes(16)))
 
 
 def test_a_reply_has_no_strides_and_no_records_of_requests() -> None:
-    data = frame([entry(shape=[1], strides=[1 << 40], bytes=8)], {"tensor": 0}, bytes(16))
+    data = frame([entry(shape=[1], strides=[1 << 40], bytes=8)], {"tensor": [0, 0]}, bytes(16))
     assert raw(data).stride() == (1,)
     bodies: tuple[Any, ...] = (
         {"seed": 1},
@@ -150,7 +156,9 @@ def test_a_reply_has_no_strides_and_no_records_of_requests() -> None:
 
 
 def test_bytes_that_are_no_bool_become_one() -> None:
-    data = frame([{"dtype": "bool", "shape": [2], "offset": 0, "bytes": 2}], {"tensor": 0}, b"\x07\x00" + bytes(14))
+    data = frame(
+        [{"dtype": "bool", "shape": [2], "count": 1, "offset": 0, "bytes": 2}], {"tensor": [0, 0]}, b"\x07\x00" + bytes(14)
+    )
     assert raw(data).view(torch.uint8).tolist() == [1, 0]
 
 

@@ -9,13 +9,13 @@ from functools import partial
 from autograd_check.course.probe import Convention, Probe
 from autograd_check.diagnose.evidence import Explained
 from autograd_check.grade.context import Context
-from autograd_check.verify.candidate import Point
-from autograd_check.verify.check import Pair, check_pair
+from autograd_check.verify.candidate import Point, Question
+from autograd_check.verify.check import Beside, Pair, check_pair
 from autograd_check.verify.contract import failure_finding, plain_number
 from autograd_check.verify.finding import Finding, Kind, Status, failed, passed, root_subject, skipped
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.tensors import is_tensor, leaves, map_tensors, non_contiguous
-from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, is_contiguous, try_case
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, is_contiguous, try_case
 from autograd_check.verify.values import check_gradient, check_out
 
 
@@ -32,8 +32,15 @@ def case_of(probe: Probe, name: str, point: Point) -> Case:
     return Case(name, point) if convention is None else Edge(name, point, convention.tie, convention=convention)
 
 
-def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, memo: Memo | None = None) -> list[Finding]:
-    """A pair checked on its ordinary cases, and its conventions on the edges among them."""
+def check_cases(
+    names: PairNames,
+    cases: Sequence[Case],
+    context: Context,
+    *,
+    memo: Memo | None = None,
+    later: Sequence[Question] = (),
+) -> list[Finding]:
+    """A pair checked on its ordinary cases, and its conventions on the edges among them; `later` is what is asked after that."""
     ordinary = [case for case in cases if not isinstance(case, Edge)]
     return check_pair(
         context.candidate,
@@ -43,15 +50,26 @@ def check_cases(names: PairNames, cases: Sequence[Case], context: Context, *, me
         explain=Explained(partial(context.explain, points={case.name: case.point for case in ordinary})),
         uses_single=context.uses_single(names),
         memo=memo,
-        beside=partial(_conventions, [case for case in cases if isinstance(case, Edge)]),
+        beside=_conventions([case for case in cases if isinstance(case, Edge)], later),
     )
 
 
-def _conventions(edges: Sequence[Edge], pair: Pair, wrong: Collection[str]) -> Iterator[Finding]:
-    """The lesson's named conventions, each on its case; what is `wrong` already says nothing about one."""
-    for number, edge in enumerate(edges):
-        tried = try_case(pair.candidate, pair.names, edge, seed=pair.seed + 7 * number, full=False, memo=pair.memo)
-        yield from check_convention(edge, tried, pair.names, pair.uses_single, wrong)
+def _conventions(edges: Sequence[Edge], later: Sequence[Question]) -> Beside:
+    """The lesson's named conventions, each on its case; what is wrong already says nothing about one."""
+
+    def asks(pair: Pair) -> list[Question]:
+        return [asked_of(pair.names, edge, seed=_seed(pair, k), full=False, memo=pair.memo)[1] for k, edge in enumerate(edges)]
+
+    def findings(pair: Pair, wrong: Collection[str]) -> Iterator[Finding]:
+        for number, edge in enumerate(edges):
+            tried = try_case(pair.candidate, pair.names, edge, seed=_seed(pair, number), full=False, memo=pair.memo)
+            yield from check_convention(edge, tried, pair.names, pair.uses_single, wrong)
+
+    return Beside(asks, findings, later)
+
+
+def _seed(pair: Pair, number: int) -> int:
+    return pair.seed + 7 * number
 
 
 def check_convention(

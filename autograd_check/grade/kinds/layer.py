@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Generator, Tensor
@@ -17,7 +17,7 @@ from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.grade.kinds.speed import check_speed
 from autograd_check.run.operations import AUTOGRAD, NUMERIC
 from autograd_check.run.policy import operations_used
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Point, Question
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed
 from autograd_check.verify.tensors import compare
 from autograd_check.verify.tolerances import gradient_tolerance
@@ -39,10 +39,11 @@ def check(task: Layer, context: Context) -> list[Finding]:
     cases = context.memo.once("cases", [task], lambda: _cases(task, context.seed))
     oracle = _definition(task, cases[0].point, context)
     names = PairNames(task.forward, task.backward, task.wrt, oracle, task.leaves)
-    findings = check_cases(names, cases, context, memo=context.memo)
+    watched = context.memo.once("watched", [task, oracle, cases[0].point], lambda: watched_runs(names, cases[0], context))
+    findings = check_cases(names, cases, context, memo=context.memo, later=watched)
     if stopped(findings):
         return findings
-    used = forbidden_operations(names, cases[0], context)
+    used = forbidden_operations(names, cases[0].name, watched, context)
     wrong = any(finding.status is Status.FAILED and finding.kind is not Kind.CONVENTION for finding in findings)
     timed = [] if wrong else check_speed(task, context)  # what is wrong need not be fast
     beyond = reaches(task, names, context, wrong)
@@ -66,24 +67,30 @@ def _definition(task: Layer, point: Point, context: Context) -> Callable[..., An
     return task.oracle
 
 
-def forbidden_operations(names: PairNames, case: Case, context: Context) -> list[Finding]:
-    """What really ran, whatever it was called in the source: a forbidden operation costs what the function computes."""
+def watched_runs(names: PairNames, case: Case, context: Context) -> tuple[Question, ...]:
+    """The forward alone, then with its backward, under the eyes of the grader: see `Candidate.operations`."""
     if names.oracle is None:
-        return []
+        return ()
     out = names.oracle(*case.point.primals.values(), **case.point.hyper)
     dout = draw_cotangent(out, Generator().manual_seed(context.seed))
+    given = {"forward": names.forward, "point": case.point, "returns_cache": True}
+    alone, whole = {**given, "backward": None, "dout": None}, {**given, "backward": names.backward, "dout": dout}
+    return Question("operations", alone), Question("operations", whole)
+
+
+def forbidden_operations(names: PairNames, where: str, watched: Sequence[Question], context: Context) -> list[Finding]:
+    """What really ran, whatever it was called in the source: a forbidden operation costs what the function computes."""
     findings = []
-    for backward, subjects in ((None, ("out",)), (names.backward, tuple(f"d{name}" for name in names.wrt))):
-        outcome = context.candidate.operations(names.forward, case.point, backward, dout if backward else None)
+    for question, subjects in zip(watched, (("out",), names.gradients), strict=False):
+        outcome = context.candidate.ask(question)
         used = operations_used(outcome.value or (), context.forbids) if outcome.ok else ()
         if used:
-            function = backward or names.forward
+            function = question.given["backward"] or names.forward
             text = f"{function} {_BROKEN.get(used[0], _ANSWER.format(used[0]))}"
             cause = Cause.NUMERIC_DIFFERENTIATION if NUMERIC in used else Cause.FORBIDDEN_OPERATION
             diagnosis = Diagnosis(cause, text, {"operations": list(used)})
             findings += [
-                failed("allowed operations", subject, case.name, text, kind_of(subject), diagnosis=diagnosis)
-                for subject in subjects
+                failed("allowed operations", subject, where, text, kind_of(subject), diagnosis=diagnosis) for subject in subjects
             ]
             break
     return findings

@@ -6,7 +6,7 @@ use everywhere (a rival) has right values and gradients, and breaks a convention
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,10 @@ from autograd_check.course.spec import Convention, Rival, Stateful
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, kind_of, stopped
 from autograd_check.grade.kinds.edges import Edge, case_of, check_cases, non_contiguous_cases
-from autograd_check.grade.kinds.layer import forbidden_operations
+from autograd_check.grade.kinds.layer import forbidden_operations, watched_runs
 from autograd_check.grade.kinds.refusals import refusals
 from autograd_check.requests import StateAfter
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Point, Question
 from autograd_check.verify.contract import check_out_form, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed
 from autograd_check.verify.tensors import map_tensors
@@ -35,9 +35,16 @@ def check(task: Stateful, context: Context) -> list[Finding]:
         return findings
     if any(finding.check == "value" and finding.status is Status.FAILED for finding in findings):
         findings = _under_a_rival(task, cases, context) or findings
-    names = _names(task, task.oracle, context)
+    names, watched = _names(task, task.oracle, context), _watched(task, cases, context)
     unstated = tuple(replace(probe, primals={**probe.primals, "state": lambda _: StateAfter()}) for probe in task.refuses)
-    return findings + forbidden_operations(names, cases[0], context) + refusals(task.forward, unstated, context)
+    context.candidate.expect(watched)
+    used = forbidden_operations(names, cases[0].name, watched, context)
+    return findings + used + refusals(task.forward, unstated, context)
+
+
+def _watched(task: Stateful, cases: list[Case], context: Context) -> Sequence[Question]:
+    names = _names(task, task.oracle, context)
+    return context.memo.once("watched", [task, cases[0].point], lambda: watched_runs(names, cases[0], context))
 
 
 def _cases(task: Stateful, seed: int) -> list[Case]:

@@ -17,7 +17,7 @@ from autograd_check.course.spec import Probe, Stochastic
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import check_task, draw, stopped
 from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
-from autograd_check.grade.kinds.layer import forbidden_operations
+from autograd_check.grade.kinds.layer import forbidden_operations, watched_runs
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
 from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
 from autograd_check.requests import Code, Seed
@@ -49,7 +49,8 @@ def check(task: Stochastic, context: Context) -> list[Finding]:
     findings += [finding for one in draws for finding in judge_draw(one, context)]
     findings = explained(task, draws, findings, context)
     findings += _quality(task, cases[-1], context)
-    findings += forbidden_operations(_quiet(task), cases[-1], context)
+    names = _quiet(task)
+    findings += forbidden_operations(names, cases[-1].name, watched_runs(names, cases[-1], context), context)
     shapes_fit = not any(finding.check in ("shape", "runs") and finding.subject == "out" for finding in findings)
     findings += _statistics(task, context) if shapes_fit else []
     rate_right = not any(finding.check == "rate" and finding.status is Status.FAILED for finding in findings)
