@@ -197,10 +197,7 @@ def _only(like: Tensor, places: slice | int, values: Any) -> Tensor:
 
 
 def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, complex | float]:
-    """The right values of single entries, each measured along its own axis (both axes of a complex one).
-
-    Nan where it has none; an entry that is not finite does not move.
-    """
+    """The right values of single entries, each measured along its own axis (a complex one's both); nan where it has none."""
     x: Tensor = slopes.point.primals[name]
     size = x.detach().abs().reshape(-1)
     rms = float(size[torch.isfinite(size)].square().mean().sqrt()) or 1.0

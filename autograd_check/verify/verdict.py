@@ -272,9 +272,8 @@ class Probe:
     @cached_property
     def estimates(self) -> Sequence[Estimate]:
         """The quick measurement of every ray."""
-        return (
-            self.slopes.quick(*first_rays(self.point, tuple(self.wrt), self.seed, self.memo)) if self.slopes is not None else ()
-        )
+        first = first_rays(self.point, tuple(self.wrt), self.seed, self.memo)
+        return self.slopes.quick(*first) if self.slopes is not None else ()
 
     def verdicts(
         self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
@@ -410,9 +409,8 @@ def _unsettled(test: UnderTest, ray: Ray) -> ProbeResult:
         return ProbeResult(Status.FAILED, reason=OTHER_FORM, leaf=ray.leaf)
     analytic, _ = test.slope(ray)
     bound = test.slopes.flat(replace(ray, step=steps_of(ray.u)[0]))
-    if bound is not None and abs(analytic) <= bound + SAFETY * test.shake(
-        ray
-    ):  # pieces that differ by rounding alone: rounding chooses among them
+    # pieces that differ by rounding alone: rounding chooses among them
+    if bound is not None and abs(analytic) <= bound + SAFETY * test.shake(ray):
         return ProbeResult(Status.PASSED, analytic=analytic, tolerance=bound, leaf=ray.leaf, reason="no larger than rounding")
     return ProbeResult(Status.INCONCLUSIVE, reason=ON_A_KINK, leaf=ray.leaf)
 
