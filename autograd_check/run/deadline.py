@@ -48,19 +48,24 @@ class Stopwatch:
         self._started = time.monotonic()
         self._from: float | None = None
         self._asked = False
+        self._granted = 0.0
+
+    def grant(self, seconds: float) -> None:
+        """Let the call take so much processor time more: what it costs to be lent something is not the call's own."""
+        self._granted += seconds
 
     def left(self) -> float:
         """Seconds after which to look again, at least `SHORTEST`; 0 when the time is over."""
         if not self._asked:
             self._asked = True
             return min(self._seconds / 10, self._patience)
-        left = min(self._seconds - self._used(), self._patience - time.monotonic() + self._started)
+        left = min(self._seconds + self._granted - self._used(), self._patience - time.monotonic() + self._started)
         return max(left, SHORTEST) if left > 0 else 0.0
 
     @property
     def reached(self) -> float:
         """The limit that was reached, in seconds: of processor time or else of patience."""
-        return self._seconds if self._used() >= self._seconds else self._patience
+        return self._seconds if self._used() >= self._seconds + self._granted else self._patience
 
     def _used(self) -> float:
         now = self._clock()

@@ -101,8 +101,7 @@ PAIRS = "an average over N × N pairs: z is (N, 1) and y is (N,), so every row m
 
 def _data(seed, rows):
     """Rows x (rows, 5) and y (rows,): about 62 % are of class 1, and a line separates the classes."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, DIMS[0], generator=generator, dtype=torch.float64)
+    x = torch.randn(rows, DIMS[0], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return x, (x.sum(1) > x.sum(1).quantile(0.38)).to(torch.float64)
 
 

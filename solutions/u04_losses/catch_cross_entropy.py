@@ -151,11 +151,7 @@ WRONG = (
         "drops an axis when there is one row only",
         ("dscores / len(y)", "(dscores / len(y)).squeeze(0)"),
     ),
-    bug(
-        "classes counted",
-        "takes max y for the last class",
-        ("logp.exp()", "logp.exp()[:, : int(y.max()) + 1]"),
-    ),
+    bug("classes counted", "takes max y for the last class", ("logp.exp()", "logp.exp()[:, : y.max() + 1]")),
     bug("overflow", "overflows for scores of 1000", (MAXIMUM, "scores")),
     bug("scores overwritten", "writes into scores", (MAXIMUM, "scores.sub_(scores.amax(1, keepdim=True))")),
     bug("last row lost", "leaves the last row of its gradient at 0", (END, f"    dscores[-1] = 0\n{END}")),

@@ -38,6 +38,19 @@ def test_a_machine_that_gives_little_time_costs_nobody_anything(wall: Clock) -> 
     assert (stopwatch.left(), stopwatch.reached) == (0.0, 5.0)
 
 
+def test_what_is_lent_is_not_on_the_account_of_the_call(wall: Clock) -> None:
+    used = Clock()
+    watch = Stopwatch(5.0, 60.0, used)
+    watch.left(), watch.left()
+    used.now += 4.0
+    assert watch.left() == pytest.approx(1.0)
+    watch.grant(2.5)
+    assert watch.left() == pytest.approx(3.5)
+    used.now += 3.5
+    assert watch.left() == 0.0
+    assert watch.reached == 5.0  # what is said is the rule, not the account
+
+
 def test_patience_ends_too(wall: Clock) -> None:
     stopwatch = Stopwatch(5.0, 60.0, Clock())
     assert stopwatch.left() == 0.5

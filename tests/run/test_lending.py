@@ -116,6 +116,15 @@ def test_what_the_grader_calculates_is_not_taken_for_the_code_s_own_operations(c
     assert "mul" in used
 
 
+def test_what_lending_costs_is_granted(zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted: list[float] = []
+    monkeypatch.setattr("autograd_check.run.isolated.Stopwatch.grant", lambda self, seconds: granted.append(seconds))
+    with zygote.candidate(SOURCE, "twice.py", lender=LENDER) as opened:
+        opened.vjp("twice_forward", "twice_backward", Point({"x": torch.ones(3, dtype=torch.float64)}, {}), [torch.ones(3)])
+    assert len(granted) == 2
+    assert all(seconds > 0 for seconds in granted)
+
+
 def test_only_what_is_borrowed_is_answered() -> None:
     question = {"function": "relu_forward", "args": [vector(1)], "kwargs": {}, "generators": {}}
     assert LENDER.answer(question)["value"][0].tolist() == [1]
