@@ -100,16 +100,20 @@ def _user(within: bool) -> tuple[Layer, ...]:
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a zygote prepares once for all processes that it forks; `rules` is a descriptor that they inherit."""
+    """What a zygote prepares once for all processes that it forks: `rules` is a descriptor that they inherit.
+
+    `filter` is the filter of system calls without a process's number; None where there is none.
+    """
 
     rules: int | None
-    filtered: bool
+    filter: bytes | None
 
     @classmethod
     def prepare(cls) -> Confinement:
         """Whatever this machine has; raises OSError where it offers a layer and then refuses it."""
         rules = landlock.ruleset(landlock.readable()) if landlock.version() else None
-        return cls(rules, seccomp.available())
+        here = seccomp.machine()
+        return cls(rules, seccomp.template(here) if here is not None and seccomp.available() else None)
 
     def descriptors(self) -> set[int]:
         """Those that must stay open until `apply`."""
@@ -120,9 +124,8 @@ class Confinement:
         if self.rules is not None:
             landlock.restrict(self.rules)
             os.close(self.rules)
-        here = seccomp.machine()
-        if self.filtered and here is not None:
-            seccomp.load(seccomp.program(here, os.getpid()))
+        if self.filter is not None:
+            seccomp.load(seccomp.filled(self.filter, os.getpid()))
 
     def close(self) -> None:
         """Forget the rules."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,10 @@ class _Nursery:
         self._births += 1
         if self._births == MANY:
             self._settle()
+        prepared = replace(self._prepared, size=limits.address_space())
         pid = os.fork()
         if pid == 0:
-            become_student(descriptor, self._allowance, self._confinement, self._prepared)
+            become_student(descriptor, self._allowance, self._confinement, prepared)
         os.close(descriptor)
         self._living.add(pid)
         return pid

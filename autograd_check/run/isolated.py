@@ -232,8 +232,10 @@ class Isolated:
 
     def _is_short(self, question: Question) -> bool:
         """Whether a question is sent ahead: a sweep where its forward is known to be quick."""
+        if question.ask != "sweep":
+            return True
         pace = self._pace.get(question.given["forward"], math.inf)
-        return question.ask != "sweep" or pace * len(question.given["points"]) <= min(AHEAD, self._seconds / 2)
+        return pace * len(question.given["points"]) <= min(AHEAD, self._seconds / 2)
 
     def _portion(self, forward: str) -> int:
         """How many points of a sweep fit into one deadline; one while nothing is known of the pace."""

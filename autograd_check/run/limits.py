@@ -98,15 +98,14 @@ def silence(descriptors: tuple[int, ...]) -> None:
         os.close(null)
 
 
-def apply(allowance: Allowance) -> None:
-    """Put all limits on this process, for good."""
+def apply(allowance: Allowance, size: int) -> None:
+    """Put all limits on this process, for good. `size` is that of its address space now (`address_space`), 0 where it is not known."""
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CPU, allowance.cpu)
     _limit(resource.RLIMIT_NOFILE, allowance.files)
-    size = _address_space()
     if size:
         _limit(resource.RLIMIT_AS, size + allowance.memory)
     if os.geteuid() == 0:
@@ -125,7 +124,7 @@ def _limit(kind: int, value: int) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _address_space() -> int:
+def address_space() -> int:
     """Bytes of address space in use now (Linux), else 0."""
     with contextlib.suppress(OSError, ValueError):
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -71,6 +71,8 @@ class Absent(ModuleType):
 
 def tried(source: str) -> frozenset[str]:
     """Top-level packages that a file imports inside a `try`: it knows what to do without them."""
+    if "try" not in source:  # most files; to read them once more takes as long as to compile them
+        return frozenset()
     blocks = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Try)]
     names: set[str] = set()
     for statement in (part for block in blocks for item in block.body for part in ast.walk(item)):

@@ -197,6 +197,20 @@ def program(here: Machine, pid: int) -> bytes:
     return b"".join([_preamble(here), *parts, _step(RETURN, FAIL | errno.EPERM)])
 
 
+NOBODYS = 0x7FFFFFFE
+"""Stands for the number of a process: greater than any."""
+
+
+def template(here: Machine) -> bytes:
+    """The filter for a process whose number is not known yet: to write it takes longer than to fill it in."""
+    return program(here, NOBODYS)
+
+
+def filled(code: bytes, pid: int) -> bytes:
+    """A template for the process with that number."""
+    return code.replace(struct.pack("I", NOBODYS), struct.pack("I", pid))
+
+
 def load(code: bytes) -> None:
     """Put a filter on this process, for good. It must have given up new privileges before; raises OSError."""
     here = machine()

@@ -28,11 +28,13 @@ KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 class Prepared:
     """What a zygote has ready for all processes that it forks: each has its own copy, as of everything in memory.
 
-    `taught` are questions that each of them knows by their numbers, `names` python's own for the student's file.
+    `taught` are questions that each of them knows by their numbers, `names` python's own for the student's file, `size` the
+    bytes of address space of the zygote, and of each process as it begins.
     """
 
     taught: Sequence[Mapping[str, Any]] = ()
     names: dict[str, Any] = field(default_factory=own_names)
+    size: int = 0
 
 
 def become_student(descriptor: int, allowance: limits.Allowance, confinement: Confinement, prepared: Prepared) -> None:
@@ -44,7 +46,7 @@ def become_student(descriptor: int, allowance: limits.Allowance, confinement: Co
         limits.keep_only({descriptor, *confinement.descriptors()})
         channel = socket.socket(fileno=descriptor)
         gc.enable()
-        limits.apply(allowance)
+        limits.apply(allowance, prepared.size)
         confinement.apply()
         serve(channel, prepared)
     finally:

@@ -124,6 +124,7 @@ PID = 4321
 @pytest.mark.parametrize("here", seccomp.MACHINES.values(), ids=seccomp.MACHINES.keys())
 def test_the_filter_on_both_processors(here: seccomp.Machine) -> None:
     code = seccomp.program(here, PID)
+    assert all(seccomp.filled(seccomp.template(here), pid) == seccomp.program(here, pid) for pid in (1, PID, 4_194_303))
 
     def ask(name: str, *arguments: int) -> int:
         return simulate(code, here.calls[name], *arguments, architecture=here.number)
