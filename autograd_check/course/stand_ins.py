@@ -72,7 +72,12 @@ def _stateful(task: Stateful) -> Functions:
 def _update_rule(task: UpdateRule) -> Functions:
     def moved(params: list[Tensor], grads: list[Tensor], states: list[Any], hyper: dict[str, Any]) -> tuple[list[Tensor], Any]:
         own = [param.detach().clone().requires_grad_() for param in params]
-        optimiser = task.twin(own, **hyper)
+        lr = (
+            {"lr": abs(hyper["lr"])} if "lr" in hyper else {}
+        )  # the constructor refuses one below 0, which the step takes as it is
+        optimiser = task.twin(own, **{**hyper, **lr})
+        for group in optimiser.param_groups:
+            group.update({name: hyper[name] for name in lr})
         for param, grad, state in zip(own, grads, states, strict=True):
             param.grad = grad.detach().clone()
             if state is not None:

@@ -131,7 +131,8 @@ def _head(frame: Frame, width: int) -> Text:
     total = len(frame.standing)
     length = BAR if width >= 70 else BAR // 2
     right = f"{bar(done, total, length)} {done} of {total} done"
-    left = shortened(f"{unit_title(frame.entry.unit)} · {frame.entry.title}", max(width - len(right) - 2, 0))
+    whole, room = f"{unit_title(frame.entry.unit)} · {frame.entry.title}", max(width - len(right) - 2, 0)
+    left = whole if len(whole) <= room else shortened(frame.entry.title, room)
     return Text(left, style="bold").append(" " * (width - len(left) - len(right))).append(right, style="not bold")
 
 

@@ -70,7 +70,9 @@ def test_layers_with_a_state() -> None:
 def test_optimisers() -> None:
     for name in lessons_with(UpdateRule):
         tasks, mine, theirs = both(name)
-        for task in (task for task in tasks if isinstance(task, UpdateRule)):
+        rules = [task for task in tasks if isinstance(task, UpdateRule)]
+        for task, sign in ((task, sign) for task in rules for sign in (1, -1)):  # who steps uphill borrows as well
+            hyper = {**task.hypers[0], "lr": sign * task.hypers[0]["lr"]}
             results = []
             for functions in (mine, theirs):
                 generator, step = Generator().manual_seed(0), functions[task.functions[0]]
@@ -78,9 +80,9 @@ def test_optimisers() -> None:
                 for _ in range(4):
                     grad = torch.randn(3, generator=generator, dtype=torch.float64)
                     if task.together:
-                        (param,) = step([param], [grad], **task.hypers[0])
+                        (param,) = step([param], [grad], **hyper)
                     else:
-                        param, state = step(param, grad, state, **task.hypers[0])
+                        param, state = step(param, grad, state, **hyper)
                 results.append(param)
             assert same(*results), name
 

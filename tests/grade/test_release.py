@@ -291,6 +291,16 @@ def test_a_release_of_the_course_checks_hints_derives_and_trains(tmp_path: Path)
     assert "a mean over the batch" in " ".join(program("check", "linear").split())
     write("linear")
     assert "The reference" not in program("check", "linear")
+    for student, text in {
+        "ada": theirs.lesson("linear").stub.read_text(),
+        "ben": "def linear_forward(x, w, b):\n    return x\n",
+    }.items():
+        (tmp_path / "class" / student).mkdir(parents=True)
+        (tmp_path / "class" / student / "linear.py").write_text(text)
+    program("grade", str(tmp_path / "class"), "--out", str(tmp_path / "graded"), "--lessons", "linear")
+    marks = (tmp_path / "graded" / "grades.csv").read_text()
+    assert [line.split(",")[0] for line in marks.splitlines()[1:]] == ["ada", "ben"]
+    assert "10" in marks.splitlines()[1]
     trained = program("train", "--ops", "lessons", "--samples", "100")
     assert "borrowed from the reference: relu" in trained
     assert "accuracy" in trained

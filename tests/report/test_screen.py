@@ -36,3 +36,8 @@ def test_what_does_not_fit_is_counted_and_can_be_scrolled_to() -> None:
 def test_a_screen_of_any_size_is_filled(width: int, height: int) -> None:
     assert any("a word" in line for line in shown("a word " * 40, 0, width, height))
     assert "news" in shown("a word", 0, width, height)
+
+
+def test_where_little_fits_the_lesson_goes_before_the_unit() -> None:
+    assert shown("", width=80)[0].startswith("Unit 2 · network · The linear layer ")
+    assert shown("", width=40)[0].startswith("The linear la")
