@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import signal
 import time
@@ -40,7 +39,7 @@ class Births(Protocol):
         ...
 
     def birth(self) -> Any:
-        """A new process: an object with its `pid`, its `channel`, and how many questions it was `taught`."""
+        """A new process: an object with its `pid` and its `channel`."""
         ...
 
     def end(self, child: Any, grace: float = 0.0) -> int | None:
@@ -51,8 +50,12 @@ class Births(Protocol):
         """End it without waiting for its end."""
         ...
 
-    def teach(self, question: Question) -> int | None:
-        """The number of a question that new processes know; None where it has none."""
+    def teach(self, question: Question) -> None:
+        """Have a question known to the processes that will be forked."""
+        ...
+
+    def number_of(self, question: Question, child: Any) -> int | None:
+        """The number by which a process knows a question; None where it does not."""
         ...
 
 
@@ -136,16 +139,18 @@ class Isolated:
         So nothing fills its channel while it has answers to send; and one that borrows gets no question in the place of an
         answer. Each question is a lesson for the zygote, once.
         """
-        numbers = [self._zygote.teach(question) for question in questions]
-        if self._loading is None:
+        for question in questions:
+            self._zygote.teach(question)
+        if self._loading is None and self._child is None:
             self._begin()
         if self._child is None or self._lender.names:
             return
-        for question, number in zip(questions, numbers, strict=True):
-            if number is None or number >= self._child.taught or not self._is_short(question):
+        for question in questions:
+            request = self._request(question)
+            if "taught" not in request or not self._is_short(question):
                 return
             with suppress(OSError):  # one that has ended is noticed by whoever waits for its answer
-                self._ahead.append(Ahead(question, self._send({"taught": number}), time.monotonic()))
+                self._ahead.append(Ahead(question, self._send(request), time.monotonic()))
 
     def vjp(
         self,
@@ -231,11 +236,11 @@ class Isolated:
         return replace(outcome, value=values, failure=failure if useless else None)
 
     def _is_short(self, question: Question) -> bool:
-        """Whether a question is sent ahead: a sweep where its forward is known to be quick."""
-        if question.ask != "sweep":
-            return True
-        pace = self._pace.get(question.given["forward"], math.inf)
-        return pace * len(question.given["points"]) <= min(AHEAD, self._seconds / 2)
+        """Whether a question is sent ahead: what is known to take long is not, nor a sweep of which nothing is known."""
+        pace, given = self._pace.get(question.given["forward"]), question.given
+        if pace is None:
+            return question.ask != "sweep"
+        return pace * len(given.get("points") or given.get("douts") or "1") <= min(AHEAD, self._seconds / 2)
 
     def _portion(self, forward: str) -> int:
         """How many points of a sweep fit into one deadline; one while nothing is known of the pace."""
@@ -299,6 +304,13 @@ class Isolated:
             self.close()
         return outcome
 
+    def _request(self, question: Question | None) -> dict[str, Any]:
+        """The message of a question, short where the process knows it by its number; of the file where there is none."""
+        if question is None:
+            return self._file()
+        number = self._zygote.number_of(question, self._child)
+        return asked(question) if number is None else {"taught": number}
+
     def _send(self, request: dict[str, Any]) -> str:
         """Send a request; the number that its answer must have."""
         number = secrets.token_hex(8)
@@ -315,7 +327,7 @@ class Isolated:
         out: list[Any] = []
         try:
             channel = self._child.channel
-            number = sent or self._send(self._file() if question is None else asked(question))
+            number = sent or self._send(self._request(question))
             while True:
                 began = time.thread_time()
                 reply = receive(channel, REPLY, stopwatch.left)

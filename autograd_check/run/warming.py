@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -61,7 +62,7 @@ def warm_up() -> Iterator[str]:
         tape,
         lambda: torch.func.vmap(lambda row: row * 2)(matrix),
         lambda: torch.nn.functional.conv2d(matrix[None, None], matrix[None, None, :2, :2]),
-        lambda: practise(matrix),
+        *[partial(practise, matrix)] * TIMES,
     )
     for number, step in enumerate(steps):
         with warnings.catch_warnings(), torch.no_grad() if step is not tape else torch.enable_grad():
@@ -100,15 +101,13 @@ def usual(x: Tensor) -> None:
 
 
 def practise(matrix: Tensor) -> None:
-    """Whole conversations about a file of the grader's own, with a process's code and in no process of its own."""
-    with same_start():  # random numbers go on as if nothing had been
-        for _ in range(TIMES):
-            mine, theirs = socket.socketpair()
-            with mine, theirs:
-                for number, message in enumerate(_conversation(matrix)):
-                    send(mine, {"id": f"{number}", **message}, REQUEST)
-                mine.shutdown(socket.SHUT_WR)
-                serve(theirs, Prepared())
+    """A whole conversation about a file of the grader's own, with a process's code and in no process of its own."""
+    mine, theirs = socket.socketpair()
+    with same_start(), mine, theirs:  # random numbers go on as if nothing had been
+        for number, message in enumerate(_conversation(matrix)):
+            send(mine, {"id": f"{number}", **message}, REQUEST)
+        mine.shutdown(socket.SHUT_WR)
+        serve(theirs, Prepared())
 
 
 def _conversation(matrix: Tensor) -> Iterator[dict[str, Any]]:

@@ -43,14 +43,15 @@ SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM
 class Child:
     """A process for one student's file: its number here, the grader's end of its channel, and its number for the zygote.
 
-    The two numbers differ where the zygote has a namespace of its own. It knows the first `taught` questions that the zygote
-    was taught.
+    The two numbers differ where the zygote has a namespace of its own. It knows the first `taught` questions that its zygote,
+    the one of the `start` with that number, was taught.
     """
 
     pid: int
     channel: socket.socket
     number: int
     taught: int
+    start: int
 
 
 @dataclass
@@ -130,8 +131,9 @@ class Zygote:
             self._ready = None
             if self._ahead:
                 self._order()
+            start = self.starts
         told = ready.told
-        return Child(int(told.get("here", told["pid"])), ready.channel, int(told["pid"]), int(told["taught"]))
+        return Child(int(told.get("here", told["pid"])), ready.channel, int(told["pid"]), int(told["taught"]), start)
 
     def end(self, child: Child, grace: float = 0.0) -> int | None:
         """End a student's process; the exit code (negative: a signal) if it ended by itself within `grace` seconds."""
@@ -156,22 +158,26 @@ class Zygote:
             if self._control is not None:
                 say(self._control, {"dismiss": child.number})
 
-    def teach(self, question: Question) -> int | None:
-        """The number by which processes that are forked from now on know a question; None where there is no room for it."""
+    def teach(self, question: Question) -> None:
+        """Have a question known to the processes that are forked from now on, unless there is no room for it."""
         with self._lock:
-            if question not in self._taught:
-                try:
-                    frame = b"".join(pack(asked(question), REQUEST))
-                except WireError:
-                    return None
-                if self._bytes_taught + len(frame) > ROOM:
-                    return None
-                with contextlib.suppress(OSError):
+            if question in self._taught:
+                return
+            try:
+                frame = b"".join(pack(asked(question), REQUEST))
+            except WireError:
+                return
+            if self._bytes_taught + len(frame) <= ROOM:
+                with contextlib.suppress(OSError):  # a zygote that is gone is noticed by whoever waits for it
                     say(self._open_control(), {"teach": len(frame)}, payload=frame)
                 self._taught[question] = self._lessons
                 self._lessons += 1
                 self._bytes_taught += len(frame)
-            return self._taught[question]
+
+    def number_of(self, question: Question, child: Child) -> int | None:
+        """The number by which a process knows a question; None where it does not, as one of a zygote that has died since."""
+        number = self._taught.get(question)
+        return number if number is not None and child.start == self.starts and number < child.taught else None
 
     def close(self) -> None:
         """End the zygote and every process that it started."""

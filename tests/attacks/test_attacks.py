@@ -18,7 +18,8 @@ import torch
 from autograd_check.run.deadline import PATIENCE
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify import finding
-from autograd_check.verify.candidate import Point
+from autograd_check.verify.candidate import Point, Question
+from autograd_check.verify.tensors import equal_bits
 
 ZEROS = """
 import torch
@@ -238,3 +239,48 @@ def test_secrets_of_the_environment_do_not_reach_the_student(zygote: Zygote) -> 
     with zygote.candidate(source, "attack.py") as candidate:
         names = candidate.call("f", []).value
     assert set(names) <= {"PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
+
+
+AHEAD = {
+    "changes the questions that it finds in memory": """
+import gc, sys
+frame = sys._getframe()
+while frame:
+    for found in [*frame.f_locals.values(), *gc.get_objects()]:
+        if type(found).__name__ == "Point":
+            for value in found.primals.values():
+                if isinstance(value, torch.Tensor): value.zero_()
+        if isinstance(found, dict) and found.get("ask") == "vjp" and "with" in found: found["with"]["douts"] = []
+    frame = frame.f_back
+""",
+    "answers the questions that wait in its channel": r"""
+import json, os, re, struct, time
+time.sleep(0.3)
+for fd in range(3, 64):
+    try: os.set_blocking(fd, False); waiting = os.read(fd, 1 << 16)
+    except OSError: continue
+    for number in re.findall(rb'"id",\s*"([0-9a-f]+)"', waiting):
+        value = {"dict": [["value", {"tuple": [1.0, [1.0]]}], ["failure", None], ["changed", []], ["spoilt", []], ["aliases", []], ["printed", ""]]}
+        body = json.dumps({"table": [], "body": {"dict": [["id", number.decode()], ["outcome", value]]}}).encode()
+        os.write(fd, struct.pack("<4sIQ", b"AGC1", len(body), 0) + body)
+""",
+}
+
+
+@pytest.mark.parametrize("attack", AHEAD.values(), ids=AHEAD.keys())
+def test_questions_that_a_process_holds_before_they_are_asked(zygote: Zygote, attack: Any) -> None:
+    """Each process has its own copy of them, and an answer to one is data like any other."""
+    given = {"forward": "f_forward", "backward": "f_backward", "point": point(), "douts": [DOUT]}
+    asked = Question("vjp", {**given, "share_cache": False, "between": None, "wrt": ("x",)})
+    before, right = grader_state(), 2 * point().primals["x"] * DOUT
+    for _ in range(2):
+        with zygote.candidate(f"{ZEROS}\n{attack}\n", "attack.py", deadline=5.0, patience=5.0) as candidate:
+            candidate.expect([asked])
+            assert len(candidate._ahead) == 1
+            outcome = candidate.ask(asked)
+        assert outcome.failure is not None or not equal_bits(outcome.value[1][0], right)
+    with zygote.candidate(HONEST, "honest.py") as candidate:
+        candidate.expect([asked])
+        assert len(candidate._ahead) == 1
+        assert torch.equal(candidate.ask(asked).value[1][0], right)
+    assert grader_state() == before

@@ -38,6 +38,11 @@ def graded(root: Path, out: Path, crew: Crew) -> list[dict[str, Any]]:
         for _ in run.grade(crew):
             pass
         run.finish()
+    return records(out)
+
+
+def records(out: Path) -> list[dict[str, Any]]:
+    """All records, timings aside."""
     return [{**json.loads(line), "seconds": None} for line in (out / "records.jsonl").read_text().splitlines()]
 
 
@@ -121,8 +126,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, stack: ExitStack)
                 child.send_signal(signal.SIGKILL)
     assert program.wait(600) == 0
     night.check()
-    cluster = {line["submission"]: {**line, "seconds": 0} for line in map(json.loads, (night.out / "records.jsonl").open())}
+    cluster = records(night.out)
     night.out = tmp_path / "local"
     assert night.start().wait(600) == 0
-    local = {line["submission"]: {**line, "seconds": 0} for line in map(json.loads, (night.out / "records.jsonl").open())}
-    assert cluster == local
+    assert cluster == records(night.out)

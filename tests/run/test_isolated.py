@@ -222,9 +222,20 @@ def test_a_sweep_is_sent_ahead_only_where_it_is_quick_enough_to_be_asked_at_once
     zygote.teach(first)
     with zygote.candidate(PAIR, "a.py") as candidate:
         candidate.loaded()
-        candidate._pace["f_forward"] = 1.0  # it would be in vain for longer than anybody should wait
-        candidate.expect([first, many])
-        assert sent_ahead(candidate) == [first]
+        candidate.expect([first])
+        candidate._pace["f_forward"] = 0.02  # what is in vain must not take long
+        candidate.expect([first, many, first])
+        assert sent_ahead(candidate) == [first, first]
+
+
+def test_one_process_serves_whatever_is_expected_before_the_file_is_loaded(zygote: Zygote) -> None:
+    first, second = question(), question(point=Point({"x": one(7.0)}))
+    with zygote.candidate(PAIR, "a.py") as candidate:
+        candidate.expect([first])
+        pid = candidate._child.pid
+        candidate.expect([second])
+        assert candidate._child.pid == pid
+        assert [float(candidate.ask(each).value[0]) for each in (first, second)] == [6, 21]
 
 
 def test_a_file_that_does_not_load_is_told_whatever_was_expected(zygote: Zygote) -> None:
@@ -251,8 +262,33 @@ def test_code_that_borrows_is_asked_one_thing_at_a_time(zygote: Zygote) -> None:
 
 
 def test_a_question_that_cannot_be_sent_is_not_taught(zygote: Zygote) -> None:
-    assert zygote.teach(question(point=Point({"x": object()}))) is None
-    assert zygote.teach(question(point=Point({"x": torch.zeros(ROOM // 8)}, {"k": torch.zeros(ROOM // 8 + 1)}))) is None
+    for point in (Point({"x": object()}), Point({"x": torch.zeros(ROOM // 8)}, {"k": torch.zeros(ROOM // 8 + 1)})):
+        asked = question(point=point)
+        zygote.teach(asked)
+        child = zygote.birth()
+        assert zygote.number_of(asked, child) is None
+        zygote.end(child)
+
+
+def test_numbers_are_those_of_the_zygote_that_was_taught() -> None:
+    """A question of one and a question of the next may have the same number."""
+    asked = question()
+    with Zygote(start="spawn") as zygote:
+        zygote.teach(asked)
+        before = zygote.birth()
+        assert zygote.number_of(asked, before) == 0
+        os.kill(zygote._process, signal.SIGKILL)
+        os.waitid(os.P_PID, zygote._process, os.WEXITED | os.WNOWAIT)
+        after = zygote.birth()
+        assert zygote.number_of(asked, after) is None
+        zygote.teach(question())
+        zygote.teach(asked)
+        assert zygote.number_of(asked, before) is None
+        assert zygote.number_of(asked, after) is None
+        last = zygote.birth()
+        assert zygote.number_of(asked, last) == 1
+        for child in (before, after, last):
+            zygote.end(child)
 
 
 def test_a_zygote_that_is_started_again_is_taught_again() -> None:
