@@ -18,6 +18,9 @@ from typing import Any
 
 PRELOADED = ["torch", "torch.testing", "numpy", "pytest", "rich.console", "rich.progress", "typer", "sympy"]
 
+OTHERS = ("cacheprovider", "hypothesispytest", "anyio", "benchmark", "pytest_cov", "timeout", "xdist", "xdist.looponfail")
+"""Plugins that this package's own tests bring: pytest would import them for a second and a half, each time."""
+
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(PRELOADED)
 
@@ -32,8 +35,9 @@ class Ran:
 
 
 def pytest_in(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-    """`python -m pytest ARGUMENTS` in a folder."""
-    return _run(_pytest, folder, ["pytest", "-p", "no:cacheprovider", *arguments], environment)
+    """`python -m pytest ARGUMENTS` in a folder, with the plugins that a student has: pytest's own and this package's."""
+    others = [word for name in OTHERS for word in ("-p", f"no:{name}")]
+    return _run(_pytest, folder, ["pytest", *others, *arguments], environment)
 
 
 def program_in(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
