@@ -100,7 +100,7 @@ class Letters:
         for number, (one, a) in enumerate(inputs):
             for other, b in inputs[number + 1 :]:
                 found[f"({one} − {other})"] = a - b
-        return _finite(found)
+        return _finite(found | self._divided_by_rms(alike, found))
 
     @cached_property
     def primals(self) -> list[str]:
@@ -129,7 +129,7 @@ class Letters:
         for name, u in self.base.items():
             if name.startswith("out/"):
                 found |= {f"(1 − {name})": 1 - u, f"{name}²": u**2, f"{name}(1 − {name})": u * (1 - u)}
-            if name not in self.primals and "−" not in name:
+            if (name not in self.primals and "−" not in name) or self._is_label(name):
                 continue
             cubed = {f"{name}³": u**3} if name in self.primals else {}
             found |= cubed | {
@@ -166,6 +166,11 @@ class Letters:
         """Every letter, products left out."""
         return {**self.base, **self.more} if self.whole is None else self.whole.alone
 
+    def _is_label(self, name: str) -> bool:
+        """Whether a letter stands for class numbers: a row of one 1 and zeros, of which nothing is made but itself."""
+        x = self.piece.primals.get(name)
+        return isinstance(x, Tensor) and not x.is_floating_point() and not x.is_complex() and x.dtype is not torch.bool
+
     def _fitted(self, value: Any) -> Tensor | None:
         """A tensor broadcast to the subject's shape; labels as one-hot rows; None where it does not fit."""
         if not isinstance(value, Tensor) or value.is_complex():
@@ -190,11 +195,28 @@ class Letters:
         dout = torch.ones(()) if self.dout is None else self.dout
         return torch.where((x == 0) & (self.piece.out == 0), self.piece.expected / dout, self.piece.out / x)
 
+    def _divided_by_rms(self, alike: Sequence[tuple[str, Tensor]], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """x/rms and 1/rms along the axes of which the output is just that, scaled by a primal; nothing where it is not."""
+        out = self._fitted(self.piece.out)
+        scales = [found[name] for name in found if name in self.piece.primals]
+        for name, x in alike if out is not None else ():
+            for words, axes_of in REDUCTIONS.items():
+                axes = axes_of(x.dim())
+                if not axes or name == "out" or out is None:
+                    continue
+                spread = torch.rsqrt(x.square().mean(axes, keepdim=True) + self._eps)
+                if any(close(out, x * spread * scale) for scale in scales):
+                    return {f"1/rms over {words}": spread.expand(self.shape), f"{name}/rms over {words}": x * spread}
+        return {}
+
+    @property
+    def _eps(self) -> float:
+        given = self.piece.hyper.get("eps", USUAL_EPS)
+        return float(given) if isinstance(given, (int, float)) else USUAL_EPS
+
     def _statistics(self, name: str, x: Tensor) -> dict[str, Tensor]:
         """1/σ and x̂ along each choice of axes, and softmax along the last and the first."""
         found: dict[str, Tensor] = {}
-        given = self.piece.hyper.get("eps", USUAL_EPS)
-        eps = float(given) if isinstance(given, (int, float)) else USUAL_EPS
         for words, axes_of in REDUCTIONS.items():
             axes = axes_of(x.dim())
             if not axes:
@@ -203,7 +225,7 @@ class Letters:
                 found[f"softmax({name}) along {words}"] = torch.softmax(x, axes[0])
             if x.dim() > 1:
                 centred = x - x.mean(axes, keepdim=True)
-                spread = torch.rsqrt(centred.square().mean(axes, keepdim=True) + eps)
+                spread = torch.rsqrt(centred.square().mean(axes, keepdim=True) + self._eps)
                 found[f"({name} − mean) over {words}"] = centred
                 found[f"1/σ over {words}"] = spread.expand(self.shape)
                 found[f"x̂ over {words}"] = centred * spread

@@ -159,9 +159,11 @@ def edited_reduction(evidence: Sequence[Evidence]) -> Diagnosis | None:
     letters = []
     for piece in evidence:
         whole = isinstance(piece.out, Tensor) and isinstance(piece.dout, Tensor) and piece.dout.shape == piece.out.shape
-        if not whole or piece.expected.numel() >= piece.out.numel():
+        if not whole:
             return None
         letters.append(Letters(replace(piece, got=piece.out, expected=piece.out)))
+    if all(piece.expected.numel() >= piece.out.numel() for piece in evidence):
+        return None
     names = list(letters[0].base)
     pairs = list(combinations_with_replacement(names, 2))
     for axes_of in (REDUCTIONS["all axes but the last"], REDUCTIONS["all axes but the channels'"]):
@@ -189,8 +191,8 @@ def _sums_to(
     for one, piece in zip(letters, evidence, strict=True):
         if any(name not in one.base for name in pair):
             return False
-        axes = axes_of(piece.dout.dim())
-        mine = (piece.dout * one.base[pair[0]] * one.base[pair[1]]).sum(axes)
+        axes, mine = axes_of(piece.dout.dim()), piece.dout * one.base[pair[0]] * one.base[pair[1]]
+        mine = mine.sum(axes) if axes else mine  # a row alone: nothing is added up
         target: Tensor = piece.got if wrong else piece.expected
         if mine.shape != target.shape or not close(mine, target):
             return False

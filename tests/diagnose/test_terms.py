@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.factors import edited_factor
+from autograd_check.diagnose.letters import Letters
 from autograd_check.diagnose.relations import relate
 from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.verify.finding import Diagnosis
@@ -180,3 +181,38 @@ def test_a_sum_of_another_product_is_named() -> None:
     assert found is not None
     assert (str(found.cause), found.evidence["is"]) == ("wrong_operand", "x")
     assert relate(edited_reduction, [piece((dout * x.sin()).sum(0))] * 2) is None
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (2, 3, 4)])
+def test_a_sum_that_lacks_the_root_mean_square_is_named(shape: tuple[int, ...]) -> None:
+    gamma = tensor(4, seed=2)
+
+    def piece(wrong: Callable[[Tensor, Tensor, Tensor], Tensor], *shape: int) -> Evidence:
+        x, dout = tensor(*shape), tensor(*shape, seed=1)
+        hat = x * (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
+
+        def total(value: Tensor) -> Tensor:
+            return value.reshape(-1, 4).sum(0)
+
+        got, right = total(wrong(dout, x, hat)), total(dout * hat)
+        return Evidence("dgamma", got, right, {"x": x, "gamma": gamma}, {}, hat * gamma, dout, lambda _: {}, {"dgamma": got})
+
+    pieces = [piece(lambda dout, x, hat: dout * x, *shape), piece(lambda dout, x, hat: dout * x, 4)]  # one row alone as well
+    found = relate(edited_reduction, pieces)
+    assert found is not None
+    assert found.says == "dgamma sums dout · x where it should sum dout · x/rms over the last axis."
+    assert relate(edited_reduction, [piece(lambda dout, x, hat: dout * hat.sin(), *shape)] * 2) is None
+
+
+def test_nothing_is_made_of_class_numbers_but_themselves() -> None:
+    scores, y = tensor(6, 4), torch.tensor([1, 0, 3, 2, 2, 1])
+    right, wrong = (torch.softmax(scores, -1) / 6 for _ in range(2))
+    right[torch.arange(6), y] -= 1 / 6
+    wrong[torch.arange(6), scores.argmax(1)] -= 1 / 6
+    out, dout = torch.nn.functional.cross_entropy(scores, y), torch.ones((), dtype=torch.float64)
+    piece = Evidence("dscores", wrong, right, {"scores": scores, "y": y}, {}, out, dout, lambda _: {}, {"dscores": wrong})
+    letters = Letters(piece)
+    assert "y" in letters.base
+    assert "(1 − y)" not in letters.more
+    found = relate(edited_term, [piece])
+    assert found is None or "1 − y" not in found.says
