@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations_with_replacement
 
 import torch
@@ -55,22 +55,54 @@ Key = tuple[tuple[str, ...], tuple[str, ...], str]
 """A term: outer letters, inner letters, and along which axes the product of the inner ones with dout is summed ("" for none)."""
 
 
+@dataclass(frozen=True)
+class Block:
+    """The terms `outer[o] · inner[i]` (numbers of terms, entries), the second index running first, summed along the same axes."""
+
+    words: str
+    outer: Tensor
+    inner: Tensor
+
+    def __len__(self) -> int:
+        return len(self.outer) * len(self.inner)
+
+
 class Library:
-    """Every term of one call, at the sampled entries: `values[k]` is the term `keys[k]`, whose sum runs along `sums[sum_of[k]]`."""
+    """Every term of one call, at the sampled entries. There are tens of thousands: they are kept as products, and few written out."""
 
     def __init__(self, letters: Letters) -> None:
         """Make all terms. Without a cotangent that fits there are none."""
         self.letters = letters
         self.keys: list[Key] = []
-        self.sums: list[str] = [""]
-        self._rows: list[Tensor] = []
+        self.blocks: list[Block] = []
         self.places = sample(len(letters.places))
         self._sampled = letters.places[self.places]
         if letters.dout is not None and len(letters.places):
             self._plain(letters.dout)
             self._reduced(letters.dout)
-        self.values = torch.cat(self._rows) if self._rows else torch.zeros(0, len(self.places))
-        self.sum_of = torch.repeat_interleave(torch.tensor([len(rows) for rows in self._rows], dtype=torch.long))
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """The sum of squares of every term."""
+        return torch.cat([(block.outer.square() @ block.inner.square().T).reshape(-1) for block in self.blocks])
+
+    def along(self, direction: Tensor) -> Tensor:
+        """The inner product of every term with a vector of one number for each sampled entry."""
+        return torch.cat([((block.outer * direction) @ block.inner.T).reshape(-1) for block in self.blocks])
+
+    def values(self, numbers: Tensor) -> Tensor:
+        """Some terms written out; `numbers` rise."""
+        found, start = [], 0
+        for block in self.blocks:
+            here = numbers[(numbers >= start) & (numbers < start + len(block))] - start
+            found.append(block.outer[here // len(block.inner)] * block.inner[here % len(block.inner)])
+            start += len(block)
+        return torch.cat(found)
+
+    def scaled(self, numbers: Tensor, scale: Callable[[str], float]) -> Tensor:
+        """One number for each term, times what `scale` says of the axes along which it is summed."""
+        shares = torch.tensor([scale(block.words) for block in self.blocks], dtype=torch.float64)
+        return numbers * shares.repeat_interleave(torch.tensor([len(block) for block in self.blocks]))
 
     def _plain(self, dout: Tensor) -> None:
         dim = len(self.letters.shape)
@@ -81,7 +113,7 @@ class Library:
         place_of = {name: place for place, name in enumerate(self.letters.alone)}
         letters = self._at(torch.stack(list(self.letters.alone.values())))
         first, second = ([place_of[pair[side]] for pair in pairs] for side in (0, 1))
-        self._rows.append(self._at(dout[None]) * letters[first] * letters[second])
+        self.blocks.append(Block("", letters[first] * letters[second], self._at(dout[None])))
         self.keys += [((), _product(pair), "") for pair in pairs]
 
     def _reduced(self, dout: Tensor) -> None:
@@ -98,11 +130,9 @@ class Library:
             letters = torch.stack([base[name] for name in names])
             first, second = torch.combinations(torch.arange(len(names)), with_replacement=True).T
             sums = (letters[first] * letters[second] * dout).sum([axis + 1 for axis in axes], keepdim=True)
-            inside, sampled = self._at(sums.expand(-1, *dout.shape)), self._at(letters)
-            outside = sampled[first] * sampled[second]
-            self._rows.append((outside[:, None] * inside[None]).reshape(-1, outside.shape[1]))
+            sampled = self._at(letters)
+            self.blocks.append(Block(words, sampled[first] * sampled[second], self._at(sums.expand(-1, *dout.shape))))
             products = [_product(pair) for pair in combinations_with_replacement(names, 2)]
-            self.sums.append(words)
             self.keys += [(outer, inner, words) for outer in products for inner in products]
 
     @staticmethod
@@ -231,11 +261,11 @@ SHARES = tuple(
 def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
     """The error is a term: as it is (missing), twice (the sign), or all but its mean (a mean for a sum)."""
     error = letters[0].error[library.places]
-    norms, products = torch.linalg.vecdot(library.values, library.values), library.values @ error
-    # the cosine of what fits is 1 but for LOOSE squared and rounding: few terms are compared entry by entry
-    near = (products.square() >= (1 - ALIKE) * norms * (error @ error)).nonzero().reshape(-1)
-    ratios = torch.where(norms > 0, products / norms, torch.zeros(()))[near]
-    left = (error - ratios[:, None] * library.values[near]).abs().amax(1)
+    norms, products = library.norms, library.along(error)
+    # the cosine of what fits is 1 but for LOOSE squared and rounding: few terms are written out
+    near = ((norms > 0) & (products.square() >= (1 - ALIKE) * norms * (error @ error))).nonzero().reshape(-1)
+    ratios = products[near] / norms[near]
+    left = (error - ratios[:, None] * library.values(near)).abs().amax(1)
     fits = (left <= LOOSE * error.abs().max()) & (ratios != 0)
     found = [(library.keys[place], ratio) for place, ratio in zip(near[fits].tolist(), ratios[fits].tolist(), strict=True)]
     for key, ratio in sorted(found, key=lambda fit: _weight(fit[0]))[:MOST_TRIED]:
@@ -358,16 +388,17 @@ def _exchanged(letters: Sequence[Letters], library: Library) -> Diagnosis | None
     error = letters[0].error[library.places]
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(len(error), generator=generator, dtype=torch.float64)
-    sizes = library.values.abs().amax(1)
     found: list[Exchange] = []
-    marks, mark = library.values @ direction, float(error @ direction)
+    marks, mark = library.along(direction), float(error @ direction)
     tolerance = 10 * LOOSE * float(error.abs().max())
+    plain = marks.sort()
     for divisor in ("", "/count", "/N", "/entries"):
-        scales = {words: _scale(letters[0], words, divisor) for words in library.sums}
-        scaled = marks * torch.tensor([scales[words] for words in library.sums], dtype=torch.float64)[library.sum_of]
-        ranked, order = scaled.sort()
+        if divisor == "/count":
+            ranked, order = library.scaled(marks, lambda words: 1.0 / _count(letters[0], words)).sort()
+        else:  # one number for all terms leaves their order
+            ranked, order = plain.values * scalars(letters[0].piece)[divisor], plain.indices
         places = order.tolist()
-        some = sizes[order] > 0
+        some = library.norms[order] > 0
         for sign in (1, -1):
             wanted = ranked + sign * mark  # the term that stands there, for each that may belong
             low, high = (torch.searchsorted(ranked, wanted + side * tolerance) for side in (-1, 1))
@@ -400,11 +431,6 @@ def _left(letters: Sequence[Letters], pair: Exchange) -> float:
         left += float((expected - pair.sign * scale * found[0]).square().sum())
         whole += float(expected.square().sum())
     return (left / whole) ** 0.5 if whole else 1.0
-
-
-def _scale(letters: Letters, words: str, divisor: str) -> float:
-    """What a term is divided by; `words` name the axes over which it is summed."""
-    return 1.0 / _count(letters, words) if divisor == "/count" else scalars(letters.piece)[divisor]
 
 
 def _count(letters: Letters, words: str) -> int:
