@@ -90,11 +90,11 @@ def test_a_warm_submission_beside_a_new_pytest_process(
     benchmark.pedantic(measure, rounds=1)
     median, whole = statistics.median(ours), statistics.median(pytests)
     benchmark.extra_info.update(milliseconds=1e3 * median, ratio_to_pytest=whole / median)
-    with capsys.disabled():
-        met = "met" if 1e3 * median <= MILLISECONDS and whole / median >= TIMES_PYTEST else "missed"
-        print(
-            f"\none warm linear submission {1e3 * median:.1f} ms (least {1e3 * min(ours):.1f}), a new pytest process {whole:.2f} s"
-        )
-        print(f"{whole / median:.0f} times as fast (goal: at most {MILLISECONDS} ms and {TIMES_PYTEST} times) {met}")
     if full:
+        with capsys.disabled():
+            met = "met" if 1e3 * median <= MILLISECONDS and whole / median >= TIMES_PYTEST else "missed"
+            print(
+                f"\none warm linear submission {1e3 * median:.1f} ms (least {1e3 * min(ours):.1f}), a new pytest process {whole:.2f} s"
+            )
+            print(f"{whole / median:.0f} times as fast (goal: at most {MILLISECONDS} ms and {TIMES_PYTEST} times) {met}")
         assert whole / median >= TIMES_PYTEST / 2
