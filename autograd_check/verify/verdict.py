@@ -20,6 +20,8 @@ from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slop
 from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
 from autograd_check.verify.tolerances import (
     CLOSE,
+    COARSE,
+    EPS,
     FAINT,
     FINER,
     GRANTED,
@@ -126,8 +128,8 @@ class UnderTest:
         return self.says.slope(ray)
 
     def shake(self, ray: Ray) -> float:
-        """See `Says`."""
-        return self.says.shake(ray)
+        """See `Says`; what is said to move by more than all of it does not shake under coarse rounding but jumps, which excuses nothing."""
+        return min(self.says.shake(ray), EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()))
 
 
 def measured(
