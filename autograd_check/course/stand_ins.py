@@ -15,8 +15,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.course.spec import Checker, Initialiser, Layer, Lesson, Plain, Stateful, UpdateRule
-from autograd_check.run.lending import central_differences
 from autograd_check.verify.candidate import Point
+from autograd_check.verify.differences import central_differences
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import map_tensors
 

@@ -15,11 +15,12 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from autograd_check.errors import WireError
 from autograd_check.run.branches import BranchRecorder
 from autograd_check.run.marshal import fresh, plain
+from autograd_check.verify.differences import central_differences
 from autograd_check.verify.slope import SMOOTH
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -31,13 +32,6 @@ Names = Mapping[str, Mapping[str, bool]]
 """The functions that may be borrowed, by lesson: whether the grader is asked. One that takes functions runs where those are."""
 
 QUESTION = {"function", "args", "kwargs", "generators"}
-
-
-def central_differences(f: Callable[[Tensor], Any], x: Tensor, *, h: float) -> Tensor:
-    """(f(x + h e) − f(x − h e)) / 2h for the unit vector e of every entry of x, like x; f(x) is a number or 0-d."""
-    units = torch.eye(x.numel(), dtype=x.dtype).reshape(-1, *x.shape)
-    rises = [torch.as_tensor(f(x + h * unit) - f(x - h * unit), dtype=x.dtype) for unit in units]
-    return torch.stack(rises).reshape(x.shape) / (2 * h)
 
 
 @dataclass(frozen=True)

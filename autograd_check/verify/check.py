@@ -227,20 +227,12 @@ class NoExplainer:
 NO_EXPLAINER = NoExplainer()
 
 
-def _nothing_asked(pair: Pair) -> Sequence[Question]:
-    return ()
-
-
-def _nothing_found(pair: Pair, wrong: Collection[str]) -> Iterable[Finding]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Beside:
     """Further checks, where some gradient came back: what they ask of any code, what they find, and what is asked `later`."""
 
-    asks: Callable[[Pair], Sequence[Question]] = _nothing_asked
-    findings: Callable[[Pair, Collection[str]], Iterable[Finding]] = _nothing_found
+    asks: Callable[[Pair], Sequence[Question]] = lambda pair: ()
+    findings: Callable[[Pair, Collection[str]], Iterable[Finding]] = lambda pair, wrong: ()
     later: Sequence[Question] = ()
 
 

@@ -8,8 +8,12 @@ Numerical Recipes, section 5.7.)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from autograd_check.verify.tolerances import ASYMPTOTIC, RATIO, ROUNDOFF, SIGNIFICANT, VETO
 
@@ -28,6 +32,13 @@ class Estimate:
     def error(self) -> float:
         """Truncation and round-off together."""
         return self.truncation + self.roundoff
+
+
+def central_differences(f: Callable[[Tensor], Any], x: Tensor, *, h: float) -> Tensor:
+    """(f(x + h e) − f(x − h e)) / 2h for the unit vector e of every entry of x, like x; f(x) is a number or 0-d."""
+    units = torch.eye(x.numel(), dtype=x.dtype).reshape(-1, *x.shape)
+    rises = [torch.as_tensor(f(x + h * unit) - f(x - h * unit), dtype=x.dtype) for unit in units]
+    return torch.stack(rises).reshape(x.shape) / (2 * h)
 
 
 def measured_noise(values: Sequence[float]) -> float:

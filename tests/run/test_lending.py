@@ -13,9 +13,10 @@ from torch import Generator, Tensor
 from autograd_check.errors import WireError
 from autograd_check.requests import Seed
 from autograd_check.run.in_process import InProcess
-from autograd_check.run.lending import Lender, central_differences
+from autograd_check.run.lending import Lender
 from autograd_check.run.zygote import Zygote
 from autograd_check.verify.candidate import Point
+from autograd_check.verify.differences import central_differences
 
 Opened = Callable[..., AbstractContextManager[Any]]
 SOURCE = """
