@@ -324,7 +324,7 @@ def test_the_process_of_the_next_file_is_ready_before_it_is_asked_for() -> None:
 def test_a_process_that_was_prepared_waits_for_the_next_file(zygote: Zygote) -> None:
     zygote.prepare()
     zygote.prepare()
-    assert zygote.end(zygote.birth()) is None
+    assert zygote.end(zygote.birth()) in (None, 0)  # killed, or gone by itself when its channel was closed
     zygote.prepare()
     with zygote.candidate("import os\ndef f(): os._exit(4)\n", "a.py") as candidate:
         zygote.prepare()  # what is told of it comes before the end of the other
