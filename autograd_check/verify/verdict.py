@@ -128,8 +128,9 @@ class UnderTest:
         return self.says.slope(ray)
 
     def shake(self, ray: Ray) -> float:
-        """See `Says`; what is said to move by more than all of it does not shake under coarse rounding but jumps, which excuses nothing."""
-        return min(self.says.shake(ray), EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()))
+        """See `Says`. What coarse rounding moves by more than all of it, or of an output of ones, jumps: that excuses nothing."""
+        most = max(self.slope(ray)[1], self.slopes.pairing.size(), self.slopes.pairing.unit())
+        return min(self.says.shake(ray), EPS / COARSE * most)
 
 
 def measured(

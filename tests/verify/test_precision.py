@@ -246,3 +246,29 @@ def test_a_complex_primal_is_held_against_an_oracle() -> None:
     assert ac.check_vjp(forward, lambda d, z: 2 * z.conj() * d, [z], oracle=lambda z: z * z)
     wrong = ac.check_vjp(forward, lambda d, z: 2 * z * d, [z], oracle=lambda z: z * z)
     assert wrong.status is ac.Status.FAILED
+
+
+def test_a_jump_under_coarse_rounding_excuses_no_wrong_gradient() -> None:
+    """The rank of a·bᵀ is 1; rounding every operation to 2⁻²⁸ makes it full, and its pseudo-inverse huge."""
+
+    a, b = (torch.randn(3, 1, dtype=torch.float64, generator=Generator().manual_seed(k)).requires_grad_() for k in (0, 1))
+
+    def inverse(factor: float) -> Any:
+        class Scaled(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, x: Tensor) -> Tensor:
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx: Any, dout: Tensor) -> Tensor:
+                return dout * factor
+
+        return lambda a, b: torch.linalg.pinv(Scaled.apply(a) @ b.mT)
+
+    assert ac.gradcheck(inverse(1.0), (a, b), raise_exception=False).status is ac.Status.PASSED
+    assert ac.gradcheck(inverse(1.0001), (a, b), raise_exception=False).status is ac.Status.FAILED
+
+
+def test_a_gradient_that_is_rounding_beside_an_output_of_zeros_passes() -> None:
+    x, weight = (torch.tensor([0.7], dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert ac.gradcheck(lambda x, w: torch.nn.functional.layer_norm(x, (1,), w), (x, weight))
