@@ -127,10 +127,11 @@ class UnderTest:
         """See `Says`."""
         return self.says.slope(ray)
 
-    def shake(self, ray: Ray) -> float:
-        """See `Says`. What coarse rounding moves by more than all of it, or of an output of ones, jumps: that excuses nothing."""
-        most = max(self.slope(ray)[1], self.slopes.pairing.size(), self.slopes.pairing.unit())
-        return min(self.says.shake(ray), EPS / COARSE * most)
+    def shake(self, ray: Ray, beside: Estimate | None = None) -> float:
+        """See `Says`. Beside a slope measured well, what coarse rounding moves by more than all of it jumps: that excuses nothing."""
+        exact = beside is not None and beside.error < TIGHT * abs(beside.value)
+        most = EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()) if exact else math.inf
+        return min(self.says.shake(ray), most)
 
 
 def measured(
@@ -161,7 +162,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
         return replace(result, reason="no larger than rounding")
     shake = 0.0
     if result.tolerance < gap < math.inf:
-        shake = test.shake(ray)
+        shake = test.shake(ray, careful.estimate)
         result, signal = measured(ray, analytic, size, careful.against(analytic), shake)
         gap = abs(result.numeric - result.analytic)
         if gap <= result.tolerance and signal <= SAFETY * shake:
@@ -188,7 +189,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     quiet = careful.estimate.error <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
     if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
         return replace(result, reason="no larger than rounding")
-    if signal <= SAFETY * (shake or test.shake(ray)):
+    if signal <= SAFETY * (shake or test.shake(ray, careful.estimate)):
         return replace(result, reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
         return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
