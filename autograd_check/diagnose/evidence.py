@@ -35,8 +35,7 @@ class Evidence:
     `own` is autograd of the code's own forward for this subject (None where it could not be taped), `forward_right` whether
     the forward's value was right. `at` gives the right answers by subject, `out` included, of another call
     (primals, hyper, dout, and what stands around the forward); a `dout` that can be called is given `out`. None where there is no
-    definition to ask. `called` is what a sentence calls the array where that
-    is not its subject, `right` what it calls `expected`. `memo` holds what the definition said about this call to others.
+    definition to ask. `called` is what a sentence calls the array where that is not its subject, `right` what it calls `expected`. `memo` holds what the definition said about this call to others.
     """
 
     subject: str

@@ -31,7 +31,6 @@ SIGN_OF = "the sign of "
 CURVES = ("exp(", "cos(", "sin(", "tanh(", "sigmoid(", "log(")
 """Letters that are another's place-holder and no factor of their own: sigmoid(-x) is exp(-x) sigmoid(x)."""
 
-
 Axes = Callable[[int], tuple[int, ...]]
 REDUCTIONS: Mapping[str, Axes] = {
     "the last axis": lambda dim: (dim - 1,) if dim else (),

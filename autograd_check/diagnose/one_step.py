@@ -6,9 +6,10 @@ torch that is one step of it is replaced by one of the same value and another de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from torch import Tensor
@@ -142,8 +143,8 @@ def one_step(evidence: Sequence[Evidence]) -> Diagnosis | None:
     walked = steps(piece)
     if not 1 < len(walked) <= MOST_STEPS or any(steps(one) != walked for one in evidence[1:]):
         return None
-    for step, (edit, cause, words) in _edits(walked):
-        if same_numbers(evidence, lambda one, step=step, edit=edit: _edited(one, step, edit)):  # type: ignore[misc]
+    for (edit, cause, words), step in product(EDITS, walked):
+        if same_numbers(evidence, partial(_edited, step, edit)):
             if edit is passed_on and step.name in MASKS:
                 cause, words = Cause.MASK_MISSING, "passed its cotangent on as it is: the mask of that step is missing"
             says = f"{piece.name} is what it would be if {_named(step, walked)} {words}."
@@ -151,13 +152,7 @@ def one_step(evidence: Sequence[Evidence]) -> Diagnosis | None:
     return None
 
 
-def _edits(walked: Sequence[Step]) -> Iterator[tuple[Step, tuple[Edit, Cause, str]]]:
-    for edit in EDITS:
-        for step in walked:
-            yield step, edit
-
-
-def _edited(piece: Evidence, step: Step, edit: Edit) -> Tensor | None:
+def _edited(step: Step, edit: Edit, piece: Evidence) -> Tensor | None:
     mode = OneStep(step.number, edit)
     answer = ask(piece, (piece.primals, piece.hyper, piece.dout), around=lambda: mode)
     return answer if mode.applied else None

@@ -378,7 +378,7 @@ class TorchCallable:
         changed: dict[str, None] = {}
         spoilt: dict[str, None] = {}
         answers: list[Any] = []
-        run = self._last if self._last is not None and self._last.point is point else None
+        run = self._held(point)
         try:
             if run is None:
                 run = self._run(point)
@@ -471,8 +471,12 @@ class TorchCallable:
             return Outcome(failure=failure_of(error))
 
     def _at(self, point: Point) -> Run:
+        """A run at a point: the last one, or a new one."""
+        return self._held(point) or self._run(point)
+
+    def _held(self, point: Point) -> Run | None:
         """The last run, where it was at this very point and its tape still runs: it serves any number of cotangents."""
-        return self._last if self._last is not None and self._last.point is point and not self._stale else self._run(point)
+        return self._last if self._last is not None and self._last.point is point and not self._stale else None
 
     def _start(self) -> None:
         """Before every evaluation; what the tape of the last run saved of a buffer is gone once the buffer is put back."""

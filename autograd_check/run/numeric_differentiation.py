@@ -120,8 +120,8 @@ class Steps:
 
     These are no accident: a primal moved by d and by -d (central differences), or by a little i; a primal of which one entry
     alone was moved, then another one, by steps of one size; and a division by the very step (or twice the step) by which all entries
-    were moved, or that was added to all entries of another tensor, real or imaginary. An epsilon that keeps a logarithm or a quotient finite is added to all entries, and nothing is divided by it.
-    Several moved primals may come stacked in one tensor. `see_call` is the same for arguments of the student's own functions,
+    were moved, or that was added to all entries of another tensor, real or imaginary. An epsilon that keeps a logarithm or a quotient
+    finite is added to all entries, and nothing is divided by it. Several moved primals may come stacked in one tensor. `see_call` is the same for arguments of the student's own functions,
     which may be arrays or single numbers: there an entry moved by d and by -d counts, for several entries.
     """
 

@@ -69,10 +69,9 @@ class _Aten(Watching):
         self._seen[name] = None
         if torch.is_grad_enabled():
             self._seen[AUTOGRAD] = None
-        given = _tensors(args)
         watching = sys.getprofile()
         sys.setprofile(None)  # the grader's own calls are nobody's business
-        for tensor in given:  # before the operation, which may write into one
+        for tensor in _tensors(args):  # before the operation, which may write into one
             self._steps.see(tensor)
         sys.setprofile(watching)
         factor = args[1] if len(args) > 1 and isinstance(args[1], (int, float)) else 0
@@ -80,11 +79,13 @@ class _Aten(Watching):
             self._steps.divide(factor if name.startswith("div") else 1 / factor)
         if factor and name.rstrip("_") in ("add", "sub"):
             self._steps.shift(factor)
-        out = func(*args, **(kwargs or {}))
-        for tensor in (*given, *_tensors((out,))):
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
+        """Note whether numbers of low precision took part."""
+        for tensor in _tensors((*args, out)):
             if tensor.dtype in LOW:
                 self._seen[SINGLE] = None
-        return out
 
 
 def _tensors(args: Sequence[Any]) -> list[Tensor]:

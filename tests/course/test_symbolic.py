@@ -112,7 +112,9 @@ def test_every_closed_form_of_the_course_equals_autograd_in_more_entries(name: s
 
 
 def test_the_linear_layer_reads_as_in_a_textbook() -> None:
-    forms = closed_forms(support.lesson("linear").spec.tasks[0])  # type: ignore[arg-type]  # a Layer
+    task = support.lesson("linear").spec.tasks[0]
+    assert isinstance(task, Layer)
+    forms = closed_forms(task)
     assert forms.formula("dw[0,1]") == "x00*g01 + x10*g11"
     assert forms.formula("dw[0, 1]") == "x00*g01 + x10*g11"
     assert forms.formula("dx[1,0]") == "w00*g10 + w01*g11"

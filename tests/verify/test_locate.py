@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 import autograd_check as ac
-from tests.verify.spoiling import spoiler
+from tests.verify.spoiling import scaler, spoiler
 
 
 def network(kind: str, seed: int) -> tuple[Any, Tensor]:
@@ -80,17 +80,8 @@ def test_a_gradient_that_is_wrong_everywhere_is_explained_as_a_whole() -> None:
 
 @pytest.mark.parametrize("factor", [1.01, 0.0])
 def test_a_wrong_gradient_beside_entries_that_are_infinite(factor: float) -> None:
-    class Scaled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx: Any, dout: Tensor) -> Tensor:
-            return factor * dout
-
     x = torch.tensor([[0.5, -math.inf, 1.0], [-math.inf, -2.0, 0.25]], dtype=torch.float64, requires_grad=True)
-    report = ac.gradcheck(lambda x: torch.softmax(Scaled.apply(x), -1), x, raise_exception=False)
+    report = ac.gradcheck(lambda x: torch.softmax(scaler(factor)(x), -1), x, raise_exception=False)
     assert report.status is ac.Status.FAILED
     (finding,) = [f for f in report.findings if f.status is ac.Status.FAILED]
     assert finding.mismatch is not None

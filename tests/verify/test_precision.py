@@ -14,6 +14,7 @@ import autograd_check as ac
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.precision import RandomRounding, Rounding
 from autograd_check.verify.tolerances import COARSE, EPS, RESOLUTION, of_its_size
+from tests.verify.spoiling import scaler
 
 SEEDS = range(3)
 Backward = Callable[[tuple[Tensor, ...], Tensor], Any]
@@ -250,20 +251,10 @@ def test_a_complex_primal_is_held_against_an_oracle() -> None:
 
 def test_a_jump_under_coarse_rounding_excuses_no_wrong_gradient() -> None:
     """The rank of a·bᵀ is 1; rounding every operation to 2⁻²⁸ makes it full, and its pseudo-inverse huge."""
-
     a, b = (torch.randn(3, 1, dtype=torch.float64, generator=Generator().manual_seed(k)).requires_grad_() for k in (0, 1))
 
     def inverse(factor: float) -> Any:
-        class Scaled(torch.autograd.Function):
-            @staticmethod
-            def forward(ctx: Any, x: Tensor) -> Tensor:
-                return x.clone()
-
-            @staticmethod
-            def backward(ctx: Any, dout: Tensor) -> Tensor:
-                return dout * factor
-
-        return lambda a, b: torch.linalg.pinv(Scaled.apply(a) @ b.mT)
+        return lambda a, b: torch.linalg.pinv(scaler(factor)(a) @ b.mT)
 
     assert ac.gradcheck(inverse(1.0), (a, b), raise_exception=False).status is ac.Status.PASSED
     assert ac.gradcheck(inverse(1.0001), (a, b), raise_exception=False).status is ac.Status.FAILED
