@@ -9,12 +9,14 @@ from functools import partial
 from inspect import Parameter, signature
 from itertools import count
 from time import perf_counter
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._vmap_internals import _vmap  # the one under autograd's own batched gradients: torch.vmap knows no dual tensors
 from torch.autograd import forward_ad
+from torch.autograd.graph import _engine_run_backward
 
 from autograd_check.causes import Cause
 from autograd_check.run.batch import Batch, BatchedSweep, Known
@@ -133,15 +135,16 @@ class Wrapped:
         self.misfits: dict[str, str] = {}
 
     def forward(self, *primals: Any) -> tuple[Any, Any]:
-        """`out`, and the cache: the output and the roots of its tape."""
+        """`out`, and the cache: the output and the roots of its tape. Gradients are switched on."""
         given = list(primals)
-        if torch.is_grad_enabled():
-            for position in self._positions:
-                given[position] = self._nested(position, primals[position], _root_of)
-        elif self._layouts:
-            given = list(self.given(primals))
+        for position in self._positions:
+            given[position] = self._nested(position, primals[position], _root_of)
         out = self.out(self._call(*given))
         return out, (out, [given[position] for position in self._positions])
+
+    def value(self, *primals: Any) -> Any:
+        """`out` alone, with gradients switched off."""
+        return self.out(self._call(*self.given(primals)))
 
     def given(self, primals: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of the callable for some primals."""
@@ -175,8 +178,7 @@ class Wrapped:
         """The gradients of `wrt`, each in the nest of its primal and strided; zeros where the tape does not reach."""
         out, roots = cache
         if isinstance(out, Tensor) and isinstance(dout, Tensor) and out.requires_grad and all(map(is_tensor, roots)):
-            single = torch.autograd.grad((out,), roots, (dout,), retain_graph=True, allow_unused=True)
-            return self._answers(roots, single)
+            return self._answers(roots, _grads((out,), roots, (dout,)))
         pairs = [
             (o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad and is_tensor(d)
         ]
@@ -185,7 +187,7 @@ class Wrapped:
         moving = [leaf for leaf in flat if is_differentiable(leaf)]
         if pairs:
             outputs, cotangents = zip(*pairs, strict=True)
-            found = iter(torch.autograd.grad(outputs, moving, cotangents, retain_graph=True, allow_unused=True))
+            found = iter(_grads(outputs, moving, cotangents))
             grads = [next(found) if is_differentiable(leaf) else None for leaf in flat]
         return self._answers(roots, grads)
 
@@ -198,7 +200,7 @@ class Wrapped:
         flat = [leaf for root in roots for leaf in leaves(root)]
         moving = [leaf for leaf in flat if is_differentiable(leaf)]
         zeros = [torch.zeros_like(o) for o in undefined]
-        found = iter(torch.autograd.grad(undefined, moving, zeros, retain_graph=True, allow_unused=True))
+        found = iter(_grads(undefined, moving, zeros))
         return self._answers(roots, [next(found) if is_differentiable(leaf) else None for leaf in flat])
 
     def batched_backward(self, douts: Sequence[Any], cache: Any) -> list[Tensor]:
@@ -263,6 +265,21 @@ class Wrapped:
         return map_leaves(lambda leaf: function(leaf, self._layouts.get((position, next(places)))), value)
 
 
+def _grads(outs: Sequence[Tensor], roots: Sequence[Tensor], douts: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """What `torch.autograd.grad` gives; the graph stays.
+
+    `grad` looks at its arguments for as long as the backward of a small function takes. It does so here only where a cotangent
+    does not have the form of its output, or a class of its own takes part.
+    """
+    plain = all(type(x) is Tensor for x in (*outs, *roots)) and len(roots) > 0
+    if plain and all(out.shape == dout.shape and out.dtype is dout.dtype for out, dout in zip(outs, douts, strict=True)):
+        found: Sequence[Tensor | None] = _engine_run_backward(
+            tuple(outs), tuple(douts), True, False, tuple(roots), True, accumulate_grad=False
+        )
+        return found
+    return torch.autograd.grad(outs, roots, douts, retain_graph=True, allow_unused=True)
+
+
 def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:
     """What forward mode gave, off the tape; zeros where nothing came."""
     dense: Tensor = torch.zeros_like(value) if tangent is None else strided(tangent)
@@ -291,6 +308,8 @@ def input_names(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[str, ...
     code, bound = getattr(called, "__code__", None), getattr(called, "__self__", None) is not None
     if code is not None and not code.co_flags & 0x0C:  # no *args, no **kwargs: the code itself names its parameters
         plain = list(code.co_varnames[int(bound) : code.co_argcount])
+    elif isinstance(called, BuiltinFunctionType) and getattr(called, "__text_signature__", None) is None:
+        return numbered
     else:
         try:
             parameters = list(signature(called).parameters.values())
@@ -504,7 +523,7 @@ class TorchCallable:
         self._start()
         given = primals if self._tidy else tuple(map(copied, primals))
         if not self._taping:
-            return self._wrapped.forward(*given)[0]
+            return self._wrapped.value(*given)
         with torch.enable_grad():
             return map_tensors(Tensor.detach, self._wrapped.forward(*given)[0])
 

@@ -67,34 +67,33 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
     """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
     counts = [x.numel() for x in tensors]
     size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
-    parts = size.split(counts)
-    scales = [_rms(part) for part in parts]
-    still = None
-    if not all(map(math.isfinite, scales)):
-        still = ~torch.isfinite(size)
+    scales = [_rms(part) for part in size.split_with_sizes(counts)]
+    still = None if all(map(math.isfinite, scales)) else ~torch.isfinite(size)
+    if still is not None:
         size = torch.where(still, 0, size)
-        parts = size.split(counts)
-        scales = [_rms(part) for part in parts]
-    rms = torch.tensor(scales, dtype=size.dtype, device=size.device)
-    rms = rms if len(scales) == 1 else torch.repeat_interleave(rms, torch.tensor(counts, device=size.device))
+        scales = [_rms(part) for part in size.split_with_sizes(counts)]
+    rms: Any = scales[0]
+    if len(scales) > 1:
+        each = torch.tensor(scales, dtype=size.dtype, device=size.device)
+        rms = torch.repeat_interleave(each, torch.tensor(counts, device=size.device))
     own, least = size, scales
     if kinds != ("uniform",):
-        least = [float(part.min()) for part in parts]
+        least = [float(part.min()) for part in size.split_with_sizes(counts)]
         if 0 in least:
             own = torch.where(size > 0, size, rms)
-            least = [float(part.min()) for part in own.split(counts)]
+            least = [float(part.min()) for part in own.split_with_sizes(counts)]
     u = drawn_on(size, (len(kinds), size.numel()), generator)
-    u = u.add_(u.sign())
+    u.add_(u.sign())
     rows = u.unbind(0)
     for row, kind in zip(rows, kinds, strict=True):
-        row.mul_(own if kind == "relative" else torch.minimum(CAP * own, rms) if kind == "capped" else rms)
+        row.mul_(own if kind == "relative" else (CAP * own).clamp(max=rms) if kind == "capped" else rms)
     _shorten(u, max(counts))
     if still is not None:
         u.masked_fill_(still, 0)
-    split = [row.split(counts) for row in rows]
+    split = [row.split_with_sizes(counts) for row in rows]
     return [
         [
-            Direction(row[k].reshape(x.shape), least[k] if kind == "relative" else scales[k])
+            Direction(row[k].view(x.shape), least[k] if kind == "relative" else scales[k])
             for row, kind in zip(split, kinds, strict=True)
         ]
         for k, x in enumerate(tensors)

@@ -83,12 +83,6 @@ def draw_cotangent(out: Any, generator: Generator) -> Any:
     return map_leaves(draw, out)
 
 
-def combine(a: float, one: Any, b: float, other: Any) -> Any:
-    """a·one + b·other for two cotangents of the same nest."""
-    others = iter(leaves(other))
-    return map_leaves(lambda x: (lambda y: a * x + b * y if isinstance(x, Tensor) else x)(next(others)), one)
-
-
 @dataclass(frozen=True)
 class Reference:
     """Value and gradients of the oracle at a case, and how far each moves when the inputs move by a few ulps."""
@@ -233,14 +227,20 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     if not full:
         return (first,)
     mixed, sparse = map_leaves(_ones, first), map_leaves(lambda leaf: _one_of(leaf, generator), first)
-    second = combine(1 / WEIGHTS[1], combine(1.0, mixed, -WEIGHTS[2], sparse), -WEIGHTS[0] / WEIGHTS[1], first)
+    others = zip(leaves(mixed), leaves(sparse), strict=True)
+    second = map_leaves(lambda leaf: _completing(leaf, *next(others)), first)
     return (first, second, mixed, sparse, first)
 
 
+def _completing(one: Any, both: Any, small: Any) -> Any:
+    """d₂ of αd₁ + βd₂ + γd₃ = ones."""
+    return (
+        torch.sub(both, small, alpha=WEIGHTS[2]).sub_(one, alpha=WEIGHTS[0]).div_(WEIGHTS[1]) if is_differentiable(one) else one
+    )
+
+
 def _ones(leaf: Any) -> Any:
-    if not is_differentiable(leaf):
-        return leaf
-    return torch.full_like(leaf, 1 + 1j) if leaf.is_complex() else torch.ones_like(leaf)
+    return torch.full_like(leaf, 1 + 1j if leaf.is_complex() else 1) if is_differentiable(leaf) else leaf
 
 
 def _one_of(leaf: Any, generator: Generator) -> Any:
