@@ -108,7 +108,7 @@ def Trains(
         sizes: of the data where a probe says nothing.
         hyper: what is passed besides `lr` and `epochs` where a probe says nothing.
         start: "zeros", "own" (whatever no epochs give), or `He()`.
-        history: None, or "loss": one for each epoch, before its step (after it is accepted).
+        history: None, or "loss": one for each epoch, measured before its step.
         seeded: whether it takes a generator.
         learns: what it must reach.
 
@@ -123,7 +123,9 @@ def Trains(
         Property("trajectory", lambda candidate, seed: _follows(task, points, candidate, seed)),
     ]
     if history:
-        claims.append(Property("history", lambda candidate, seed: _tells(task, candidate, seed)))
+        claims.append(
+            Property("history", lambda candidate, seed: _tells(task, candidate, seed), subject=function, convention=True)
+        )
     if seeded:
         claims.append(Property("repeatable", lambda candidate, seed: _repeats(task, candidate, seed)))
     if learns is not None:
@@ -430,7 +432,7 @@ def _named(task: _Training, steps: Sequence[Tensor], right: Sequence[Tensor], po
 
 
 def _tells(task: _Training, candidate: Candidate, seed: int) -> Claim:
-    """One loss for each epoch, before its step; the loss after it is accepted too."""
+    """One loss for each epoch, measured before its step."""
     point = task.usual(epochs=4, lr=0.1)
     data = task.drawn(point, seed)
     history = [float(loss) for loss in task.fitted(candidate, data, point, seed, point.epochs).history]
@@ -439,11 +441,18 @@ def _tells(task: _Training, candidate: Candidate, seed: int) -> Claim:
         return Claim(text, "wrong_shape", evidence={"expected": point.epochs, "got": len(history)})
     begin = _from(task, candidate, data, point, seed)
     losses = [task.value(task.descend(begin, data, 0.1, steps), data) for steps in range(point.epochs + 1)]
-    for name, right in (("before", losses[:-1]), ("after", losses[1:])):
-        if all(abs(got - wanted) <= NEAR * max(1.0, wanted) for got, wanted in zip(history, right, strict=True)):
-            return Claim(f"records the loss {name} every step")
+    if _told(history, losses[:-1]):
+        return Claim("records the loss before every step")
+    evidence = {"expected": losses[:-1], "got": history}
+    if _told(history, losses[1:]):
+        text = f"history holds the loss after each step ({history[0]:.6g} first); measure it before the step ({losses[0]:.6g})."
+        return Claim(text, "wrong_operand", evidence=evidence)
     text = f"The loss of epoch 0 is {losses[0]:.6g} before its step; your history says {history[0]:.6g}."
-    return Claim(text, "forward_wrong", evidence={"expected": losses[:-1], "got": history})
+    return Claim(text, "forward_wrong", evidence=evidence)
+
+
+def _told(history: Sequence[float], right: Sequence[float]) -> bool:
+    return all(abs(got - wanted) <= NEAR * max(1.0, wanted) for got, wanted in zip(history, right, strict=True))
 
 
 def _repeats(task: _Training, candidate: Candidate, seed: int) -> Claim:

@@ -152,6 +152,19 @@ def test_x_must_stay_as_it_was() -> None:
     assert "slope changed x in place" in next(f for f in findings if f.check == "unmodified").message
 
 
+def test_stepping_back_is_no_way_to_leave_x_alone() -> None:
+    def there_and_back(f: Any, x: Tensor, *, h: float) -> Tensor:
+        gradient = torch.zeros_like(x)
+        for place in places(x):
+            for sign in (1, -1):
+                x[place] += sign * h
+                gradient[place] += sign * float(f(x)) / (2 * h)
+                x[place] -= sign * h  # the very number again for most x
+        return gradient
+
+    assert failures(judge(there_and_back)) == {"unmodified": "mutates_input"}
+
+
 def test_float32_is_a_convention_of_its_own() -> None:
     found = failures(judge(lambda f, x, *, h: central(f, x, h=h).float()))
     assert found == {"keeps the dtype": "wrong_dtype"}

@@ -53,6 +53,7 @@ def check(task: Checker, context: Context) -> list[Finding]:
             trials.append(difference(task, scalar, x, outcomes))
             findings += _judged(trials[-1], evidence)
         findings += _conventions(task, scalar, x, outcomes[task.h])
+        findings += _leaves_alone(task, scalar, x, context)
     if trials:
         findings.append(_uses_step(task, trials))
     return aggregate(_explained(findings, context.explain(evidence)))
@@ -141,6 +142,17 @@ def _verdicts(trial: Differenced) -> list[Finding]:
         text = f"with these numbers a wrong gradient of {name} passes: {', '.join(missed)}"
         catches = replace(catches, status=Status.FAILED, message=text)
     return [accepts, catches]
+
+
+def _leaves_alone(task: Checker, scalar: Scalar, x: Tensor, context: Context) -> list[Finding]:
+    """A failed finding where x is stepped in place and stepped back, at entries so close below 1 that x + h − h is another number."""
+    close = 1 - torch.finfo(x.dtype).eps * (0.5 + torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape)
+    outcome = context.candidate.call(task.name, (scalar.code, close), {"h": task.h})
+    return (
+        [finding for finding in _conventions(task, scalar, close, outcome) if finding.status is Status.FAILED]
+        if outcome.ok
+        else []
+    )
 
 
 def _conventions(task: Checker, scalar: Scalar, x: Tensor, outcome: Outcome) -> list[Finding]:
