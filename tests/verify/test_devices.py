@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 import autograd_check as ac
 from tests.kernel.one_precision import KERNELS
@@ -85,3 +87,127 @@ CALLS: dict[str, Callable[[], Any]] = {
 def test_nothing_is_made_without_a_device(name: str) -> None:
     with Refuses():
         assert CALLS[name]()
+
+
+# --- A device that is not there --------------------------------------------------------------------------------------
+
+ELSEWHERE = torch.device("meta")
+
+
+class There(Tensor):
+    """A tensor of the CPU that says it lives elsewhere."""
+
+    held: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # as torch's own subclasses do
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> There:
+        there: There = Tensor._make_wrapper_subclass(
+            cls, held.shape, held.stride(), held.storage_offset(), dtype=held.dtype, device=ELSEWHERE
+        )
+        there.held = held
+        return there
+
+    def data_ptr(self) -> int:
+        return self.held.data_ptr()
+
+    def tolist(self) -> Any:
+        return self.held.tolist()
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]  # torch declares another form than it calls
+        cls, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return run_there(func, args, kwargs or {})
+
+
+def run_there(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """An operation, as a machine with two memories runs it: refused where arrays of both meet, unless it copies."""
+    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    away = [x for x in given if isinstance(x, There)]
+    if away and any(x.dim() for x in given if not isinstance(x, There)) and "copy" not in func._schema.name:
+        raise RuntimeError(f"{func}: tensors on two devices")
+    device = kwargs.get("device")
+    named = kwargs if device is None else {**kwargs, "device": torch.device("cpu")}
+    out = func(*tree_map(_held, args), **tree_map(_held, dict(named)))
+    into_here = func is torch.ops.aten.copy_.default and not isinstance(args[0], There)
+    stays = bool(away) and not into_here if device is None else torch.device(device) == ELSEWHERE
+    known = {id(x.held): x for x in away}
+
+    def wrapped(x: Any) -> Any:
+        return x if not isinstance(x, Tensor) else known[id(x)] if id(x) in known else There(x)
+
+    return tree_map(wrapped, out) if stays else out
+
+
+def _held(x: Any) -> Any:
+    return x.held if isinstance(x, There) else x
+
+
+class Elsewhere(TorchDispatchMode):
+    """While it is on, what is made or moved elsewhere is `There`."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return run_there(func, args, kwargs or {})
+
+
+class Made(TorchFunctionMode):
+    """`torch.tensor(..., device=elsewhere)`, which does not come by the dispatcher for this device."""
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = dict(kwargs or {})
+        if func is torch.tensor and named.get("device") == ELSEWHERE:
+            return There(func(*args, **{**named, "device": "cpu"}))
+        return func(*args, **named)
+
+
+def there(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(there, value))
+    return There(value.detach()).requires_grad_(value.requires_grad) if isinstance(value, Tensor) else value
+
+
+SWIGLU, SUMS = KERNELS["swiglu"], KERNELS["cumulative sum"]
+CALLS_THERE: dict[str, Callable[[], ac.Report]] = {
+    "right": lambda: ac.gradcheck(
+        torch.matmul, there((tensor(4, 3), tensor(3, 2))), check_batched_grad=True, check_grad_dtypes=True, raise_exception=False
+    ),
+    "kinks": lambda: ac.gradcheck(torch.relu, there(tensor(5)), raise_exception=False),
+    # of few operators: torch's own forward mode does not carry a wrapped tensor through matmul
+    "forward mode": lambda: ac.gradcheck(torch.sin, there(tensor(4)), check_forward_ad=True, raise_exception=False),
+    "complex": lambda: ac.gradcheck(
+        lambda z, x: z.exp() * x, there((tensor(3, dtype=torch.complex128), tensor(3))), raise_exception=False
+    ),
+    "second derivatives": lambda: ac.gradgradcheck(torch.tanh, there(tensor(4)), raise_exception=False),
+    "float32": lambda: ac.gradcheck(torch.tanh, there(tensor(4, dtype=torch.float32)), raise_exception=False),
+    "leave": lambda: ac.gradcheck(Cube.apply, there(tensor(4)), rtol=1e-2, raise_exception=False),
+    "a kernel of one precision": lambda: ac.gradcheck(
+        SUMS.function(torch.float16), there(SUMS.inputs(torch.float16, 0)), raise_exception=False
+    ),
+    "its definition": lambda: ac.compare(
+        SWIGLU.function(torch.float16), SWIGLU.definition, there(SWIGLU.inputs(torch.float16, 0)), raise_exception=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS_THERE)
+def test_inputs_may_live_on_another_device(name: str) -> None:
+    with Made(), Elsewhere():
+        report = CALLS_THERE[name]()
+        assert report, report.to_text()
+
+
+def test_a_wrong_gradient_on_another_device_is_found_and_named() -> None:
+    with Made(), Elsewhere():
+        report = ac.gradcheck(Cube.apply, there(tensor(4)), raise_exception=False)
+        assert report.status is ac.Status.FAILED
+        assert "Every entry of dx is exactly 1.000333333 times the right value." in report.to_text()
+
+
+def test_what_is_mixed_is_seen() -> None:
+    with Made(), Elsewhere(), pytest.raises(RuntimeError, match="tensors on two devices"):
+        there(tensor(3)) + torch.ones(3, device="cpu")
