@@ -39,7 +39,7 @@ from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pa
 from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, own_gradients, try_case, vjp_question
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, first_rays, probe_vjp
+from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, first_rays
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -244,11 +244,6 @@ def nothing_after(trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iter
     return ()
 
 
-def unseen(trial: Trial) -> bool:
-    """The answer of those who cannot look: float32 is not blamed."""
-    return False
-
-
 def check_pair(
     candidate: PairCandidate,
     names: PairNames,
@@ -256,7 +251,7 @@ def check_pair(
     *,
     seed: int = 0,
     explain: Explainer = NO_EXPLAINER,
-    uses_single: UsesSingle = unseen,
+    uses_single: UsesSingle = lambda trial: False,
     memo: Memo | None = None,
     beside: Beside | None = None,
     leave: Leave = NO_LEAVE,
@@ -270,7 +265,7 @@ def check_pair(
         cases: the first one also carries the float32 check and the reuse of the cache.
         seed: of the cotangents and of the directions.
         explain: attaches causes to what failed.
-        uses_single: whether float32 takes part in a trial: asked before an error is put down to it.
+        uses_single: whether float32 takes part in a trial: asked before an error is put down to it. By default nobody looks.
         memo: what other checks of the same cases have computed already.
         beside: checks of the caller's own, where some gradient came back.
         leave: what the user grants on top of what is measured.
@@ -427,7 +422,7 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
     verdicts = probe.verdicts(Gradients(grads, spread, pair.leave), elsewhere, lambda: pair.uses_single(trial))
     findings = {name: _difference(f"d{name}", verdict, trial.case.name, names) for name, verdict in verdicts.items()}
     for name, finding in findings.items():
-        if names.oracle is None and finding.status is Status.FAILED:
+        if names.oracle is None and finding.status is Status.FAILED and not verdicts[name].moved:  # on a kink no entry is right
             tape = _trusted_tape(trial, pair, name, probe.sweep)
             suspect = Suspect(f"d{name}", name, point, grads[name], dout, probe.sweep, tape, pair.explain.suspect)
             findings[name] = locate(finding, suspect, verdicts[name].leaf)
@@ -477,5 +472,5 @@ def _trusted_tape(trial: Trial, pair: Pair, name: str, sweep: Sweep) -> Any:
     tape = outcome.value[0] if outcome.ok and outcome.value is not None else None
     if tape is None:
         return None
-    confirmed = probe_vjp(sweep, point, {name: tape}, dout, wrt=[name], regrad=lambda _: None, seed=pair.seed)
+    confirmed = Probe(sweep, point, dout, [name], pair.seed).verdicts(Gradients({name: tape}), lambda _: None)
     return tape if confirmed[name].status is Status.PASSED else None

@@ -26,6 +26,7 @@ from autograd_check.verify.trial import PairNames, draw_cotangent, own_gradients
 
 UNDEFINED = "undefined gradients"
 BATCHED = "batched gradients"
+NONE = "A backward gets None for an output that nothing uses; treat it as zero."
 
 
 def check_undefined(candidate: TapeCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
@@ -42,16 +43,15 @@ def check_undefined(candidate: TapeCandidate, names: PairNames, point: Point, ou
 
 def _undefined(candidate: TapeCandidate, names: PairNames, point: Point) -> Iterator[Finding]:
     outcome = candidate.undefined_vjp(point)
-    says = "A backward gets None for an output that nothing uses; treat it as zero."
     if outcome.failure is not None:
         text = f"without a cotangent the backward raised {outcome.failure.exception}: {outcome.failure.says}"
-        yield failed(UNDEFINED, "out", "", text, Kind.GRADIENT, Cause.CRASHED, says=says)
+        yield failed(UNDEFINED, "out", "", text, Kind.GRADIENT, Cause.CRASHED, says=NONE)
         return
     for name, gradient in zip(names.wrt, outcome.value, strict=True):
         for path, leaf in parts(gradient, f"d{name}", names):
             if is_differentiable(leaf) and largest(leaf) != 0:
                 text = f"{path} is not zero where no output has a cotangent: its largest entry is {largest(leaf):.4g}"
-                yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.NONLINEAR_IN_UPSTREAM, says=says)
+                yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.NONLINEAR_IN_UPSTREAM, says=NONE)
                 return
 
 
@@ -72,8 +72,7 @@ def _apart(
     if outcome.failure is not None and len(answers) < len(outs):
         path, failure = outs[len(answers)][0], outcome.failure
         text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
-        says = "A backward gets None for an output that nothing uses; treat it as zero."
-        yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.CRASHED, says=says)
+        yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.CRASHED, says=NONE)
         return
     rounding = Rounding(own_gradients(candidate, names, only(every)), point)
     for name in names.wrt if len(answers) > len(outs) else ():

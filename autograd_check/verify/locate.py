@@ -22,7 +22,7 @@ from autograd_check.verify.rays import Ray, draw_rays, steps_of
 from autograd_check.verify.slope import Slopes, Sweep, slopes_at
 from autograd_check.verify.tensors import compare, largest, leaves, map_leaves, mismatch_text, named_leaves
 from autograd_check.verify.tolerances import DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
-from autograd_check.verify.verdict import probe_vjp
+from autograd_check.verify.verdict import Gradients, Probe
 
 MOST = 64
 """More ranges with errors than this at one level are not followed: then it is no matter of single entries."""
@@ -222,15 +222,7 @@ def _axis(name: str, x: Tensor, place: int, axis: complex, width: float) -> Ray:
 
 
 def _passes(slopes: Slopes, name: str, gradient: Tensor, slack: Tensor, generator: Generator) -> bool:
-    found = probe_vjp(
-        slopes.sweep,
-        slopes.point,
-        {name: gradient},
-        slopes.dout,
-        wrt=[name],
-        regrad=lambda _: None,
-        seed=int(torch.randint(0, 2**31, (), generator=generator, device="cpu")),
-        base=slopes.base,
-        spread=lambda _: [slack],
-    )
+    seed = int(torch.randint(0, 2**31, (), generator=generator, device="cpu"))
+    probe = Probe(slopes.sweep, slopes.point, slopes.dout, [name], seed, slopes.base)
+    found = probe.verdicts(Gradients({name: gradient}, lambda _: [slack]), lambda _: None)
     return found[name].status is not Status.FAILED

@@ -67,7 +67,8 @@ class RandomRounding(Watching):
         off = torch.empty(shape, dtype=torch.float64, device="cpu").uniform_(-self._unit, self._unit, generator=self._generator)
         off = off.to(result.device)
         if result.is_complex():
-            result.add_(result.abs() * torch.view_as_complex(off))
+            # infinity plus a share of itself would be nan
+            result.add_(torch.nan_to_num(result.abs(), 0.0, 0.0, 0.0) * torch.view_as_complex(off))
         else:
             result.mul_(1 + off.to(result.dtype))
 

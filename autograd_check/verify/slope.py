@@ -21,6 +21,7 @@ from autograd_check.verify.rays import Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import (
     BEND,
+    CHANCE,
     COARSE_TICKS,
     FADING,
     HUM,
@@ -28,6 +29,7 @@ from autograd_check.verify.tolerances import (
     NOISE_FLOOR,
     QUIET,
     RATIO,
+    SAME,
     STANDS_STILL,
     STEADY,
     TICKS,
@@ -344,13 +346,18 @@ class Careful:
 
         The error of a gradient is the same at every step. What falls with the step is the step's own: a small part of the
         function that varies on a finer scale than the rest, and is lost in the orderly convergence of the large part.
+        Where the function jumps nearby, two finer quotients that agree with it beyond chance are the limit.
         """
-        best = self.estimate
-        for finer in self.levels:
-            if finer.step < best.step and math.isfinite(finer.error):
-                if not abs(finer.value - analytic) < FADING * abs(best.value - analytic):
+        best, gap = self.estimate, abs(self.estimate.value - analytic)
+        finer = (q for q, level in zip(self.quotients, self.levels, strict=True) if level.step < best.step)
+        near = [q for q in finer if abs(q - analytic) <= CHANCE * gap]
+        if len(near) > 1:
+            return Estimate(near[-1], max(near) - min(near), 0.0, self.levels[-1].step, settled=True)
+        for level in self.levels:
+            if level.step < best.step and math.isfinite(level.error):
+                if not abs(level.value - analytic) < FADING * abs(best.value - analytic):
                     break
-                best = replace(finer, settled=best.settled)
+                best = replace(level, settled=best.settled)
         return best
 
     @property
@@ -368,7 +375,13 @@ class Careful:
             return False
         before, middle, last = self.bends[-3:]
         stays, within = KINK
-        return last >= stays * middle >= stays**2 * before and gap <= within * last
+        return stays * before <= middle <= before / stays and stays * middle <= last <= middle / stays and gap <= within * last
+
+    def jumps(self, least: float) -> bool:
+        """Whether three finer steps in a row all cross one jump of more than `least`: a quotient times its step stays the same."""
+        sizes = [quotient * level.step for quotient, level in zip(self.quotients, self.levels, strict=True)]
+        rows = zip(sizes, sizes[1:], sizes[2:], strict=False)
+        return any(abs(a) > least and max(abs(b - a), abs(c - b)) <= SAME * abs(a) for a, b, c in rows)
 
     def steady(self, gap: float) -> bool:
         """Whether the last quotients agree far better with each other than a gradient that is off by `gap` does with them."""

@@ -124,6 +124,8 @@ ROUNDOFF = 1.5
 at 0.375 a right function and its inverse become inconclusive."""
 VETO = 4.0
 """A finer level overrules a coarser one from which it differs by more combined errors. Derivation: four standard deviations."""
+CHANCE = 1e-6
+"""Two differences that agree with a gradient to this share of what an estimate misses it by do not do so by chance. Derivation: its square."""
 FADING = 0.5
 """A gap that falls to this share of itself from one level to the next is the step's own. Derivation: an error of a gradient
 stays the same at every step, one of the step falls to a sixteenth; half lies well between."""
@@ -153,6 +155,9 @@ KINK = 0.5, 1.1
 """One-sided slopes that stay apart: what a level keeps of the bend before, and how far within it a subgradient lies.
 Derivation: a smooth bend falls to a quarter, a kink keeps all; half is between (at a quarter wrong entries pass for kinks). A
 tenth for its noise."""
+SAME, JUMP = 0.1, 2.0**-22
+"""How far what steps cross may differ for it to be one jump, and its least size. Derivation: a smooth function's falls to a quarter; the noise of
+a hidden float32 is an eighth of it at most."""
 STEADY = 0.1
 """Quotients that agree with each other to this share of a gap make it a gap. Derivation: they would have to change tenfold.
 Measured: 0.025 to 0.4 give the same 132 verdicts."""

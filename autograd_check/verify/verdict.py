@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import torch
@@ -26,6 +26,7 @@ from autograd_check.verify.tolerances import (
     FINER,
     GRANTED,
     INCONCLUSIVE_SHARE,
+    JUMP,
     MOVED,
     NO_LEAVE,
     PRECISION,
@@ -176,11 +177,11 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     if gap > result.tolerance and gap <= result.tolerance + test.says.leave(ray) and _granted_everywhere(test, ray):
         return replace(result, reason=WITHIN, error=gap / float(torch.linalg.vector_norm(ray.u)))
     if gap > result.tolerance:
+        if careful.kinked(gap) or careful.jumps(JUMP * test.slopes.pairing.size()):
+            return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
         rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.slopes.pairing.size()
         if rough and not _is_noise(test, ray, careful):
             return replace(result, status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
-        if careful.kinked(gap):
-            return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
         if careful.estimate.settled or careful.steady(gap):
             return replace(result, status=Status.FAILED, reason="the slopes differ")
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
@@ -316,30 +317,6 @@ def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tup
     return memo.once(("rays", wrt, seed), [point], make)
 
 
-def probe_vjp(
-    sweep: Sweep,
-    point: Point,
-    grads: Mapping[str, Any],
-    dout: Any,
-    *,
-    wrt: Sequence[str],
-    regrad: Regrad,
-    seed: int,
-    base: Any = None,
-    spread: Spread | None = None,
-    single: Callable[[], bool] = lambda: False,
-    memo: Memo | None = None,
-) -> dict[str, ProbeResult]:
-    """Check the gradient of every primal in `wrt` against finite differences of the forward behind `sweep`.
-
-    `grads` are the gradients under test by primal, in its nest, for the cotangent `dout`; `regrad` gives them at another point,
-    to which a point on a kink is moved. `base` is the output at the point, where it is known already. `spread` is what rounding
-    does to a primal's gradient and `single` whether float32 takes part; both are asked for only where a gradient disagrees.
-    """
-    probe = Probe(sweep, point, dout, wrt, seed, base, memo=memo or Memo())
-    return probe.verdicts(Gradients(grads, spread), again(regrad), single)
-
-
 def again(regrad: Regrad, granted: Leave = NO_LEAVE) -> Callable[[Point], Says | None]:
     """The gradients at another point, as far as there are any."""
 
@@ -356,7 +333,8 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
             return x
         size = x.abs()[torch.isfinite(x)]
         scale = float(size.mean()) if bool(size.any()) else 1.0
-        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64, device="cpu").to(x.device, real_dtype(x))
+        wide = torch.complex128 if x.is_complex() else torch.float64
+        noise = torch.randn(x.shape, generator=generator, dtype=wide, device="cpu").to(x.device, x.dtype)
         return x + MOVED * scale * noise
 
     primals = {name: map_tensors(nudge, value) if name in names else value for name, value in point.primals.items()}
@@ -456,10 +434,9 @@ def _confirmed(
         again |= {(ray.primal, ray.leaf, kind): ray for ray in drawn if (ray.primal, ray.leaf) in tensors}
     answers = [verdict for _, verdict in _carefully(test, list(again.values()), whole=True)]
     stands = {key: verdict.status is Status.FAILED for key, verdict in zip(again, answers, strict=True)}
-    doubt = "one direction disagrees and another does not"
-    return [
-        (ray, verdict)
-        if verdict.status is not Status.FAILED or stands[ray.primal, ray.leaf, ray.kind]
-        else (ray, replace(verdict, status=Status.INCONCLUSIVE, reason=doubt))
-        for ray, verdict in verdicts
-    ]
+    left = [ray for ray in wrong if not stands[ray.primal, ray.leaf, ray.kind]]
+    seen = {id(ray.u): verdict for ray, verdict in _carefully(test, left, whole=True)}
+    doubt = partial(replace, status=Status.INCONCLUSIVE, reason="one direction disagrees and another does not")
+    clear = {u: verdict.status is Status.PASSED or verdict.reason == ON_A_KINK for u, verdict in seen.items()}
+    seen = {u: verdict if clear[u] else doubt(verdict) for u, verdict in seen.items()}
+    return [(ray, seen.get(id(ray.u), verdict)) for ray, verdict in verdicts]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 import autograd_check as ac
-from tests.verify.spoiling import spoiler
+from tests.verify.spoiling import scaler, spoiler
 
 
 def tensor(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -447,3 +447,27 @@ def test_importing_the_package_does_not_import_torch() -> None:
 
     code = "import sys, autograd_check; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def phases(seed: int) -> Tensor:
+    """Numbers whose phase turns a thousand times in the smallest step but one: `log` jumps by 2πi beside some of them."""
+    g = torch.Generator().manual_seed(seed)
+    parts = [1e6 * torch.randn(4, 4, dtype=torch.float64, generator=g) for _ in range(2)]
+    return torch.complex(*parts).requires_grad_()
+
+
+@pytest.mark.parametrize("seed", [7, 20, 28, 40])
+def test_a_jump_nearby_does_not_speak_against_a_right_gradient(seed: int) -> None:
+    def sums(z: Tensor) -> Tensor:
+        return z.logsumexp(1)
+
+    assert ac.gradcheck(sums, phases(seed))
+    spoilt = scaler(1.0001)
+    assert ac.gradcheck(lambda z: sums(spoilt(z)), phases(seed), raise_exception=False).status is ac.Status.FAILED
+
+
+def test_a_kink_in_the_imaginary_part_is_stepped_off() -> None:
+    z = torch.tensor([1 + 0j, 2 + 0j, -1 + 1j], dtype=torch.complex128, requires_grad=True)
+    assert ac.gradcheck(lambda z: z.imag.abs() * z.real, z)
+    spoilt = scaler(1.001)
+    assert ac.gradcheck(lambda z: (w := spoilt(z)).imag.abs() * w.real, z, raise_exception=False).status is ac.Status.FAILED

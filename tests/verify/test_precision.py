@@ -263,3 +263,18 @@ def test_a_jump_under_coarse_rounding_excuses_no_wrong_gradient() -> None:
 def test_a_gradient_that_is_rounding_beside_an_output_of_zeros_passes() -> None:
     x, weight = (torch.tensor([0.7], dtype=torch.float64, requires_grad=True) for _ in range(2))
     assert ac.gradcheck(lambda x, w: torch.nn.functional.layer_norm(x, (1,), w), (x, weight))
+
+
+def test_rounding_leaves_infinity_where_it_is() -> None:
+    z = torch.tensor([complex(-torch.inf, 0.0), 1 + 1j], dtype=torch.complex128)
+    with RandomRounding(Generator().manual_seed(0)):
+        rounded = z + torch.zeros((), dtype=torch.float64)
+    assert rounded[0].real == -torch.inf
+    assert rounded[0].imag == rounded[0].imag  # no nan
+    assert 0 < abs(complex(rounded[1]) - (1 + 1j)) < 4 * COARSE
+
+
+def test_a_second_derivative_that_is_rounding_alone_passes() -> None:
+    z = torch.randn(5, 3, dtype=torch.complex128, generator=Generator().manual_seed(1))
+    z[0] = 1e4  # beside it every other term of the sum is 0, and the second derivative with them
+    assert ac.gradgradcheck(lambda z: z.logcumsumexp(0), z.requires_grad_())

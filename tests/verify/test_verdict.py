@@ -14,7 +14,7 @@ import autograd_check as ac
 from autograd_check.run.batch import sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Status
-from autograd_check.verify.verdict import ProbeResult, probe_vjp
+from autograd_check.verify.verdict import Gradients, Probe, ProbeResult
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -32,15 +32,10 @@ def probe(
     def ask(points: Any, signatures: bool) -> Any:
         return sweep(forward, points, signatures=signatures)
 
-    return probe_vjp(
-        ask,
-        Point(primals),
-        grads(*primals.values()),
-        dout,
-        wrt=wrt,
-        regrad=lambda point: grads(*point.primals.values()),
-        seed=seed,
-    )
+    def elsewhere(point: Point) -> Gradients:
+        return Gradients(grads(*point.primals.values()))
+
+    return Probe(ask, Point(primals), dout, wrt, seed).verdicts(elsewhere(Point(primals)), elsewhere)
 
 
 @pytest.mark.parametrize(("factor", "status"), [(2.0, Status.PASSED), (2.001, Status.FAILED), (2.0000001, Status.FAILED)])
