@@ -7,6 +7,8 @@ gradient cancels (that of Σ softmax(x) is rounding and nothing else) it is run 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -26,6 +28,11 @@ MOVES = frozenset(
     {"clone", "copy", "_to_copy", "cat", "stack", "index", "index_select", "gather", "flip", "roll", "constant_pad_nd"}
 )
 """Operations that move numbers and round none."""
+SELECTS = re.compile(
+    "abs|neg|sgn|sign|where|masked_fill|(max|min)(imum)?|(a|cum)(max|min)|aminmax|clamp(_min|_max)?|relu|threshold|sort|topk|kthvalue|median|"
+    "tril|triu|new_full"
+)
+"""Operations that choose among numbers, or change signs: of real numbers they round none, and a backward finds again what was chosen."""
 
 
 class RandomRounding(Watching):
@@ -53,8 +60,12 @@ class RandomRounding(Watching):
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
         """Round what an operation computed; views, copies and numbers made of nothing are exact."""
-        moves = func._schema.name.partition("::")[2].rstrip("_") in MOVES
-        if not moves and any(isinstance(given, Tensor) for argument in args for given in leaves(argument)):
+        name = func._schema.name.partition("::")[2].rstrip("_")
+        given = [leaf for argument in args for leaf in leaves(argument)]
+        # the norm of infinite order is a maximum
+        selects = SELECTS.fullmatch(name) or (name == "linalg_vector_norm" and given[1:2] in ([math.inf], [-math.inf]))
+        exact = name in MOVES or (selects and not any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in given))
+        if not exact and any(isinstance(leaf, Tensor) for leaf in given):
             results = out if isinstance(out, (tuple, list)) else (out,)
             for result, made in zip(results, func._schema.returns, strict=False):
                 if made.alias_info is None or made.alias_info.is_write:

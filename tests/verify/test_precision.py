@@ -278,3 +278,20 @@ def test_a_second_derivative_that_is_rounding_alone_passes() -> None:
     z = torch.randn(5, 3, dtype=torch.complex128, generator=Generator().manual_seed(1))
     z[0] = 1e4  # beside it every other term of the sum is 0, and the second derivative with them
     assert ac.gradgradcheck(lambda z: z.logcumsumexp(0), z.requires_grad_())
+
+
+def test_what_chooses_a_number_does_not_round_it() -> None:
+    x = torch.tensor([0.3183, -0.1], dtype=torch.float64)
+    with RandomRounding(Generator().manual_seed(0)):
+        chosen = [x.abs().amax(), torch.linalg.vector_norm(x, torch.inf), torch.maximum(x, -x)[0], x.clamp(max=0.3183)[0]]
+        rounded = torch.linalg.vector_norm(x, 2)
+    assert [float(number) for number in chosen] == [0.3183] * 4
+    assert 0 < abs(float(rounded) - float(torch.linalg.vector_norm(x, 2))) < COARSE
+
+
+@pytest.mark.parametrize("value", [0.3183, -1.157838949627, 0.7])
+def test_the_second_derivative_of_a_number_over_itself_is_rounding(value: float) -> None:
+    def normalised(x: Tensor) -> Tensor:
+        return x / torch.linalg.vector_norm(x, torch.inf)
+
+    assert ac.gradgradcheck(normalised, torch.tensor(value, dtype=torch.float64, requires_grad=True), seed=5)
