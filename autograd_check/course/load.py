@@ -22,6 +22,7 @@ import autograd_check.course as words
 from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
 from autograd_check.course.demands import PLACEHOLDER, demands
+from autograd_check.course.given_away import given_away
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.places import Places
@@ -65,8 +66,14 @@ class CourseLesson:
         return self.solution.read_text(encoding="utf-8")
 
     def stub_source(self) -> str:
-        """Text of the file that a student starts from, made from the solution. Raises `MarkerError`."""
-        return make_stub(self.reference_source(), self.solution)
+        """Text of the file that a student starts from, made from the solution.
+
+        Raises `MarkerError`, and `CourseError` where an answer would be handed out.
+        """
+        source, where = self.reference_source(), self.solution.relative_to(self.source)
+        if told := given_away(source, where):
+            raise CourseError("\n".join(told))
+        return make_stub(source, where)
 
     def functions(self) -> tuple[str, ...]:
         """Names of the functions that the lesson asks for."""

@@ -16,13 +16,11 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 from autograd_check.course.files import read_text
+from autograd_check.course.given_away import SHORTEST
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.markers import read_layout
 from autograd_check.course.mistakes import edited_source
 from autograd_check.errors import CourseError
-
-SHORTEST = 20
-"""A line of fewer characters (`return out, None`) gives nothing away."""
 
 LEFT_OUT = ("mistakes", "variants")
 """What a released specification does not say."""

@@ -1,0 +1,76 @@
+"""Answers in what is handed out: a line of the reference that stands in the prose, in a docstring, a comment or a hint.
+
+Code is compared with code by whoever reads it; here it is what an author writes for people, and forgets there.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograd_check.course.markers import Layout, read_layout
+
+SHORTEST = 20
+"""A line of fewer characters (`return out, None`) gives nothing away."""
+
+HANDED_OUT = ("title", "source", "hints")
+"""The texts of a specification that somebody sees who has not passed."""
+
+_VALUE = re.compile(r"(?:return|[^=()]+?[-+*/@]?=)\s(.+)")
+_SIGNATURE = re.compile(r"\w+\([\w, ]*\)")
+
+
+def given_away(source: str, where: Path) -> list[str]:
+    """Every place of a solution file that hands out what stands between its solution markers. Raises `MarkerError`."""
+    layout = read_layout(source, where)
+    answers = _answers(source.split("\n"), layout)
+    found = []
+    for number, text, what in _handed_out(source, layout):
+        told = next((answer for answer in answers if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text)), "")
+        if told:
+            found.append(
+                f"{where}:{number}: {what} gives the answer away: {told!r} stands in the solution (line {answers[told]}). Say it in "
+                "words that lead there."
+            )
+    return found
+
+
+def _answers(lines: list[str], layout: Layout) -> dict[str, int]:
+    """What the reference computes, with its line: whole lines, and their right sides; but for what a hunt hands out anyway.
+
+    A right side that only calls a function with names, `backward(dout, cache)`, is how prose writes a signature.
+    """
+    shown = {_plain(lines[number - 1]) for number in _numbers(layout, "STUB")}
+    found: dict[str, int] = {}
+    for number in _numbers(layout, "SOLUTION"):
+        line = _plain(lines[number - 1])
+        value = _VALUE.fullmatch(line)
+        for text in (line, value[1] if value and not _SIGNATURE.fullmatch(value[1]) else ""):
+            if len(text) >= SHORTEST and not any(text in each for each in shown):
+                found.setdefault(text, number)
+    return found
+
+
+def _handed_out(source: str, layout: Layout) -> Iterator[tuple[int, str, str]]:
+    """Texts that somebody sees who has not passed: line, text, and what it is."""
+    hidden = {number for kind in ("SOLUTION", "STUB", "SPEC") for number in _numbers(layout, kind)}
+    for number, line in enumerate(source.split("\n"), 1):
+        if number not in hidden and not line.lstrip().startswith("def "):
+            yield number, _plain(line), "this line"
+    for keyword in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.keyword) and node.arg in HANDED_OUT):
+        if keyword.value.lineno in hidden:
+            for node in ast.walk(keyword.value):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.lineno, _plain(node.value), "a hint" if keyword.arg == "hints" else f"{keyword.arg}="
+
+
+def _numbers(layout: Layout, kind: str) -> Iterator[int]:
+    """The lines of all regions of one kind, without their markers."""
+    return (number for region in layout.regions if region.kind == kind for number in range(region.first + 1, region.last))
+
+
+def _plain(line: str) -> str:
+    """A line without its comment's mark and with single blanks, as it is read."""
+    return " ".join(line.strip().removeprefix("#").partition("  #")[0].split())
