@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from autograd_check.cli.options import CourseOption, LessonArgument, course_root
+
+if TYPE_CHECKING:
+    from autograd_check.course.load import Course
 
 
 def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None:
@@ -28,3 +33,14 @@ def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None
     for line in found.tried:
         typer.echo(f"  {line}")
     typer.echo(f"{found.lesson} is fit to be handed out: autograd-check stubs")
+
+
+def refuse_wrong_solutions(course: Course) -> None:
+    """Raise `CourseError` where a solution does not pass: nobody could, and what is handed out says so to nobody."""
+    from autograd_check.errors import CourseError
+    from autograd_check.grade.rehearsal import wrong_solutions
+    from autograd_check.report.console import tracked
+
+    tried = tracked(wrong_solutions(course), "trying the solutions", len(course.lessons))
+    if faults := [fault for found in tried for fault in found]:
+        raise CourseError("\n".join(faults))

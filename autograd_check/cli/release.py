@@ -25,6 +25,7 @@ def release(
     Example: autograd-check release handout
     """
     with announced("importing torch"):
+        from autograd_check.cli.rehearse import refuse_wrong_solutions
         from autograd_check.course.load import Course
         from autograd_check.grade.release import recordings
         from autograd_check.grade.release import release as make
@@ -33,5 +34,6 @@ def release(
     loaded = Course.load(course_root(course)).authored()
     with announced("loading the course"):
         lessons = loaded.lessons
+    refuse_wrong_solutions(loaded)
     numbers = dict(tracked(recordings(lessons), "recording mistakes", len(lessons)))
     typer.echo(released_text(make(loaded, folder, numbers)))

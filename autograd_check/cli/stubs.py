@@ -16,11 +16,12 @@ def stubs(
 ) -> None:
     """Make the files that students get.
 
-    They are in lessons/, with the syllabus, and come from solutions/.
+    They are in lessons/, with the syllabus, and come from solutions/. A lesson whose solution does not pass is not handed out.
 
     Example: autograd-check stubs --check
     """
     # loading a course imports torch
+    from autograd_check.cli.rehearse import refuse_wrong_solutions
     from autograd_check.course.handout import plan, write
     from autograd_check.course.load import Course
     from autograd_check.report.generated import check_text, written_text
@@ -30,6 +31,7 @@ def stubs(
     if check:
         text, fine = check_text(handouts)
     else:
+        refuse_wrong_solutions(loaded)
         text, fine = written_text(write(loaded, handouts, force=force))
     typer.echo(text)
     raise typer.Exit(0 if fine else 1)

@@ -65,6 +65,11 @@ class CourseLesson:
         """Text of the solution file."""
         return self.solution.read_text(encoding="utf-8")
 
+    @property
+    def places(self) -> Places:
+        """Where things stand in the solution file."""
+        return Places.of(self.reference_source(), self.solution.relative_to(self.source))
+
     def stub_source(self) -> str:
         """Text of the file that a student starts from, made from the solution.
 

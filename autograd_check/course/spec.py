@@ -198,3 +198,8 @@ class Lesson:
     def functions(self) -> tuple[str, ...]:
         """Names of all functions that the lesson asks for, without repeats."""
         return tuple(dict.fromkeys(name for task in self.tasks for name in task.functions))
+
+    def task_of(self, subject: str) -> int:
+        """The place among the tasks of the one that findings about `subject` are about; 0 where none says."""
+        names = [{*task.functions, *(f"d{name}" for name in getattr(task, "wrt", ()))} for task in self.tasks]
+        return next((number for number, known in enumerate(names) if subject in known), 0)

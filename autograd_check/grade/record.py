@@ -78,12 +78,21 @@ class LessonRecord:
 
 def failed_checker(name: str, shown: str, points: float, what: str, place: str = "") -> LessonRecord:
     """The record of a file on which the checker itself failed, or the specification of the lesson, at a `place` in it."""
-    text = f"the checker itself failed on this file ({what}); please report it"
     if place:
-        text = (
-            f"the lesson itself is at fault, not this file: {place} raised {what}. Whoever writes it finds out more with: "
-            f"autograd-check test-lesson {name}"
-        )
+        return failed_lesson(name, shown, points, f"{place} raised {what}")
+    return _without_verdict(name, shown, points, f"the checker itself failed on this file ({what}); please report it")
+
+
+def failed_lesson(name: str, shown: str, points: float, says: str) -> LessonRecord:
+    """The record of a file about which nothing can be said, because something is wrong with the lesson."""
+    text = (
+        f"the lesson itself is at fault, not this file: {says}. Whoever writes it finds out more with: "
+        f"autograd-check test-lesson {name}"
+    )
+    return _without_verdict(name, shown, points, text)
+
+
+def _without_verdict(name: str, shown: str, points: float, text: str) -> LessonRecord:
     finding = Finding("checker", "out", "", Status.ERROR, text, Kind.VALUE, None, Diagnosis(Cause.CRASHED, text))
     return LessonRecord(name, shown, (finding,), points)
 

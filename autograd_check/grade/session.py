@@ -18,7 +18,7 @@ from autograd_check.course.stand_ins import stand_ins
 from autograd_check.errors import SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
-from autograd_check.grade.record import LessonRecord, failed_checker
+from autograd_check.grade.record import LessonRecord, failed_checker, failed_lesson
 from autograd_check.grade.shrink import shrink
 from autograd_check.grade.submission import read_submission
 from autograd_check.grade.targets import find_file
@@ -57,6 +57,7 @@ class Session:
     times: bool = False
     _known: dict[tuple[Path, str], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
     _shared: dict[tuple[str, int], Memo] = field(default_factory=dict, compare=False, repr=False)
+    _references: dict[tuple[str, int], LessonRecord] = field(default_factory=dict, compare=False, repr=False)
 
     def grade_file(self, name: str, path: Path, shown: str | None = None) -> LessonRecord:
         """Grade one file as lesson `name`; whatever the file is, the answer is a record. `shown` is its name on screen.
@@ -73,9 +74,10 @@ class Session:
 
     def grade_source(self, name: str, source: str, shown: str, beside: Beside, seed: int | None = None) -> LessonRecord:
         """Grade a text as lesson `name`; `seed` is this lesson's own, where it has one. Raises `CourseError`."""
-        lesson = self.course.lesson(name)
+        lesson, seed = self.course.lesson(name), self.seed if seed is None else seed
         try:
-            return self._grade(lesson, source, shown, beside, self.seed if seed is None else seed)
+            record = self._grade(lesson, source, shown, beside, seed)
+            return self._fault_of_lesson(lesson, record, seed) or record
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
             said = f"{type(error).__name__}: {error}"
             return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, place_in(lesson, error))
@@ -165,6 +167,22 @@ class Session:
             times=self.times,
             memo=self._shared.setdefault((lesson.spec.name, seed), Memo()),
         )
+
+    def _fault_of_lesson(self, lesson: CourseLesson, record: LessonRecord, seed: int) -> LessonRecord | None:
+        """What is said instead where a file fails something that the lesson's own reference fails too; None where it does not."""
+        if record.status is not Status.FAILED or lesson.released:
+            return None
+        if (lesson.spec.name, seed) not in self._references:
+            once = replace(self, times=False)
+            own = once._grade(lesson, lesson.reference_source(), record.file, lambda _: None, seed)
+            self._references[lesson.spec.name, seed] = own
+        wrong = {(f.check, f.subject) for f in record.findings if f.status is Status.FAILED}
+        for finding in self._references[lesson.spec.name, seed].findings:
+            if finding.status is Status.FAILED and (finding.check, finding.subject) in wrong:
+                place = lesson.places.at(lesson.places.keyword("oracle", task=lesson.spec.task_of(finding.subject)))
+                says = f"its own reference fails too, {place}: {finding.subject}: {finding.message} (probe: {finding.probe})"
+                return failed_lesson(lesson.spec.name, record.file, lesson.spec.points, says)
+        return None
 
     def _passes(self, name: str, path: Path) -> bool:
         if path.resolve() == self.course.lesson(name).solution:

@@ -144,7 +144,8 @@ def test_another_specification_regrades_its_lesson(group: Class, tmp_path: Path)
     group.hand_in(ada=RIGHT, ben=WRONG)
     group.run()
     solution = group.root / "solutions" / "u01_toys" / "double.py"
-    solution.write_text(solution.read_text().replace("lambda x: x + x,", "lambda x: 3 * x,"))
+    text = solution.read_text().replace("lambda x: x + x,", "lambda x: 3 * x,").replace("3 * dout", "4 * dout")
+    solution.write_text(text.replace("2 * x\n    return", "3 * x\n    return").replace("2 * dout", "3 * dout"))
     told = {one.student: (one.before[0], one.after[0], one.why) for one in group.run().differences}
     assert len(group.jobs) == 2
     assert told["ada"] == ("passed", "failed", "lesson")

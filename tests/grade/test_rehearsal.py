@@ -236,3 +236,18 @@ def test_students_are_told_that_the_lesson_is_at_fault(tmp_path: Path) -> None:
     assert finding.message.endswith("finds out more with: autograd-check test-lesson softsign")
     faults = rehearse(made, "softsign").faults
     assert any("the specification raised while" in fault and "has no attribute 'nothing'" in fault for fault in faults), faults
+
+
+def test_who_is_right_is_not_blamed_for_a_wrong_oracle(tmp_path: Path) -> None:
+    """What the lesson's own reference fails too is the lesson's fault; what it passes is the student's."""
+    wrong = SOFTSIGN.replace("F.softsign(x)", "F.softsign(2 * x)")
+    path = tmp_path / "softsign.py"
+    path.write_text(SOFTSIGN.partition("### BEGIN SPEC")[0])
+    (finding,) = Session(course(tmp_path / "wrong", "softsign", wrong, VARIANTS)).grade_file("softsign", path).findings
+    assert finding.status == "error"
+    says = "the lesson itself is at fault, not this file: its own reference fails too, solutions/u01_first/softsign.py:«oracle=»: out: out is wrong"
+    assert finding.message.startswith(placed(says, wrong))
+    assert finding.message.endswith("finds out more with: autograd-check test-lesson softsign")
+    right = course(tmp_path / "right", "softsign", SOFTSIGN, VARIANTS)
+    path.write_text(path.read_text().replace("** 2", "** 3"))
+    assert Session(right).grade_file("softsign", path).status == "failed"
