@@ -12,7 +12,8 @@ from pathlib import Path
 
 from autograd_check.course.markers import Layout, read_layout
 from autograd_check.course.places import Places
-from autograd_check.course.spec import Layer, Lesson
+from autograd_check.course.resolve import parameters_of
+from autograd_check.course.spec import Layer, Lesson, Plain, Stateful, Task, UpdateRule
 
 LEAST_MISTAKES = 3
 LEAST_VARIANTS = 2
@@ -86,6 +87,12 @@ def _specification(spec: Lesson, places: Places, variants: Path) -> Iterator[str
                 f"{places.at(places.keyword('probes', 'tasks'))}: {task.name} has only the probes that every layer has: add probes=(...) "
                 "with the edges that matter here, such as edge('zero', x=[[0.0, -1.0]])."
             )
+    for number, task in enumerate(spec.tasks):
+        for name, value in unvaried(task):
+            yield (
+                f"{places.at(places.keyword('probes', 'sizes', task=number))}: no probe varies {name}, so whoever ignores it passes: "
+                f"add at({name}=...) to probes=(...) with another value than {value}."
+            )
     if len(spec.mistakes) < LEAST_MISTAKES:
         yield (
             f"{places.at(places.keyword('mistakes'))}: {_count(len(spec.mistakes), 'mistake')}, and a lesson has at least "
@@ -102,6 +109,27 @@ def _specification(spec: Lesson, places: Places, variants: Path) -> Iterator[str
         yield f"{places.at(places.keyword('why', 'hints'))}: no reason: say to who has passed why the answer is what it is: why='...'."
     if not spec.source.strip():
         yield f"{places.at(places.keyword('source'))}: no source: name the paper or textbook, with the equation: source='...'."
+
+
+def unvaried(task: Task) -> Iterator[tuple[str, str]]:
+    """The hyperparameters of a task that have one value wherever a value or gradient is judged, with that value."""
+    if isinstance(task, UpdateRule):
+        names, given = dict.fromkeys(name for hyper in task.hypers for name in hyper), list(task.hypers)
+        defaults: dict[str, str] = {}
+    elif isinstance(task, Layer | Stateful | Plain):
+        calls = [call for run in task.runs for call in run.calls] if isinstance(task, Stateful) else list(task.probes)
+        calls += [probe for reach in task.reaches for probe in reach.probes] if isinstance(task, Layer) else []
+        given = [probe.hyper for probe in calls if probe.convention is None]
+        primals = {name for probe in calls for name in probe.primals}
+        parameters = [p for p in parameters_of(task.oracle) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        names = dict.fromkeys(p.name for p in parameters if p.name not in primals | {"state"})
+        defaults = {p.name: repr(p.default) for p in parameters if p.default is not p.empty}
+    else:
+        return
+    for name in names:
+        values = {repr(hyper[name]) if name in hyper else defaults.get(name, "") for hyper in given}
+        if len(values) < 2:
+            yield name, min(values, default="")
 
 
 def _count(number: int, what: str) -> str:

@@ -230,10 +230,15 @@ class Frame:
         return bool(given.sizes) and not given.values and all(sizes.get(n, self.sizes[n]) == v for n, v in given.sizes.items())
 
     def _parameters(self) -> list[inspect.Parameter]:
-        try:
-            return list(inspect.signature(self.oracle).parameters.values())
-        except (TypeError, ValueError):  # a built-in function of torch does not say
-            return []
+        return parameters_of(self.oracle)
 
     def _takes_any(self) -> bool:
         return not self._parameters() or any(p.kind is p.VAR_KEYWORD for p in self._parameters())
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What a function takes; nothing where it does not say, as a built-in function of torch."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []

@@ -74,6 +74,8 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     "the sizes": ("            sizes=dict(rest=(5, 3)),\n", "", "softsign.py:«        Layer(»: sizes= does not say how large rest is."),
     "wrt": ("            sizes=", '            wrt=("y",),\n            sizes=', "softsign.py:«        Layer(»: wrt=('y',): only x can have a gradient."),
     "a keyword": ("edge(\"far out\", x=", "edge(\"far out\", y=", "softsign.py:«        Layer(»: 'far out': 'y' is nothing that this task has"),
+    "what varies a hyperparameter": ("lambda x: F.softsign(x)", "lambda x, *, scale=1.0: F.softsign(x) * scale",
+        "softsign.py:«probes=(»: no probe varies scale, so whoever ignores it passes: add at(scale=...) to probes=(...) with another value than 1.0."),
     "the probes": (re.compile(r"            probes=\(.*?\n            \),\n", re.S), "",
         "softsign has only the probes that every layer has: add probes=(...)"),
     "the source": ("    source=\"Glorot and Bengio (2010), section 3.1\",\n", "", "softsign.py:«LESSON =»: Lesson(...) lacks source: add source=..."),
