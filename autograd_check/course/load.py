@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
@@ -22,6 +23,7 @@ import autograd_check.course as words
 from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
 from autograd_check.course.demands import PLACEHOLDER, demands
+from autograd_check.course.fields import did_you_mean
 from autograd_check.course.given_away import given_away
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
@@ -191,10 +193,15 @@ def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
     lacking = _LACKING.search(str(error)) if isinstance(error, TypeError) else None
     if lacking is not None:
         return CourseError(f"{where}: {lacking[1]}(...) lacks {lacking[2]}: add {lacking[2]}=...")
+    odd = _UNKNOWN.search(str(error)) if isinstance(error, TypeError) else None
+    if odd is not None and odd[1] in words.__all__:
+        taken = inspect.signature(getattr(words, odd[1])).parameters
+        return CourseError(f"{where}: {odd[1]}(...) takes no {odd[2]}; {did_you_mean(odd[2], list(taken))}")
     return CourseError(f"{where}: {shown.name} could not be run: {type(error).__name__}: {error}")
 
 
 _LACKING = re.compile(r"(\w+)(?:\.__init__)?\(\) missing \d+ required (?:keyword-only|positional) arguments?: '(\w+)'")
+_UNKNOWN = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from autograd_check.course.fields import FIELDS, LITERAL, did_you_mean, misfit
 from autograd_check.course.own import TITLE_FILE, source_of
 from autograd_check.errors import CourseError
 
@@ -186,20 +187,23 @@ def _call(tree: ast.Module) -> ast.Call | None:
 
 
 def _literals(call: ast.Call, where: Path, before: int) -> dict[str, Any]:
-    wanted = {"name", "title", "requires", "hints", "points", "minutes", "given", "why"}
     values: dict[str, Any] = {}
     for keyword in call.keywords:
-        if keyword.arg not in wanted:
-            continue
-        line = before + keyword.value.lineno
+        line, name = before + keyword.value.lineno, keyword.arg or ""
+        if name not in FIELDS and name:
+            raise CourseError(f"{where}:{line}: Lesson(...) takes no {name}; {did_you_mean(name, FIELDS)}")
         try:
-            value = values[keyword.arg] = ast.literal_eval(keyword.value)
+            value = ast.literal_eval(keyword.value)
         except ValueError:
-            raise CourseError(
-                f"{where}:{line}: LESSON's {keyword.arg} must be a literal, so that a course can be listed without running it."
-            ) from None
-        if keyword.arg in ("requires", "hints") and not isinstance(value, (tuple, list)):
-            raise CourseError(f"{where}:{line}: {keyword.arg} must be a tuple: {keyword.arg}=({value!r},).")
+            if name in LITERAL:
+                raise CourseError(
+                    f"{where}:{line}: LESSON's {name} must be a literal, so that a course can be listed without running it."
+                ) from None
+            continue
+        if unfit := misfit(name, value):
+            raise CourseError(f"{where}:{line}: {unfit}")
+        if name in LITERAL:
+            values[name] = value
     return values
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from autograd_check.causes import Cause
 from autograd_check.course.checkers import Checker, Scalar, Specimen, WriteTheTest, planted
 from autograd_check.course.claims import Claim, Properties, Property, Unanswered
+from autograd_check.course.fields import FIELDS, misfit
 from autograd_check.course.functions import Initialiser, Plain, UpdateRule
 from autograd_check.course.layers import Layer, Reach, Rival, Run, Stateful, Stochastic
 from autograd_check.course.probe import Convention, Probe
@@ -178,9 +179,9 @@ class Lesson:
 
     def __post_init__(self) -> None:
         """Name the tasks that name themselves after the lesson, and make the standard mistakes. Raises `CourseError`."""
-        for part in ("tasks", "mistakes", "variants", "hints", "requires", "forbids", "allows"):
-            if not isinstance(getattr(self, part), (tuple, list)):
-                raise CourseError(f"{self.name}: {part} must be a tuple: add a comma behind a single one, {part}=(...,).")
+        for name in FIELDS:
+            if unfit := misfit(name, getattr(self, name)):
+                raise CourseError(unfit)
         tasks = tuple(task if task.name else replace(task, name=self.name) for task in self.tasks)
         object.__setattr__(self, "tasks", tasks)
         object.__setattr__(self, "mistakes", tuple(self._made(known) for known in self.mistakes))

@@ -213,6 +213,8 @@ def _made(automatic: Iterable[tuple[Probe, str]]) -> Iterator[Probe]:
 def _wrt(signature: Signature, wrt: tuple[str, ...] | None) -> tuple[str, ...]:
     if wrt is None:
         return signature.differentiable
+    if not isinstance(wrt, (tuple, list)):
+        raise CourseError(f"wrt must be a tuple of names: wrt=({wrt!r},), found {wrt!r} ({type(wrt).__name__}).")
     wrong = [name for name in wrt if name not in signature.differentiable]
     if wrong:
         raise CourseError(f"wrt={wrt}: only {', '.join(signature.differentiable) or 'nothing'} can have a gradient.")
