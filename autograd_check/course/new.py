@@ -30,7 +30,7 @@ def new_course(folder: Path) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder} is there already. Name a folder that is new or empty.")
     about = folder / "solutions" / ABOUT_FILE
-    (folder / "lessons").mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "lessons" / ".gitkeep", "")  # git keeps no empty folder
     replace_text(about, f"vocabulary = {VOCABULARY}\n")
     return [about]
 

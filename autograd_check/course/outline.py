@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from autograd_check.course.about import ABOUT_FILE
 from autograd_check.course.fields import FIELDS, LITERAL, did_you_mean, misfit
 from autograd_check.course.own import TITLE_FILE, source_of
 from autograd_check.errors import CourseError
@@ -119,14 +120,16 @@ def find_course(start: Path) -> Path:
         if is_course(folder) or (folder / TITLE_FILE).is_file():
             return folder
     raise CourseError(
-        f"No course was found: neither {start} nor a folder above it has a {TITLE_FILE}, or both a lessons/ and a solutions/ "
-        "folder. Change into a course folder, name one with --course DIR, or make one of your own: autograd-check start DIR."
+        f"No course was found: neither {start} nor a folder above it has a {TITLE_FILE}, a solutions/{ABOUT_FILE}, or both a "
+        "lessons/ and a solutions/ folder. Change into a course folder or name one with --course DIR. To take the course: "
+        "autograd-check start DIR. To write one: autograd-check new-course DIR."
     )
 
 
 def is_course(folder: Path) -> bool:
-    """Whether a folder holds `lessons/` and `solutions/`."""
-    return (folder / "lessons").is_dir() and (folder / "solutions").is_dir()
+    """Whether a folder holds `solutions/` and says what they are, or has the `lessons/` made from them."""
+    solutions = folder / "solutions"
+    return (solutions / ABOUT_FILE).is_file() or (solutions.is_dir() and (folder / "lessons").is_dir())
 
 
 def source_folder(root: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autograd_check.course.new import new_course, new_lesson
-from autograd_check.course.outline import read_outline
+from autograd_check.course.outline import find_course, read_outline
 from autograd_check.errors import CourseError
 from tests.cli.running import Program
 
@@ -24,6 +24,16 @@ def test_a_new_course_states_its_vocabulary_and_nothing_else(tmp_path: Path) -> 
     assert read_outline(root).lessons == ()
     with pytest.raises(CourseError, match="is there already. Name a folder that is new or empty"):
         new_course(root)
+
+
+def test_a_clone_without_lessons_is_a_course(tmp_path: Path) -> None:
+    root = course(tmp_path)
+    assert (root / "lessons" / ".gitkeep").read_text() == ""  # git keeps no empty folder
+    (root / "lessons" / ".gitkeep").unlink()
+    (root / "lessons").rmdir()
+    assert find_course(root / "solutions") == root
+    new_lesson(read_outline(root), "softsign")
+    assert [entry.name for entry in read_outline(root).lessons] == ["softsign"]
 
 
 @pytest.mark.parametrize(
