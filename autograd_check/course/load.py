@@ -33,6 +33,9 @@ from autograd_check.course.stubs import make_stub
 from autograd_check.course.variants import Others, completed, listed, variants_file
 from autograd_check.errors import CourseError
 
+COURSE_MODULE = "_course_"
+"""How the private names begin under which files of a course are run."""
+
 
 @dataclass(frozen=True)
 class CourseLesson:
@@ -144,7 +147,7 @@ class Course:
     def run_file(self, path: Path) -> ModuleType:
         """Run a python file of this course and return its module. Raises `CourseError` with what it raised."""
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-        name = f"_course_{digest}_{path.stem}"
+        name = f"{COURSE_MODULE}{digest}_{path.stem}"
         module_spec = importlib.util.spec_from_file_location(name, path)
         if module_spec is None or module_spec.loader is None:
             raise CourseError(f"{path.relative_to(self.source)} is not a python file.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,7 +119,8 @@ class Frame:
         """Why the oracle gives nothing there: what it raises, or that its value is not finite. Empty where all is well."""
         primals = [sample(Generator().manual_seed(number)) for number, sample in enumerate(probe.primals.values())]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is wrong is said in a sentence
                 value = self.oracle(*primals, **probe.hyper)
         except Exception as error:
             return f"{type(error).__name__}: {error}"

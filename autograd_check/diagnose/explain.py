@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -33,7 +34,9 @@ def explain(
     if not evidence:
         return None
     try:
-        found = _explained(evidence, fingerprints, mutants)
+        with warnings.catch_warnings():  # the definition is asked about arguments that nobody would give it
+            warnings.simplefilter("ignore")
+            found = _explained(evidence, fingerprints, mutants)
     except Exception as error:  # the verdict stands, whatever becomes of the search for its cause
         text = f"The search for a cause failed ({type(error).__name__}: {error}); please report it."
         return Diagnosis(Cause.UNKNOWN, text, {"error": type(error).__name__})

@@ -263,3 +263,13 @@ def test_who_is_right_is_not_blamed_for_a_wrong_oracle(tmp_path: Path) -> None:
     right = course(tmp_path / "right", "softsign", SOFTSIGN, VARIANTS)
     path.write_text(path.read_text().replace("** 2", "** 3"))
     assert Session(right).grade_file("softsign", path).status == "failed"
+
+
+def test_what_a_definition_warns_of_is_not_for_students(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Neither where the lesson is loaded, nor at its probes, nor where a diagnosis asks about other arguments."""
+    loud = SOFTSIGN.replace("lambda x: F.softsign(x)", "lambda x: warnings.warn('an old form', UserWarning, 1) or F.softsign(x)")
+    made = course(tmp_path, "softsign", loud.replace("import torch", "import warnings\n\nimport torch", 1), VARIANTS)
+    path = tmp_path / "softsign.py"
+    path.write_text(SOFTSIGN.partition("### BEGIN SPEC")[0].replace("** 2", "** 3"))
+    assert Session(made).grade_file("softsign", path).status == "failed"
+    assert [str(warning.message) for warning in recwarn] == []
