@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root
+from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonsArgument, course_root, tell_broken
 from autograd_check.course.outline import read_outline
 from autograd_check.grade.targets import choose_targets
 from autograd_check.report.streams import announced
@@ -44,6 +44,7 @@ def check(
     with announced("starting"):
         outline = read_outline(course_root(course))
         targets = choose_targets(outline, lessons or [], folder, file or [])
+    tell_broken(outline)
     with announced("importing torch"):
         # it takes a second: a wrong name is answered without it
         from autograd_check.course.load import Course

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.course.outline import find_course, read_outline
+from autograd_check.course.outline import Outline, find_course, read_outline
 from autograd_check.errors import AutogradCheckError
 
 
@@ -58,3 +58,9 @@ LessonsArgument = Annotated[
 def course_root(course: Path | None) -> Path:
     """The named course folder, or the nearest one from the working directory upward. Raises `CourseError`."""
     return find_course(Path.cwd()) if course is None else course
+
+
+def tell_broken(outline: Outline) -> None:
+    """One line on stderr for every lesson that is left out, because its file makes no sense."""
+    for says in outline.broken.values():
+        typer.echo(f"left out: {says}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autograd_check.cli.options import CourseOption, LessonArgument, course_root
+from autograd_check.cli.options import CourseOption, LessonArgument, course_root, tell_broken
 
 if TYPE_CHECKING:
     from autograd_check.course.load import Course
@@ -23,7 +23,10 @@ def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None
     from autograd_check.course.load import Course
     from autograd_check.grade.rehearsal import rehearse
 
-    found = rehearse(Course.load(course_root(course)).authored(), lesson)
+    loaded = Course.load(course_root(course)).authored()
+    found = rehearse(loaded, lesson)
+    if found.lesson not in loaded.outline.broken:
+        tell_broken(loaded.outline)
     for fault in found.faults:
         typer.echo(fault)
     if found.faults:

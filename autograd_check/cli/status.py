@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.cli.options import CourseOption, course_root, tell_broken
 from autograd_check.course.outline import read_outline
 from autograd_check.course.progress import stages
 from autograd_check.report.console import columns, show
@@ -20,4 +20,5 @@ def status(context: typer.Context, course: CourseOption = None) -> None:
         context.default_map = {context.invoked_subcommand: {"course": str(course)}}
     if context.invoked_subcommand is None:
         outline = read_outline(course_root(course))
+        tell_broken(outline)
         show(render_standing(outline, stages(outline), columns()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 COURSE_PACKAGES = ("solutions", "lessons")
@@ -16,6 +17,11 @@ def syntax_tree(source: str) -> ast.Module | None:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
         return None
+
+
+def bare(error: SyntaxError) -> str:
+    """What is wrong, without a second line: "(detected at line 3)" counts from elsewhere."""
+    return re.sub(r" \(.*line \d+\)", "", error.msg)
 
 
 def imported_names(source: str) -> set[str]:

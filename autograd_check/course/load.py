@@ -25,7 +25,7 @@ from autograd_check.course.about import stated_vocabulary
 from autograd_check.course.demands import PLACEHOLDER, demands
 from autograd_check.course.fields import did_you_mean
 from autograd_check.course.given_away import given_away
-from autograd_check.course.imported import COURSE_PACKAGES, GIVEN
+from autograd_check.course.imported import COURSE_PACKAGES, GIVEN, bare
 from autograd_check.course.outline import LessonEntry, Outline, find_course, numbers_file, read_outline
 from autograd_check.course.places import Places
 from autograd_check.course.spec import Lesson
@@ -127,7 +127,9 @@ class Course:
 
     @property
     def lessons(self) -> tuple[CourseLesson, ...]:
-        """All lessons, by unit and then by prerequisites. Runs every lesson file."""
+        """All lessons, by unit and then by prerequisites. Runs every lesson file. Raises `CourseError` where one cannot be read."""
+        if self.outline.broken:
+            raise CourseError("\n".join(self.outline.broken.values()))
         return tuple(self.lesson(entry.name) for entry in self.outline.lessons)
 
     def lesson(self, name: str) -> CourseLesson:
@@ -193,6 +195,8 @@ def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
         return CourseError(f"{where}: still to be written. What else is: autograd-check test-lesson {path.stem}")
     if isinstance(error, NameError) and error.name in words.__all__:
         return CourseError(f"{where}: {error.name} is not imported: add it to from autograd_check.course import ...")
+    if isinstance(error, SyntaxError):
+        return CourseError(f"{where}: not valid Python: {bare(error)}.")
     lacking = _LACKING.search(str(error)) if isinstance(error, TypeError) else None
     if lacking is not None:
         return CourseError(f"{where}: {lacking[1]}(...) lacks {lacking[2]}: add {lacking[2]}=...")

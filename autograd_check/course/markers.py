@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from autograd_check.course.imported import bare
 from autograd_check.errors import CourseError, MarkerError
 
 KINDS = ("SOLUTION", "STUB", "SPEC")
@@ -66,7 +67,7 @@ def read_layout(source: str, where: Path) -> Layout:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise CourseError(f"{where}, line {error.lineno}: not valid Python: {error.msg}") from None
+        raise CourseError(f"{where}:{error.lineno}: not valid Python: {bare(error)}.") from None
     lines = source.split("\n")
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     functions = sorted(_functions(tree, lines), key=lambda function: function.first)
@@ -102,9 +103,9 @@ def _marker(comment: tokenize.TokenInfo, functions: list[_Function], where: Path
         return None
     if len(words) != 3 or words[2] not in KINDS:
         kinds = ", ".join(KINDS)
-        raise MarkerError(f"{where}, line {line}: unknown marker {comment.string!r}; BEGIN and END go with {kinds}.")
+        raise MarkerError(f"{where}:{line}: unknown marker {comment.string!r}; BEGIN and END go with {kinds}.")
     if comment.line.strip() != comment.string.strip():
-        raise MarkerError(f"{where}, line {line}: the marker {comment.string!r} must stand on a line of its own.")
+        raise MarkerError(f"{where}:{line}: the marker {comment.string!r} must stand on a line of its own.")
     around = [function for function in functions if function.first <= line <= function.last]
     function, summary = (around[-1].name, around[-1].summary) if around else ("", "")
     return _Marker(line, words[1] == "BEGIN", words[2], function, summary)
@@ -151,7 +152,7 @@ def _paired(markers: list[_Marker], where: Path) -> tuple[Region, ...]:
 
 def _alone(marker: _Marker, where: Path, what: str) -> str:
     mine, other = ("BEGIN", "END") if marker.begins else ("END", "BEGIN")
-    return f"{where}, line {marker.line}: ### {mine} {marker.kind} has no ### {other} {marker.kind} ({what})."
+    return f"{where}:{marker.line}: ### {mine} {marker.kind} has no ### {other} {marker.kind} ({what})."
 
 
 def _check_order(regions: tuple[Region, ...], lines: list[str], where: Path) -> None:
@@ -160,4 +161,4 @@ def _check_order(regions: tuple[Region, ...], lines: list[str], where: Path) -> 
             continue
         between = lines[before.last : region.first - 1] if before else []
         if before is None or before.kind != "SOLUTION" or any(line.strip() for line in between):
-            raise MarkerError(f"{where}, line {region.first}: ### BEGIN STUB must come right after an ### END SOLUTION.")
+            raise MarkerError(f"{where}:{region.first}: ### BEGIN STUB must come right after an ### END SOLUTION.")

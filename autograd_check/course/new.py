@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograd_check.course.about import ABOUT_FILE, VOCABULARY
 from autograd_check.course.files import replace_text
-from autograd_check.course.outline import Outline
+from autograd_check.course.outline import UNIT, Outline
 from autograd_check.course.shapes import REST, Named, Signature, parse
 from autograd_check.course.variants import variants_file
 from autograd_check.errors import CourseError
@@ -22,7 +22,6 @@ TIMED = (256, 64, 48, 32, 16, 8, 4)
 """Sizes at which a new lesson is timed: those of a batch."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_UNIT = re.compile(r"u[0-9]+_[a-z0-9_]+")
 
 
 def new_course(folder: Path) -> list[Path]:
@@ -44,7 +43,7 @@ def new_lesson(outline: Outline, name: str, unit: str | None = None, shapes: str
     unit = unit or (list(outline.units)[-1] if outline.lessons else FIRST_UNIT)
     if not _NAME.fullmatch(name):
         raise CourseError(f"{name!r} cannot name a lesson: write small letters, digits and _, as in leaky_relu.")
-    if not _UNIT.fullmatch(unit):
+    if not UNIT.fullmatch(unit):
         raise CourseError(f"{unit!r} cannot name a unit: write a number and a word, as in {FIRST_UNIT}.")
     if name in (entry.name for entry in outline.lessons):
         raise CourseError(

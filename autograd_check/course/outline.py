@@ -9,16 +9,20 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from autograd_check.course.about import ABOUT_FILE
 from autograd_check.course.fields import FIELDS, LITERAL, did_you_mean, misfit
+from autograd_check.course.imported import bare
 from autograd_check.course.own import TITLE_FILE, source_of
 from autograd_check.errors import CourseError
+
+UNIT = re.compile(r"u[0-9]+_[a-z0-9_]+")
+"""The name of a unit's folder."""
 
 _SPECIFICATION = re.compile(r"^LESSON\b", re.MULTILINE)
 
@@ -55,12 +59,14 @@ class Outline:
     """The lessons of a course folder, ordered by unit and then by prerequisites.
 
     `root` holds the files of whoever takes the course (`lessons/`, progress), `source` the course itself (`solutions/`): one
-    folder in the course's repository, two for a student with a folder of their own.
+    folder in the course's repository, two for a student with a folder of their own. `broken` are files that were meant to be
+    lessons, by name, each with what is wrong: the others can be used all the same.
     """
 
     root: Path
     source: Path
     lessons: tuple[LessonEntry, ...]
+    broken: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own(self) -> bool:
@@ -82,6 +88,9 @@ class Outline:
         for entry in self.lessons:
             if entry.name.casefold() == wanted.casefold():
                 return entry
+        for broken, says in self.broken.items():
+            if broken.casefold() == wanted.casefold():
+                raise CourseError(says)
         raise CourseError(unknown_lesson(wanted, [entry.name for entry in self.lessons], self.root))
 
     def lessons_of(self, name: str) -> tuple[LessonEntry, ...]:
@@ -138,24 +147,42 @@ def source_folder(root: Path) -> Path:
 
 
 def read_outline(root: Path) -> Outline:
-    """The outline of the course in `root`. Raises `CourseError` where a file or the order of lessons makes no sense."""
+    """The outline of the course in `root`, with what is wrong with lessons that cannot be read. Raises `CourseError`."""
     root = root.resolve()
     source = source_folder(root)
-    return Outline(root, source, read_lessons(root, source))
+    return Outline(root, source, *_read(root, source))
 
 
 def read_lessons(root: Path, source: Path) -> tuple[LessonEntry, ...]:
-    """The lessons of the course in `source` in order, with the files of a student in `root`. Raises `CourseError`."""
+    """The lessons of the course in `source` in order, with the files of a student in `root`.
+
+    Raises `CourseError` where a file or the order of lessons makes no sense.
+    """
+    lessons, broken = _read(root, source)
+    if broken:
+        raise CourseError("\n".join(broken.values()))
+    return lessons
+
+
+def _read(root: Path, source: Path) -> tuple[tuple[LessonEntry, ...], dict[str, str]]:
+    """The lessons in order, and what is wrong with those that are none."""
     entries: dict[str, LessonEntry] = {}
-    for path in sorted(source.glob("solutions/u[0-9]*_*/[!_]*.py")):
-        entry = _read_entry(root, source, path)
+    broken: dict[str, str] = {}
+    for path in sorted(source.glob("solutions/*/[!_]*.py")):
+        try:
+            entry = _read_entry(root, source, path)
+        except CourseError as error:
+            broken[path.stem] = str(error)
+            continue
         if entry is None:
             continue
         if entry.name in entries:
             other = entries[entry.name].solution.relative_to(source)
-            raise CourseError(f"Two lessons are named {entry.name!r}: {other} and {path.relative_to(source)}. Rename one.")
+            broken[entry.name] = f"Two lessons are named {entry.name!r}: {other} and {path.relative_to(source)}. Rename one."
         entries[entry.name] = entry
-    return _ordered(source, entries)
+    while found := _misplaced(source, entries, broken):
+        broken |= found
+    return _ordered({name: entry for name, entry in entries.items() if name not in broken}), broken
 
 
 def _read_entry(root: Path, source: Path, path: Path) -> LessonEntry | None:
@@ -163,12 +190,17 @@ def _read_entry(root: Path, source: Path, path: Path) -> LessonEntry | None:
     text = path.read_text(encoding="utf-8")
     start = _SPECIFICATION.search(text)
     if start is None:
+        _refuse_lost(where, text)
         return None
+    if not UNIT.fullmatch(path.parent.name):
+        raise CourseError(
+            f"{where}:1: {path.parent.name}/ is no unit: rename the folder to a number and a word, as in u01_first."
+        )
     try:
         call = _call(ast.parse(text[start.start() :]))
     except SyntaxError as error:
         line = text.count("\n", 0, start.start()) + (error.lineno or 1)
-        raise CourseError(f"{where}, line {line}: the specification is not valid Python ({error.msg}).") from None
+        raise CourseError(f"{where}:{line}: the specification is not valid Python: {bare(error)}.") from None
     before = text.count("\n", 0, start.start())
     if call is None:
         raise CourseError(f"{where}:{before + 1}: expected `LESSON = Lesson(...)` written out as one call.")
@@ -181,6 +213,16 @@ def _read_entry(root: Path, source: Path, path: Path) -> LessonEntry | None:
     if "title" not in values:
         raise CourseError(f"{where}:{before + 1}: LESSON has no title: add title='...'.")
     return LessonEntry(unit=path.parent.name, solution=path, stub=root / "lessons" / path.parent.name / path.name, **values)
+
+
+def _refuse_lost(where: Path, text: str) -> None:
+    """Raise `CourseError` for a file that has a specification, but no LESSON in it; others are no lessons."""
+    lines = text.splitlines()
+    spec = next((number for number, line in enumerate(lines, 1) if line.strip() == "### BEGIN SPEC"), None)
+    if spec is not None:
+        line = next((number for number, line in enumerate(lines, 1) if re.match(r"\w+ = Lesson\(", line)), spec)
+        came = f"found {lines[line - 1].partition('(')[0]}(...)" if line != spec else "and there is none"
+        raise CourseError(f"{where}:{line}: expected LESSON = Lesson(...) in the specification, {came}.")
 
 
 def _call(tree: ast.Module) -> ast.Call | None:
@@ -210,21 +252,44 @@ def _literals(call: ast.Call, where: Path, before: int) -> dict[str, Any]:
     return values
 
 
-def _ordered(root: Path, entries: Mapping[str, LessonEntry]) -> tuple[LessonEntry, ...]:
-    graph: dict[str, list[str]] = {}
-    for entry in entries.values():
-        where = entry.solution.relative_to(root)
+def _misplaced(source: Path, entries: Mapping[str, LessonEntry], broken: Collection[str]) -> dict[str, str]:
+    """What is wrong with the prerequisites of lessons that are not known to be broken."""
+    found: dict[str, str] = {}
+    whole = {name: entry for name, entry in entries.items() if name not in broken}
+    for name, entry in whole.items():
+        where = f"{entry.solution.relative_to(source)}:{_line_of(entry.solution, 'requires')}"
         for needed in entry.requires:
-            if needed not in entries:
-                near = unknown_lesson(needed, list(entries), root)
-                raise CourseError(f"{where}:{_line_of(entry.solution, 'requires')}: {entry.name} requires {needed!r}. {near}")
-            if entries[needed].unit > entry.unit:
-                later = f"{entry.name} ({entry.unit}) requires {needed}, which comes later ({entries[needed].unit})."
-                raise CourseError(f"{where}:{_line_of(entry.solution, 'requires')}: {later}")
-        graph[entry.name] = [needed for needed in entry.requires if entries[needed].unit == entry.unit]
+            if needed not in entries and needed not in broken:
+                near = unknown_lesson(needed, list(entries), source)
+                found[name] = f"{where}: {name} requires {needed!r}. {near}"
+            elif needed in whole and whole[needed].unit > entry.unit:
+                later = f"{name} ({entry.unit}) requires {needed}, which comes later ({whole[needed].unit})."
+                found[name] = f"{where}: {later}"
+    for circle in [] if found else _circles(whole):
+        entry = whole[circle[0]]
+        where = f"{entry.solution.relative_to(source)}:{_line_of(entry.solution, 'requires')}"
+        says = f"lessons require each other in a circle: {' → '.join(circle)}. Take one of them out of requires=(...)."
+        found |= dict.fromkeys(circle, f"{where}: {says}")
+    return found
+
+
+def _circles(entries: Mapping[str, LessonEntry]) -> list[list[str]]:
+    """The first circle of lessons that require each other, from one to itself; none where there is none."""
+    try:
+        TopologicalSorter({name: entry.requires for name, entry in entries.items()}).prepare()
+    except CycleError as error:
+        return [list(reversed(error.args[1]))]
+    return []
+
+
+def _ordered(entries: Mapping[str, LessonEntry]) -> tuple[LessonEntry, ...]:
+    graph = {
+        name: [needed for needed in entry.requires if needed in entries and entries[needed].unit == entry.unit]
+        for name, entry in entries.items()
+    }
     return tuple(
         entries[name]
-        for unit in dict.fromkeys(entry.unit for entry in entries.values())
+        for unit in sorted({entry.unit for entry in entries.values()})
         for name in _by_prerequisites({name: graph[name] for name in entries if entries[name].unit == unit})
     )
 
@@ -238,10 +303,7 @@ def _line_of(path: Path, keyword: str) -> int:
 def _by_prerequisites(graph: Mapping[str, list[str]]) -> list[str]:
     """Every name after the names that it needs; alphabetical where nothing decides."""
     sorter = TopologicalSorter(graph)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise CourseError(f"Lessons require each other in a circle: {' → '.join(reversed(error.args[1]))}.") from None
+    sorter.prepare()
     ready: list[str] = []
     ordered: list[str] = []
     while sorter.is_active():

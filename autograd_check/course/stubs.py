@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograd_check.course.imported import bare
 from autograd_check.course.markers import Layout, Region, read_layout
 from autograd_check.errors import CourseError, MarkerError
 
@@ -48,7 +49,7 @@ def make_stub(source: str, where: Path) -> str:
     try:
         ast.parse(stub)
     except SyntaxError as error:
-        raise CourseError(f"{where}: its stub is not valid Python, line {error.lineno}: {error.msg}.") from None
+        raise CourseError(f"{where}: its stub is not valid Python: {bare(error)} (line {error.lineno} of the stub).") from None
     return stub
 
 
@@ -117,7 +118,7 @@ def _handed_out(region: Region, lines: list[str], where: Path) -> list[str]:
     for number in range(region.first + 1, region.last):
         text = lines[number - 1].strip()
         if text and not text.startswith("#"):
-            raise MarkerError(f"{where}, line {number}: lines between BEGIN STUB and END STUB must be comments.")
+            raise MarkerError(f"{where}:{number}: lines between BEGIN STUB and END STUB must be comments.")
         code = text.removeprefix("#").removeprefix(" ")
         handed.append(f"{_indent(lines[region.first - 1])}{code}" if code else "")
     return handed

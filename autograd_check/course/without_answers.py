@@ -132,7 +132,7 @@ def refuse_leaks(texts: Mapping[Path, str], secrets: Mapping[str, str]) -> None:
     if found:
         path, number, line = found[0]
         more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
-        raise CourseError(f"{path}, line {number} would give away a line of an answer to {secrets[line]}: {line!r}{more}.")
+        raise CourseError(f"{path}:{number}: this would give away a line of an answer to {secrets[line]}: {line!r}{more}.")
 
 
 def _wanted(texts: Mapping[Path, str]) -> dict[str, set[str]]:

@@ -125,6 +125,8 @@ class Rehearsal:
 
 def rehearse(course: Course, name: str) -> Rehearsal:
     """Try a lesson out. What keeps it from being loaded is a fault like any other. Raises `CourseError` for an unknown name."""
+    if name in course.outline.broken:
+        return Rehearsal(name, (course.outline.broken[name],))
     entry = course.outline.lesson(name)
     others = variants_file(entry.solution)
     files = [path for path in (entry.solution, others) if path.exists()]
@@ -158,7 +160,7 @@ def _order(outline: Outline, lesson: CourseLesson, places: Places) -> Iterator[s
     """A lesson imports only what it says that it requires, directly or not."""
     known, waiting = set[str](), [lesson.spec.name]
     while waiting:
-        needed = set(outline.lesson(waiting.pop()).requires) - known
+        needed = set(outline.lesson(waiting.pop()).requires) - known - outline.broken.keys()
         known |= needed
         waiting += needed
     head = lesson.reference_source().partition("### BEGIN SPEC")[0]

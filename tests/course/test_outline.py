@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autograd_check.course.outline import LessonEntry, find_course, read_outline, unit_title
+from autograd_check.course.load import Course
+from autograd_check.course.outline import LessonEntry, find_course, read_lessons, read_outline, unit_title
 from autograd_check.course.spec import Lesson
 from autograd_check.errors import CourseError
 from tests.toy import DOUBLE, make_course
@@ -52,13 +54,23 @@ def test_prerequisites_come_first_and_the_alphabet_decides_the_rest(tmp_path: Pa
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
-        ("circle.py", "circle", "circle → circle"),
+        ("circle.py", "circle", "circle.py:1: lessons require each other in a circle: circle → circle. Take one of them out of"),
         ("lost.py", "lost", "requires 'duoble'. There is no lesson named 'duoble'"),
         ("hasty.py", "hasty", "requires late, which comes later (u02_more)"),
         ("other.py", "LESSON = Lesson(name='nother', title='x')\n", "calls itself 'nother'; its name must be 'other'"),
         ("blank.py", "LESSON = Lesson(name='blank')\n", "LESSON has no title"),
         ("made.py", "LESSON = make()\nx = 1\n", "calls itself None"),
-        ("half.py", "x = 1\nLESSON = Lesson(\n", "half.py, line 2: the specification is not valid Python"),
+        ("half.py", "x = 1\nLESSON = Lesson(\n", "half.py:2: the specification is not valid Python"),
+        (
+            "leson.py",
+            "### BEGIN SPEC\nLESON = Lesson(\n",
+            "leson.py:2: expected LESSON = Lesson(...) in the specification, found LESON = Lesson(...).",
+        ),
+        (
+            "empty.py",
+            "### BEGIN SPEC\n### END SPEC\n",
+            "empty.py:1: expected LESSON = Lesson(...) in the specification, and there is none.",
+        ),
         ("odd.py", "LESSON = Lesson(name='odd', title=str(3))\n", "title must be a literal"),
     ],
 )
@@ -70,9 +82,14 @@ def test_what_makes_no_sense_is_refused_by_name(tmp_path: Path, file: str, text:
     needs = {"circle": ("circle",), "lost": ("duoble",), "hasty": ("late",)}
     content = _lesson(text, requires=needs[text]) if text in needs else text
     (root / "solutions" / "u01_toys" / file).write_text(content)
-    with pytest.raises(CourseError) as caught:
-        read_outline(root)
-    assert says in str(caught.value)
+    outline = read_outline(root)
+    assert [entry.name for entry in outline.lessons][:2] == ["double", "quadruple"]  # the others go on
+    assert says in outline.broken[file.removesuffix(".py")]
+    assert re.match(r"solutions/u0\d_\w+/\w+\.py:\d+: ", outline.broken[file.removesuffix(".py")])
+    with pytest.raises(CourseError, match=re.escape(says)):
+        outline.lesson(file)
+    with pytest.raises(CourseError, match=re.escape(says)):
+        read_lessons(root, root)
 
 
 def test_two_lessons_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -80,7 +97,27 @@ def test_two_lessons_of_one_name_are_refused(tmp_path: Path) -> None:
     (root / "solutions" / "u02_more").mkdir()
     (root / "solutions" / "u02_more" / "double.py").write_text(DOUBLE)
     with pytest.raises(CourseError, match=r"Two lessons are named 'double': .*u01_toys.*u02_more"):
-        read_outline(root)
+        read_outline(root).lesson("double")
+
+
+def test_a_lesson_in_a_folder_that_is_no_unit_says_so(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    (root / "solutions" / "u01_toys").rename(root / "solutions" / "toys")
+    outline = read_outline(root)
+    assert outline.lessons == ()
+    assert outline.broken["double"] == (
+        "solutions/toys/double.py:1: toys/ is no unit: rename the folder to a number and a word, as in u01_first."
+    )
+
+
+def test_what_requires_a_broken_lesson_goes_on(tmp_path: Path) -> None:
+    root = make_course(tmp_path)
+    (root / "solutions" / "u01_toys" / "double.py").write_text("LESSON = Lesson(\n")
+    outline = read_outline(root)
+    assert [entry.name for entry in outline.lessons] == ["quadruple"]
+    assert list(outline.broken) == ["double"]
+    with pytest.raises(CourseError, match="the specification is not valid Python"):
+        _ = Course(outline).lessons
 
 
 def test_an_unknown_lesson_is_answered_with_near_names(tmp_path: Path) -> None:

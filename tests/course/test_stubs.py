@@ -102,20 +102,20 @@ def test_code_outside_functions_is_taken_out_too() -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("x = 1\n### BEGIN SOLUTION\n", "toy.py, line 2: ### BEGIN SOLUTION has no ### END SOLUTION (the file ends"),
-        ("### END SPEC\n", "toy.py, line 1: ### END SPEC has no ### BEGIN SPEC (nothing was begun)"),
-        ("### BEGIN SPEC\n### END SOLUTION\n", "line 1: ### BEGIN SPEC has no ### END SPEC (END SOLUTION follows in line 2)"),
-        ("### BEGIN SPEC\n### BEGIN SPEC\n### END SPEC\n", "line 1: ### BEGIN SPEC has no ### END SPEC (BEGIN SPEC follows"),
-        ("### BEGIN SOLUTIONS\n", "line 1: unknown marker '### BEGIN SOLUTIONS'; BEGIN and END go with SOLUTION, STUB, SPEC"),
-        ("x = 1  ### BEGIN SPEC\n### END SPEC\n", "line 1: the marker '### BEGIN SPEC' must stand on a line of its own"),
-        ("### BEGIN STUB\n# x\n### END STUB\n", "line 1: ### BEGIN STUB must come right after an ### END SOLUTION"),
+        ("x = 1\n### BEGIN SOLUTION\n", "toy.py:2: ### BEGIN SOLUTION has no ### END SOLUTION (the file ends"),
+        ("### END SPEC\n", "toy.py:1: ### END SPEC has no ### BEGIN SPEC (nothing was begun)"),
+        ("### BEGIN SPEC\n### END SOLUTION\n", "toy.py:1: ### BEGIN SPEC has no ### END SPEC (END SOLUTION follows in line 2)"),
+        ("### BEGIN SPEC\n### BEGIN SPEC\n### END SPEC\n", "toy.py:1: ### BEGIN SPEC has no ### END SPEC (BEGIN SPEC follows"),
+        ("### BEGIN SOLUTIONS\n", "toy.py:1: unknown marker '### BEGIN SOLUTIONS'; BEGIN and END go with SOLUTION, STUB, SPEC"),
+        ("x = 1  ### BEGIN SPEC\n### END SPEC\n", "toy.py:1: the marker '### BEGIN SPEC' must stand on a line of its own"),
+        ("### BEGIN STUB\n# x\n### END STUB\n", "toy.py:1: ### BEGIN STUB must come right after an ### END SOLUTION"),
         (
             "def f():\n    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n    x = 1\n    ### BEGIN STUB\n    ### END STUB\n",
-            "line 6: ### BEGIN STUB must come right after",
+            "toy.py:6: ### BEGIN STUB must come right after",
         ),
         (
             "def f():\n    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n    ### BEGIN STUB\n    pass\n    ### END STUB\n",
-            "line 6: lines between BEGIN STUB and END STUB must be comments",
+            "toy.py:6: lines between BEGIN STUB and END STUB must be comments",
         ),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_marker_out_of_place_is_named_with_its_line(source: str, says: str) ->
 
 
 def test_what_is_not_python_is_refused() -> None:
-    with pytest.raises(CourseError, match=r"toy\.py, line 1: not valid Python"):
+    with pytest.raises(CourseError, match=r"toy\.py:1: not valid Python"):
         make_stub("def f(:\n", WHERE)
-    with pytest.raises(CourseError, match=r"toy\.py: its stub is not valid Python, line 2"):
+    with pytest.raises(CourseError, match=r"toy\.py: its stub is not valid Python: .* \(line 2 of the stub\)"):
         make_stub("class A:\n    ### BEGIN SOLUTION\n    x = 1\n    ### END SOLUTION\ny = 2\n", WHERE)

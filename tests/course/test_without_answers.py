@@ -81,6 +81,6 @@ def test_a_course_that_would_give_an_answer_away_is_refused(tmp_path: Path) -> N
     root = make_course(tmp_path)
     (root / "solutions" / "train.py").write_text("def f(x):\n    return double_forward(double_forward(x)[0])[0], None\n")
     with pytest.raises(
-        CourseError, match=r"solutions/train.py, line 2 would give away a line of an answer to quadruple: 'return"
+        CourseError, match=r"solutions/train.py:2: this would give away a line of an answer to quadruple: 'return"
     ):
         released_texts(Course.load(root))

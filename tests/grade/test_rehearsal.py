@@ -57,7 +57,7 @@ HINT = '        "Both are one divided by the square of the denominator.",\n'
 ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     "the markers of a function": (FUNCTIONS, FUNCTIONS.replace("    ### BEGIN SOLUTION\n", "").replace("    ### END SOLUTION\n", ""),
         "softsign.py:«def softsign_backward»: softsign_backward has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it"),
-    "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py, line «### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
+    "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py:«### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
     "the oracle": ("            oracle=lambda x: F.softsign(x),\n", "", "softsign.py:«        Layer(»: Layer(...) lacks oracle: add oracle=..."),
     "what the oracle needs": ("F.softsign(x)", "F.softsine(x)", "softsign.py:«        Layer(»: The oracle cannot be run at the base sizes"),
     "the right oracle": ("F.softsign(x)", "F.tanh(x)", "softsign.py:«oracle=»: the solution does not pass (seed 0): out: … Reference (line «def softsign_forward») and oracle (line «oracle=») disagree about out: look at both."),
@@ -141,7 +141,7 @@ def test_whatever_is_left_out_is_said_with_file_and_line(what: str, tmp_path: Pa
         faults = (str(error),)
     parts = placed(says, text).split(" … ")
     assert any(all(part in fault for part in parts) for fault in faults), (parts, faults)
-    assert all(re.match(r"solutions/(variants/)?u01_first/softsign\.py(:\d+|, line \d+): ", fault) for fault in faults), faults
+    assert all(re.match(r"solutions/(variants/)?u01_first/softsign\.py:\d+: ", fault) for fault in faults), faults
     assert not any(word in fault for fault in faults for word in BLAME)
 
 
