@@ -32,11 +32,14 @@ def stated_vocabulary(source: Path) -> int | None:
         return None
     where = f"solutions/{ABOUT_FILE}"
     try:
-        version = tomllib.loads(path.read_text(encoding="utf-8")).get("vocabulary")
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CourseError(f"{where} cannot be read ({error}). It should hold: vocabulary = {VOCABULARY}") from None
+    version = said.pop("vocabulary", None)
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
         raise CourseError(f"{where}:1: vocabulary must be a whole number; write: vocabulary = {VOCABULARY}")
+    if said:
+        raise CourseError(f"{where}: it says {', '.join(said)}, which means nothing there; it holds: vocabulary = {VOCABULARY}")
     if version > VOCABULARY:
         raise CourseError(
             f"{where}:1: the course is written in version {version} of the vocabulary, and this program speaks {VOCABULARY}: "

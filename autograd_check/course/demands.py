@@ -7,19 +7,23 @@ when the lesson is graded is `autograd_check.grade.rehearsal`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from autograd_check.course.markers import Layout, read_layout
 from autograd_check.course.places import Places
 from autograd_check.course.resolve import parameters_of
-from autograd_check.course.spec import Layer, Lesson, Plain, Stateful, Task, UpdateRule
+from autograd_check.course.spec import Layer, Lesson, Plain, Stateful, Stochastic, Task, UpdateRule
+from autograd_check.course.stubs import WIDTH
 
 LEAST_MISTAKES = 3
 LEAST_VARIANTS = 2
 HINTS = 3
 LEAST_PROSE = 3
 """Lines."""
+MOST_LINES = 240
 PLACEHOLDER = "TODO"
 """What a new lesson has where its author is to write something."""
 
@@ -30,7 +34,9 @@ def demands(spec: Lesson, text: str, where: Path, variants: Path) -> list[str]:
     return [
         *placeholders(text, where),
         *_prose(places),
+        *_long(text, where, layout),
         *_functions(spec, places, layout),
+        *_arguments(spec, places),
         *_hidden(places, layout),
         *_specification(spec, places, variants),
     ]
@@ -46,6 +52,56 @@ def _prose(places: Places) -> Iterator[str]:
     prose = ast.get_docstring(places.tree) or ""
     if len(prose.splitlines()) < LEAST_PROSE:
         yield f"{places.at(1)}: there is no prose: begin the file with a docstring that says the idea, the shapes and the conventions."
+
+
+def _long(text: str, where: Path, layout: Layout) -> Iterator[str]:
+    """What is handed out is read beside an editor's margin."""
+    lines = text.splitlines()
+    hidden = {n for region in layout.regions if region.kind != "STUB" for n in range(region.first, region.last + 1)}
+    for number, line in enumerate(lines, 1):
+        if len(line) > WIDTH and number not in hidden:
+            yield f"{where}:{number}: {len(line)} columns, and what is handed out has at most {WIDTH}: break the line."
+    if len(lines) > MOST_LINES:
+        yield (
+            f"{where}:{MOST_LINES + 1}: {len(lines)} lines, and a lesson has at most {MOST_LINES}: make two of it, or put what the "
+            "lessons of a unit share into its given.py."
+        )
+
+
+def _arguments(spec: Lesson, places: Places) -> Iterator[str]:
+    """A forward takes what its shapes and its oracle take, by the same names."""
+    defined = {node.name: node.args for node in places.tree.body if isinstance(node, ast.FunctionDef)}
+    for task in spec.tasks:
+        taken = defined.get(task.functions[0])
+        if taken is None or not isinstance(task, Layer | Stateful | Stochastic) or task.signature is None or taken.vararg:
+            continue
+        line = places.at(places.function(task.functions[0]))
+        primals = [primal.name for primal in task.signature.primals]
+        positional = [argument.arg for argument in (*taken.posonlyargs, *taken.args)]
+        if positional[: len(primals)] != primals:
+            yield (
+                f"{line}: {task.functions[0]} takes ({', '.join(positional)}) and the shapes say ({', '.join(primals)}): use the same "
+                "names in this order."
+            )
+        elif isinstance(task, Layer) and not taken.kwarg:
+            yield from (f"{line}: {task.functions[0]} {says}" for says in _keywords(task, taken, positional[len(primals) :]))
+
+
+def _keywords(task: Layer, taken: ast.arguments, positional: list[str]) -> Iterator[str]:
+    """What is wrong with the hyperparameters of a forward, beside those of its oracle."""
+    behind = dict(zip(reversed(positional), reversed(taken.defaults), strict=False))
+    named = {argument.arg: default for argument, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True)}
+    mine = {**{name: behind.get(name) for name in positional}, **named}
+    theirs = hyperparameters(task.oracle, {name for probe in task.probes for name in probe.primals})
+    for name, default in theirs.items():
+        gives = "" if default is inspect.Parameter.empty else f"={default!r}"
+        if name not in mine:
+            yield f"takes no {name}, and the oracle does: write {name}{gives} behind a *, or take it out of the oracle."
+        elif mine[name] is None and any(name not in probe.hyper for probe in task.probes):
+            yield f"gives {name} no default, and the oracle does: write {name}{gives}, or say hyper=dict({name}=...)."
+    for name, value in mine.items():
+        if theirs and name not in theirs and value is None:
+            yield f"needs {name}, which the oracle does not take: its hyperparameters are {', '.join(theirs)}."
 
 
 def _functions(spec: Lesson, places: Places, layout: Layout) -> Iterator[str]:
@@ -120,16 +176,21 @@ def unvaried(task: Task) -> Iterator[tuple[str, str]]:
         calls = [call for run in task.runs for call in run.calls] if isinstance(task, Stateful) else list(task.probes)
         calls += [probe for reach in task.reaches for probe in reach.probes] if isinstance(task, Layer) else []
         given = [probe.hyper for probe in calls if probe.convention is None]
-        primals = {name for probe in calls for name in probe.primals}
-        parameters = [p for p in parameters_of(task.oracle) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        names = dict.fromkeys(p.name for p in parameters if p.name not in primals | {"state"})
-        defaults = {p.name: repr(p.default) for p in parameters if p.default is not p.empty}
+        taken = hyperparameters(task.oracle, {name for probe in calls for name in probe.primals})
+        names = dict.fromkeys(taken)
+        defaults = {name: repr(default) for name, default in taken.items() if default is not inspect.Parameter.empty}
     else:
         return
     for name in names:
         values = {repr(hyper[name]) if name in hyper else defaults.get(name, "") for hyper in given}
         if len(values) < 2:
             yield name, min(values, default="")
+
+
+def hyperparameters(oracle: Callable[..., Any], primals: Collection[str]) -> dict[str, Any]:
+    """What an oracle takes besides the primals, with its defaults; `inspect.Parameter.empty` where there is none."""
+    parameters = [p for p in parameters_of(oracle) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    return {p.name: p.default for p in parameters if p.name not in primals and p.name != "state"}
 
 
 def _count(number: int, what: str) -> str:

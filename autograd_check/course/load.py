@@ -182,7 +182,8 @@ class Course:
 
 def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:
     """What a file of the course raised, as a sentence with its line; an error of this library's own keeps its type."""
-    own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    raised = [each.__traceback__ for each in (error, error.__cause__) if each is not None]
+    own = [frame.lineno for each in raised for frame in traceback.extract_tb(each) if frame.filename == str(path)]
     where = f"{shown}:{own[-1] if own else getattr(error, 'lineno', None) or 1}"
     if isinstance(error, CourseError):  # what the author wrote cannot be used: say where it stands
         return type(error)(f"{where}: {error}")

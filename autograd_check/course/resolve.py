@@ -107,21 +107,61 @@ class Frame:
         refuses the first, the lesson cannot be right. (Other memory, float32 and the second use of a cache are checked on these
         probes anyway.)
         """
+        self._check_base()
         for name, sizes in self.variations():
             probe = self.made(name, Resolved(sizes, {}, {}))
             trouble = self.trouble(probe)
             if trouble and not sizes:
-                raise CourseError(f"The oracle cannot be run at the base sizes ({name}): {trouble}.")
+                raise CourseError(
+                    f"The oracle cannot be run at the base sizes ({name}): it is {trouble}. Correct oracle= or draw=."
+                )
             covering = next((str(word) for word in refusals if self._covers(word, sizes)), "")
             yield probe, trouble or (covering and f"the lesson refuses it: {covering}")
 
+    def _check_base(self) -> None:
+        """Raise `CourseError` where the oracle cannot be run at the base sizes, or gives what its shapes do not say."""
+        probe = self.made("", Resolved({}, {}, {}))
+        for parameter in self._parameters():
+            if parameter.name in self.hypers and parameter.default is parameter.empty and parameter.name not in probe.hyper:
+                name = parameter.name
+                raise CourseError(
+                    f"{name} has no value where a probe says nothing: give it a default in the oracle and in the forward "
+                    f"({name}=1.0), or say hyper=dict({name}=...)."
+                )
+        at = f"at the base sizes ({self._base_name()})"
+        try:
+            value = self._value(probe)
+        except Exception as error:
+            raise CourseError(
+                f"The oracle cannot be run {at}: {type(error).__name__}: {error}. Correct oracle= or sizes=."
+            ) from error
+        outs = value if isinstance(value, (tuple, list)) else (value,)
+        for named, out in zip(self.signature.outs, outs, strict=False):
+            if isinstance(out, torch.Tensor) and not self._fits(named, tuple(out.shape)):
+                raise CourseError(f"The oracle gives {named.name} of shape {tuple(out.shape)} {at}, and the shapes say {named}.")
+
+    def _fits(self, named: Named, shape: tuple[int, ...]) -> bool:
+        """Whether a shape is that of an output, as far as its sizes are known."""
+        if named.axes is None:
+            return True
+        said = [
+            size
+            for axis in named.axes
+            for size in (axis.sizes(self.sizes) if not axis.name or axis.name in self.sizes else (None,))
+        ]
+        return len(said) == len(shape) and all(size in (None, got) for size, got in zip(said, shape, strict=True))
+
+    def _value(self, probe: Probe) -> Any:
+        """What the oracle gives there; what it warns of is not heard, what is wrong is said in a sentence."""
+        primals = [sample(Generator().manual_seed(number)) for number, sample in enumerate(probe.primals.values())]
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.oracle(*primals, **probe.hyper)
+
     def trouble(self, probe: Probe) -> str:
         """Why the oracle gives nothing there: what it raises, or that its value is not finite. Empty where all is well."""
-        primals = [sample(Generator().manual_seed(number)) for number, sample in enumerate(probe.primals.values())]
         try:
-            with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what is wrong is said in a sentence
-                value = self.oracle(*primals, **probe.hyper)
+            value = self._value(probe)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
         outs = value if isinstance(value, (tuple, list)) else (value,)

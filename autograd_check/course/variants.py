@@ -46,6 +46,7 @@ def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
     no mistake.
     """
     places = Places.of(source, Path(where))
+    _refuse_twice(spec, others, places)
     for known in spec.mistakes:
         line = places.at(places.text(known.name, "mistakes") or places.keyword("mistakes"))
         if known.elsewhere and known.name not in {each.name for each in others.wrong}:
@@ -71,6 +72,32 @@ def completed(spec: Lesson, others: Others, source: str, where: str) -> Lesson:
     functions = {each.name: each.functions for each in others.wrong}
     mistakes = tuple(replace(known, functions=functions[known.name]) if known.elsewhere else known for known in spec.mistakes)
     return replace(spec, variants=(*spec.variants, *others.variants), mistakes=mistakes)
+
+
+def _refuse_twice(spec: Lesson, others: Others, places: Places) -> None:
+    """Raise `CourseError` where a mistake, a variant, or the name of one is written twice, or an edit changes nothing."""
+    for number, known in enumerate(spec.mistakes):
+        line = places.at(places.text(known.name, "mistakes") or places.keyword("mistakes"))
+        if known.edit is not None and known.edit[0] == known.edit[1]:
+            raise CourseError(
+                f"{line}: mistake {known.name!r} edits {known.edit[0]!r} to the same text: write what people write instead."
+            )
+        for other in spec.mistakes[:number]:
+            if other.name == known.name:
+                raise CourseError(f"{line}: two mistakes are named {known.name!r}: leave one out, or give it a name of its own.")
+            if known.edit is not None and other.edit == known.edit:
+                raise CourseError(f"{line}: the mistakes {other.name!r} and {known.name!r} are the same edit: leave one out.")
+    for each, earlier in ((each, others.variants[:n]) for n, each in enumerate(others.variants)):
+        for before in earlier:
+            if before.name == each.name:
+                raise CourseError(
+                    f"{others.where(each.name)}: two variants are named {each.name!r}: give each a name of its own."
+                )
+            if before.functions == each.functions:
+                raise CourseError(
+                    f"{others.where(each.name)}: the variants {before.name!r} and {each.name!r} are the same functions: write "
+                    "another way, or leave one out."
+                )
 
 
 def listed(module: Any, name: str) -> tuple[Variant, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from autograd_check.course.about import ABOUT_FILE, VOCABULARY, stated_vocabulary
 from autograd_check.course.demands import placeholders
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson, importable
@@ -141,7 +142,7 @@ def rehearse(course: Course, name: str) -> Rehearsal:
     except AutogradCheckError as error:
         return Rehearsal(entry.name, tuple(str(error).splitlines()))
     places = lesson.places
-    faults = [*_order(course.outline, lesson, places), *_solution(course, lesson, places, SEEDS)]
+    faults = [*_about(course), *_order(course.outline, lesson, places), *_solution(course, lesson, places, SEEDS)]
     if not faults:  # where the solution is wrong the rest says nothing
         faults = [*_stub(course, lesson, stub, places), *_unmakable(lesson, places)]
     if not faults:
@@ -154,6 +155,12 @@ def wrong_solutions(course: Course) -> Iterator[tuple[str, ...]]:
     """What is wrong with the solution of each lesson, with one seed: what takes a fifth of a second of a rehearsal."""
     for lesson in course.lessons:
         yield tuple(_solution(course, lesson, lesson.places, 1))
+
+
+def _about(course: Course) -> Iterator[str]:
+    """A course says in which version it is written: only then is it held to what authors are asked for."""
+    if stated_vocabulary(course.source) is None:
+        yield f"solutions/{ABOUT_FILE}: it is not there: write one that says vocabulary = {VOCABULARY}."
 
 
 def _order(outline: Outline, lesson: CourseLesson, places: Places) -> Iterator[str]:

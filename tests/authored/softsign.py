@@ -5,8 +5,8 @@ A squashing function without an exponential, entry by entry:
 
     out = x / (1 + |x|)      x of any shape  →  out of the same shape
 
-Numerator and denominator both depend on x, and |x| has the slope 1 or −1. Differentiate the two cases apart, and see
-that they are one.
+Numerator and denominator both depend on x, and |x| has the slope 1 or −1. Differentiate the two cases
+apart, and see that they are one.
 
 Convention: at 0 the two slopes agree, so there is nothing to choose.
 """

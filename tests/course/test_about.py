@@ -44,6 +44,10 @@ def test_a_course_that_states_one_is_held_to_it(tmp_path: Path) -> None:
         ("vocabulary = 0\n", r"speaks 1. Change: Pair\(...\) is Layer\(.* Then write: vocabulary = 1"),
         ("vocabulary = 'one'\n", "solutions/about.toml:1: vocabulary must be a whole number; write: vocabulary = 1"),
         ("title = 'x'\n", "vocabulary must be a whole number"),
+        (
+            "vocabulary = 1\ntitel = 2\n[units]\nu9 = 'x'\n",
+            "it says titel, units, which means nothing there; it holds: vocabulary = 1",
+        ),
         ("vocabulary 1\n", "solutions/about.toml cannot be read .*It should hold: vocabulary = 1"),
     ],
 )

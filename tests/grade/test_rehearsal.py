@@ -59,7 +59,23 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
         "softsign.py:«def softsign_backward»: softsign_backward has no solution markers, so its answer is handed out: put ### BEGIN SOLUTION before it"),
     "one marker": ("    ### END SOLUTION\n\n\n### BEGIN SPEC", "\n\n### BEGIN SPEC", "softsign.py:«### BEGIN SOLUTION/2»: ### BEGIN SOLUTION has no ### END"),
     "the oracle": ("            oracle=lambda x: F.softsign(x),\n", "", "softsign.py:«        Layer(»: Layer(...) lacks oracle: add oracle=..."),
-    "what the oracle needs": ("F.softsign(x)", "F.softsine(x)", "softsign.py:«        Layer(»: The oracle cannot be run at the base sizes"),
+    "what the oracle needs": ("F.softsign(x)", "F.softsine(x)", "softsign.py:«oracle=»: The oracle cannot be run at the base sizes (shape (5, 3)): AttributeError: … Correct oracle= or sizes=."),
+    "a finite oracle": ("F.softsign(x)", "F.softsign(x) / 0", "softsign.py:«        Layer(»: The oracle cannot be run at the base sizes (shape (5, 3)): it is not finite. Correct oracle= or draw=."),
+    "the default in both": ("lambda x:", "lambda x, *, scale:", "softsign.py:«        Layer(»: scale has no value where a probe says nothing: give it a default in the oracle and in the forward (scale=1.0), or say hyper=dict(scale=...)."),
+    "a hyperparameter of the forward": ("lambda x:", "lambda x, *, scale=1.0:", "softsign.py:«def softsign_forward»: softsign_forward takes no scale, and the oracle does: write scale=1.0 behind a *, or take it out of the oracle."),
+    "a default of the forward": (re.compile(r"forward\(x\):(.*)lambda x:", re.S), r"forward(x, *, scale):\1lambda x, *, scale=1.0:",
+        "softsign.py:«def softsign_forward»: softsign_forward gives scale no default, and the oracle does: write scale=1.0, or say hyper=dict(scale=...)."),
+    "the name of a hyperparameter": (re.compile(r"forward\(x\):(.*)lambda x:", re.S), r"forward(x, *, s):\1lambda x, *, scale=1.0:",
+        "softsign.py:«def softsign_forward»: softsign_forward needs s, which the oracle does not take: its hyperparameters are scale."),
+    "the names of the shapes": ("softsign_forward(x):", "softsign_forward(z):", "softsign.py:«def softsign_forward»: softsign_forward takes (z) and the shapes say (x): use the same names in this order."),
+    "the shape of the output": ("x[...] -> out[...]", "x[...] -> out[]", "softsign.py:«        Layer(»: The oracle gives out of shape (5, 3) at the base sizes (shape (5, 3)), and the shapes say out[]."),
+    "a margin": ("apart, and see", "apart," + " and see" * 20, "softsign.py:«and see and see»: 185 columns, and what is handed out has at most 110: break the line."),
+    "an end": ("### BEGIN SPEC\n", "### BEGIN SPEC\n" + "# more\n" * 200, "softsign.py:241: 269 lines, and a lesson has at most 240: make two of it, or put what the lessons of a unit share into its given.py."),
+    "another name for a mistake": ('edit(" ** 2", ""', 'edit(" ** 2", " ** 3", "denominator not squared", Cause.WRONG_OPERAND),\n        edit(" ** 2", ""',
+        "softsign.py:«denominator not squared»: two mistakes are named 'denominator not squared': leave one out, or give it a name of its own."),
+    "another edit": ('edit(" ** 2", "", "denominator not squared"', 'edit(" ** 2", "", "no square", Cause.WRONG_OPERAND),\n        edit(" ** 2", "", "denominator not squared"',
+        "softsign.py:«denominator not squared»: the mistakes 'no square' and 'denominator not squared' are the same edit: leave one out."),
+    "what an edit changes": ('edit(" ** 2", ""', 'edit(" ** 2", " ** 2"', "softsign.py:«denominator not squared»: mistake 'denominator not squared' edits ' ** 2' to the same text: write what people write instead."),
     "the right oracle": ("F.softsign(x)", "F.tanh(x)", "softsign.py:«oracle=»: the solution does not pass (seed 0): out: … Reference (line «def softsign_forward») and oracle (line «oracle=») disagree about out: look at both."),
     "the right reference": ("x = cache\n    return", "x = cache**2\n    return",
         "softsign.py:«def softsign_backward»: the solution does not pass (seed 0): dx: … Look at the reference, at wrt=(...), and at the probe that is named (line "),
@@ -160,6 +176,17 @@ def test_whatever_is_left_out_is_said_with_file_and_line(what: str, tmp_path: Pa
         (
             VARIANTS.replace("return x / below", "return TODO / below"),
             "variants/u01_first/softsign.py:«return TODO»: still to be written: return TODO",
+        ),
+        (
+            VARIANTS.replace("_closure_forward, ", "_loops_forward, ").replace(
+                "backward=_closure_backward", "backward=_loops_backward"
+            ),
+            "variants/u01_first/softsign.py:«a closure as cache»: the variants 'python numbers' and 'a closure as cache' are the same "
+            "functions: write another way, or leave one out.",
+        ),
+        (
+            VARIANTS.replace("a closure as cache", "python numbers"),
+            "variants/u01_first/softsign.py:«python numbers»: two variants are named 'python numbers': give each a name of its own.",
         ),
     ],
 )
@@ -273,3 +300,9 @@ def test_what_a_definition_warns_of_is_not_for_students(tmp_path: Path, recwarn:
     path.write_text(SOFTSIGN.partition("### BEGIN SPEC")[0].replace("** 2", "** 3"))
     assert Session(made).grade_file("softsign", path).status == "failed"
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_course_that_does_not_state_its_vocabulary_is_not_fit(tmp_path: Path) -> None:
+    made = course(tmp_path, "softsign", SOFTSIGN, VARIANTS)
+    (made.root / "solutions" / "about.toml").unlink()
+    assert rehearse(made, "softsign").faults == ("solutions/about.toml: it is not there: write one that says vocabulary = 1.",)
