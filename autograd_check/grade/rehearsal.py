@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from torch import Generator
+
 from autograd_check.course.about import ABOUT_FILE, VOCABULARY, stated_vocabulary
 from autograd_check.course.demands import placeholders
 from autograd_check.course.imported import imported_names
@@ -197,6 +199,9 @@ def _solution(course: Course, lesson: CourseLesson, places: Places, seeds: int) 
         try:
             record = _graded(course, lesson, lesson.reference_source(), seed)
         except Exception as error:  # a specification may raise anything; the author is told what
+            if says := _raises(lesson, places):
+                yield says
+                return
             place = place_in(lesson, error) or places.at(places.lesson)
             yield f"{place}: the specification raised while the solution was graded: {type(error).__name__}: {error}"
             return
@@ -210,6 +215,23 @@ def _solution(course: Course, lesson: CourseLesson, places: Places, seeds: int) 
             return
 
 
+def _raises(lesson: CourseLesson, places: Places) -> str:
+    """The first probe of a layer at which its oracle raises, in a sentence; empty where there is none."""
+    for number, task in enumerate(lesson.spec.tasks):
+        if not isinstance(task, Layer):
+            continue
+        for probe in task.probes:
+            try:
+                task.oracle(*(draw(Generator().manual_seed(0)) for draw in probe.primals.values()), **probe.hyper)
+            except Exception as error:
+                line = places.text(probe.name, "probes") or places.keyword("probes", "sizes", task=number)
+                return (
+                    f"{places.at(line)}: the oracle (line {places.keyword('oracle', task=number)}) raises at the probe {probe.name!r}: "
+                    f"{type(error).__name__}: {error}. Correct the probe, or the oracle."
+                )
+    return ""
+
+
 def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
     """The line in which an author looks first, and what for."""
     number = spec.task_of(finding.subject)
@@ -217,6 +239,11 @@ def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
     forward, backward = (places.function(name) for name in (task.functions[0], task.functions[-1]))
     oracle, written = places.keyword("oracle", task=number), places.text(finding.probe, "probes")
     probe = written or places.keyword("probes", "sizes", task=number)
+    if finding.check == "allowed operations" and finding.diagnosis is not None:
+        name, line = str(finding.diagnosis.evidence["name"]), int(str(finding.diagnosis.evidence["line"]))
+        own = next((each for each in (name, name.rpartition(".")[2]) if each in spec.forbids), "")
+        way = f"take {own!r} out of forbids=(...) (line {places.keyword('forbids')})" if own else f"say allows=({name!r},)"
+        return line, f"Write the reference without it, or {way}."
     if finding.check == "refuses":
         asked = written or places.call("refused", "mismatched") or probe
         return asked, f"Either this probe asks for too much or {task.functions[0]} (line {forward}) for too little."
@@ -224,6 +251,8 @@ def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
         return written, f"The oracle (line {oracle}) says what is right there: change it, or the reference (line {forward})."
     if finding.subject in ("out", task.functions[0]) and finding.check in ("value", "shape"):
         return oracle, f"Reference (line {forward}) and oracle (line {oracle}) disagree about out: look at both."
+    if finding.subject in ("out", task.functions[0]):
+        return forward, f"Look at what {task.functions[0]} takes and returns, and at the probe that is named (line {probe})."
     if finding.check == "returned":
         wrt = places.keyword("wrt", task=number)
         return backward, f"What the backward returns and wrt=(...) (line {wrt}) do not go together."

@@ -81,6 +81,11 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
         "softsign.py:«def softsign_backward»: the solution does not pass (seed 0): dx: … Look at the reference, at wrt=(...), and at the probe that is named (line "),
     "what the backward returns": ("return dout / (1 + x.abs()) ** 2", "return dout / (1 + x.abs()) ** 2, dout",
         "softsign.py:«def softsign_backward»: the solution does not pass (seed 0): dx: … What the backward returns and wrt=(...) (line «        Layer(») do not go"),
+    "what the forward returns": ("    return out, x\n", "    return out\n",
+        "softsign.py:«def softsign_forward»: the solution does not pass (seed 0): out: … Look at what softsign_forward takes and returns, and at the probe that is named (line «probes=(»)."),
+    "what the reference uses": ('forbids=("softsign",)', 'forbids=("abs",)', "softsign.py:«return dout / (1»: the solution does not pass (seed 0): dx: … Write the reference without it, or take 'abs' out of forbids=(...) (line «forbids=»)."),
+    "what the oracle takes": (re.compile(r'forward\(x\):(.*)lambda x: F.softsign\(x\)(.*)edge\("far out"', re.S), r'forward(x, *, scale=1.0):\1lambda x, *, scale=1.0: F.softsign(x) * scale\2edge("far out", scale="big"',
+        "softsign.py:«scale=\"big\"»: the oracle (line «oracle=») raises at the probe 'far out': TypeError: … Correct the probe, or the oracle."),
     "an import": (", wrong\n", "\n", "softsign.py:«wrong(»: wrong is not imported: add it to from autograd_check.course import ..."),
     "what is refused": (re.compile(r'edit, standard, (.*)(\n *)edge\("far', re.S), r'edit, refused, standard, \1\2refused("a vector", says="x has rows", mentions=("x",), rest=(4,)),\2edge("far',
         "softsign.py:«a vector»: the solution does not pass (seed 0): softsign_forward: softsign_forward accepts x (4,), but must raise ValueError naming the shapes of x: … Either this probe asks for too much or softsign_forward (line «def softsign_forward») for too little."),
@@ -274,7 +279,7 @@ def test_students_are_told_that_the_lesson_is_at_fault(tmp_path: Path) -> None:
     assert finding.message.startswith("the lesson itself is at fault, not this file: solutions/u01_first/softsign.py:")
     assert finding.message.endswith("finds out more with: autograd-check test-lesson softsign")
     faults = rehearse(made, "softsign").faults
-    assert any("the specification raised while" in fault and "has no attribute 'nothing'" in fault for fault in faults), faults
+    assert any("raises at the probe 'four axes'" in fault and "has no attribute 'nothing'" in fault for fault in faults), faults
 
 
 def test_who_is_right_is_not_blamed_for_a_wrong_oracle(tmp_path: Path) -> None:
