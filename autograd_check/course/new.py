@@ -110,6 +110,8 @@ LESSON = Lesson(
     source="TODO: paper or textbook, with the equation",
     requires=(),
     forbids=("TODO: torch's own function of this kind",),
+    points=10,
+    minutes=15,  # how long it is expected to take
     tasks=(
         Layer(
             "{shapes}",
@@ -125,7 +127,7 @@ LESSON = Lesson(
     mistakes=(
         *standard("upstream ignored"),
         edit("TODO: text of the reference", "TODO: what people write", "TODO: a name", Cause.SIGN),
-        wrong("TODO: a name", Cause.MISSING_TERM),  # whole functions, in {variants_file(Path("solutions/unit", f"{name}.py")).parts[1]}/
+        wrong("TODO: a name", Cause.MISSING_TERM),  # whole functions, in solutions/variants/
     ),
     why="TODO: to who has passed, why the answer is what it is.",
     hints=(

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Generator
 
+from autograd_check.causes import Cause
 from autograd_check.course.about import ABOUT_FILE, VOCABULARY, stated_vocabulary
 from autograd_check.course.demands import placeholders
 from autograd_check.course.imported import imported_names
@@ -287,11 +288,15 @@ def _mistakes(grader: Grader, places: Places) -> Iterator[str]:
         if not wrong:
             yield f"{where}: the mistake {known.name!r} passes: add a probe at which it shows, or a mistake that is one."
             continue
-        causes = sorted({str(f.diagnosis.cause) for f in findings if f.diagnosis and f.status is Status.FAILED})
-        rest = "" if known.by_fingerprint else ", or say in by_fingerprint='...' why only its own numbers can tell it"
+        causes = sorted({f.diagnosis.cause for f in findings if f.diagnosis and f.status is Status.FAILED} - {Cause.UNKNOWN})
+        ways = [f"give it the cause that it has ({' or '.join(causes)})"] if causes else []
+        if not known.by_fingerprint:
+            ways.append(
+                "say in by_fingerprint=UNSEEN_TERM, UNSEEN_INDEX, UNSEEN_STATE or '...' why only its own numbers can tell it"
+            )
         yield (
-            f"{where}: the mistake {known.name!r} is not found to be {known.cause} but {', '.join(causes) or 'nothing with a name'} "
-            f"({wrong[0]}): give it the cause that it has{rest}."
+            f"{where}: the mistake {known.name!r} is not found to be {known.cause} but {' and '.join(causes) or 'nothing with a name'} "
+            f"({wrong[0]}): {', or '.join(ways) or 'make it one that its own numbers tell'}."
         )
 
 

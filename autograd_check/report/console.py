@@ -34,9 +34,11 @@ def show(text: Text) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error to stderr, wrapped; paths are never broken."""
-    lines = (textwrap.fill(line, columns(), break_long_words=False, break_on_hyphens=False) for line in message.split("\n"))
-    make_console(stderr=True).print("\n".join(lines), soft_wrap=True)
+    """Print an error to stderr. A terminal has it wrapped, with whole paths; a log or another program has it line by line."""
+    console, lines = make_console(stderr=True), message.split("\n")
+    if console.is_terminal:
+        lines = [textwrap.fill(line, columns(), break_long_words=False, break_on_hyphens=False) for line in lines]
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 T = TypeVar("T")
