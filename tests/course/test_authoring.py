@@ -45,7 +45,7 @@ def described(word: Any) -> str:
     if isinstance(word, str):
         return f"`{word}`"
     name = word.name or label(word.given)
-    return f"{name} ({', '.join(map(described, word.probes))})" if isinstance(word, ReachOf) else name
+    return f"{name} ({'; '.join(map(described, word.probes))})" if isinstance(word, ReachOf) else name
 
 
 def test_the_tables_are_in_step_with_the_vocabulary() -> None:
@@ -57,7 +57,7 @@ def test_the_tables_are_in_step_with_the_vocabulary() -> None:
         "| `upstream ignored`, `upstream ignored in dw` | `IGNORES_UPSTREAM` |",
     ]
     families = {name: words for name, words in vars(regimes).items() if name.isupper() and isinstance(words, tuple)}
-    shared = [f"| `{name}` | {', '.join(map(described, words))} |" for name, words in families.items()]
+    shared = [f"| `{name}` | {'; '.join(map(described, words))} |" for name, words in families.items()]
     missing = [row for row in (*causes, *made, *shared) if row not in PAGE.splitlines()]
     assert missing == []
     assert len([line for line in PAGE.splitlines() if re.match(r"\| `[A-Z_]+` \|", line)]) == len(causes) + len(shared)
