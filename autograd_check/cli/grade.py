@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.cli.options import CourseOption, course_root, tell_broken
 from autograd_check.report.console import complain, tracked
 
 INTERRUPTED = 130
@@ -59,6 +59,7 @@ def grade(
     from autograd_check.report.class_summary import render_class
 
     outline = read_outline(course_root(course))
+    tell_broken(outline)
     plan = Plan(submissions, out, lessons or [], roster, key_file, allow_unsandboxed)
     try:
         with Run.open(outline, plan) as run:

@@ -15,7 +15,7 @@ from autograd_check.course.files import digest, read_text
 from autograd_check.course.imported import imported_given, imported_names
 from autograd_check.course.load import Course, CourseLesson
 from autograd_check.course.stand_ins import stand_ins
-from autograd_check.errors import SubmissionError
+from autograd_check.errors import CourseError, SubmissionError
 from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker, failed_lesson
@@ -78,6 +78,8 @@ class Session:
         try:
             record = self._grade(lesson, source, shown, beside, seed)
             return self._fault_of_lesson(lesson, record, seed) or record
+        except CourseError as error:  # an answer that its stub would hand out
+            return failed_lesson(lesson.spec.name, shown, lesson.spec.points, str(error).rstrip("."))
         except Exception as error:  # a fault of the checker is one record too, and never stops the others
             said = f"{type(error).__name__}: {error}"
             return failed_checker(lesson.spec.name, shown, lesson.spec.points, said, place_in(lesson, error))

@@ -311,3 +311,14 @@ def test_a_course_that_does_not_state_its_vocabulary_is_not_fit(tmp_path: Path) 
     made = course(tmp_path, "softsign", SOFTSIGN, VARIANTS)
     (made.root / "solutions" / "about.toml").unlink()
     assert rehearse(made, "softsign").faults == ("solutions/about.toml: it is not there: write one that says vocabulary = 1.",)
+
+
+def test_a_hunt_that_hands_its_answer_out_is_at_fault_and_not_the_file(tmp_path: Path) -> None:
+    hunt = SOFTSIGN.replace("    requires=(),", "    requires=(),\n    given=True,").replace(
+        "apart, and see", "return dout / (1 + x.abs()) ** 2"
+    )
+    path = tmp_path / "softsign.py"
+    path.write_text(SOFTSIGN.partition("### BEGIN SPEC")[0])
+    (finding,) = Session(course(tmp_path, "softsign", hunt, VARIANTS)).grade_file("softsign", path).findings
+    says = "the lesson itself is at fault, not this file: solutions/u01_first/softsign.py:9: this line gives the answer away: 'return dout"
+    assert finding.message.startswith(says)
