@@ -76,7 +76,8 @@ TODO: the idea in a few lines, and the equation of the forward:
 
     {out.name} = TODO      {_written(signature.primals)}  →  {_written(signature.outs)}
 
-TODO: where each path to the loss comes from, without the gradient that is asked for; conventions where textbooks differ.
+TODO: where each path to the loss comes from, without the gradient that is asked for; conventions where
+textbooks differ.
 """
 
 import torch

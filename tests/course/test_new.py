@@ -9,6 +9,7 @@ import pytest
 
 from autograd_check.course.new import new_course, new_lesson
 from autograd_check.course.outline import find_course, read_outline
+from autograd_check.course.stubs import WIDTH
 from autograd_check.errors import CourseError
 from tests.cli.running import Program
 
@@ -57,6 +58,7 @@ def test_a_new_lesson_is_python_with_places_to_fill_in(shapes: str, signature: s
     assert sizes in text
     assert text.count("TODO") > 10
     assert len(text.splitlines()) < 85
+    assert max(map(len, text.splitlines())) <= WIDTH
     assert [entry.name for entry in read_outline(root).lessons] == ["f"]
 
 
