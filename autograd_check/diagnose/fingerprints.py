@@ -20,11 +20,15 @@ MISTAKE = "mistake"
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A known mistake and the gradients it yields: `gradients(primals, hyper, dout)` by subject, empty where it fails."""
+    """A known mistake and the gradients it yields: `gradients(primals, hyper, dout)` by subject, empty where it fails.
+
+    `both` says that the forward and the backward are written anew, so that its name speaks of both.
+    """
 
     name: str
     cause: Cause
     gradients: Callable[[Mapping[str, Any], Mapping[str, Any], Any], Mapping[str, Any]]
+    both: bool = False
     _answers: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     def answer(self, piece: Evidence) -> Mapping[str, Any]:
@@ -42,12 +46,15 @@ def match_fingerprint(evidence: Sequence[Evidence], fingerprints: Sequence[Finge
     """The mistake whose gradients equal all those at hand on every probe, or else the first that equals the wrong one.
 
     A mistake that would spoil what is right here is not the one that was made; of a value, what the mistake's backward makes of it
-    is beside the point, since another backward keeps other things.
+    is beside the point, since another backward keeps other things, unless the backward is part of the mistake.
     """
     alike = [
         known
         for known in fingerprints
-        if all(equals(piece, known) and (piece.subject == "out" or not _spoils_more(piece, known)) for piece in evidence)
+        if all(
+            equals(piece, known) and (piece.subject == "out" and not known.both or not _spoils_more(piece, known))
+            for piece in evidence
+        )
         and any(not piece.is_empty and not _harmless(piece, known) for piece in evidence)
     ]
     if not alike:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import FunctionType
 from typing import Any, overload
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.course.load import CourseLesson, importable
-from autograd_check.course.mistakes import mistake_functions
+from autograd_check.course.mistakes import edited_source, mistake_functions
 from autograd_check.course.spec import Layer, Mistake, Plain, Stateful, UpdateRule
 from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.mutate import Mutant, mutants
@@ -169,7 +170,25 @@ def _fingerprint(lesson: CourseLesson, task: Known, known: Mistake) -> Fingerpri
             return {}
         return _gradients(task, forward, backward, primals, hyper, dout)
 
-    return Fingerprint(known.name, known.cause, gradients)
+    return Fingerprint(known.name, known.cause, gradients, both_passes(lesson, task, known))
+
+
+def both_passes(lesson: CourseLesson, task: Known, known: Mistake) -> bool:
+    """Whether a mistake writes the forward and the backward anew: then its backward is part of it."""
+    if isinstance(task, (Plain, UpdateRule)):
+        return False
+    passes = {task.forward, task.backward}
+    if passes <= {*known.functions}:
+        return True
+    source = lesson.reference_source()
+    one, other = (_definitions(text, passes) for text in (source, edited_source(source, known, str(lesson.solution))))
+    return all(one.get(name) != other.get(name) for name in passes)
+
+
+def _definitions(source: str, names: Collection[str]) -> dict[str, str]:
+    """The functions of these names as they are written, comments and layout aside."""
+    tree = ast.parse(source.partition("### BEGIN SPEC")[0])
+    return {node.name: ast.dump(node) for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names}
 
 
 def _functions(lesson: CourseLesson, known: Mistake) -> Mapping[str, Callable[..., Any]]:

@@ -27,7 +27,7 @@ from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds import check_task
 from autograd_check.grade.kinds.update_rule import FEW
-from autograd_check.grade.known_mistakes import Known, LessonFingerprints
+from autograd_check.grade.known_mistakes import Known, LessonFingerprints, both_passes
 from autograd_check.grade.trajectory import run
 from autograd_check.requests import StateAfter
 from autograd_check.run.in_process import InProcess
@@ -60,7 +60,11 @@ def recorded(lesson: CourseLesson) -> bytes:
                     if isinstance(value, Tensor):
                         arrays[f"{len(places)}/{known}/{subject}"] = value.detach().numpy()
             places.append({"task": task.functions[0], "text": text, "marks": marks})
-    names = [{"name": known.name, "cause": str(known.cause)} for known in lesson.spec.mistakes]
+    tasks = [task for task in lesson.spec.tasks if isinstance(task, Known)]
+    names = [
+        {"name": known.name, "cause": str(known.cause), "both": any(both_passes(lesson, task, known) for task in tasks)}
+        for known in lesson.spec.mistakes
+    ]
     index = json.dumps({"mistakes": names, "places": places}, ensure_ascii=False).encode()
     file = io.BytesIO()
     arrays[INDEX] = np.frombuffer(index, dtype=np.uint8)
@@ -150,7 +154,10 @@ class RecordedFingerprints(Sequence[Fingerprint]):
             return gradients
 
         mistakes = enumerate(index["mistakes"])
-        return [Fingerprint(one["name"], Cause.named(one["cause"]), yields(number)) for number, one in mistakes]
+        return [
+            Fingerprint(one["name"], Cause.named(one["cause"]), yields(number), one.get("both", False))
+            for number, one in mistakes
+        ]
 
 
 def _place(places: Mapping[int, Mapping[str, Any]], wanted: tuple[str, list[float]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -34,9 +35,18 @@ def test_a_mistake_in_both_passes_is_not_made_where_one_is_right() -> None:
 
 
 def test_a_value_is_a_known_mistakes_whatever_another_backward_makes_of_it() -> None:
-    both = known("in both passes", 2 * X, 2 * X)
+    forward = known("in the forward", 2 * X, 2 * X)
     value = Evidence("out", 2 * X, X, {"x": X}, {}, X, X, lambda _: {"dx": X}, {"dx": X, "out": 2 * X})
-    found = match_fingerprint([value], [both])
+    found = match_fingerprint([value], [forward])
+    assert found is not None
+    assert mistake_of(found) == "in the forward"
+
+
+def test_a_mistake_that_writes_both_passes_anew_needs_both_to_be_wrong() -> None:
+    both = replace(known("in both passes", 2 * X, 2 * X), both=True)
+    value = Evidence("out", 2 * X, X, {"x": X}, {}, X, X, lambda _: {"dx": X}, {"dx": X, "out": 2 * X})
+    assert match_fingerprint([value], [both]) is None
+    found = match_fingerprint([replace(value, got_all={"dx": 2 * X, "out": 2 * X})], [both])
     assert found is not None
     assert mistake_of(found) == "in both passes"
 
