@@ -57,6 +57,13 @@ def tensors(piece: Evidence) -> dict[str, Tensor]:
     return {name: x for name, x in piece.primals.items() if is_differentiable(x) and not x.is_complex()}
 
 
+def with_all(piece: Evidence, name: str, value: float) -> Question | None:
+    """The same call with one primal of equal entries."""
+    if name not in piece.primals:
+        return None
+    return {**piece.primals, name: torch.full_like(piece.primals[name], value)}, piece.hyper, piece.dout
+
+
 def another_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """The gradient at another input: out for a primal, or two primals exchanged."""
     piece = evidence[0]
@@ -107,10 +114,7 @@ def ignored_primal(evidence: Sequence[Evidence]) -> Diagnosis | None:
         for value, what in ((1.0, "product"), (0.0, "sum")):
 
             def without(one: Evidence, name: str = name, value: float = value) -> Tensor | None:
-                if name not in one.primals:
-                    return None
-                plain = torch.full_like(one.primals[name], value)
-                return ask(one, ({**one.primals, name: plain}, one.hyper, one.dout))
+                return ask(one, with_all(one, name, value))
 
             if same_numbers(evidence, without):
                 says = f"{piece.name} is what it would be if {name} were all {value:g}: {name} is missing from the {what}."
@@ -149,7 +153,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 if name not in one.hyper or other not in one.hyper:
                     return None
                 swapped = {**one.hyper, name: one.hyper[other], other: one.hyper[name]}
-                return ask(one, (one.primals, swapped, one.dout))
+                return ask(one, (one.primals, swapped, partial(_cut_to, one.dout)))
 
             if name < other and same_numbers(evidence, exchanged):
                 says = f"{piece.name} is what it would be with {name} and {other} exchanged."
@@ -159,7 +163,7 @@ def another_setting(evidence: Sequence[Evidence]) -> Diagnosis | None:
             pair = one.hyper.get(name)
             if not isinstance(pair, (tuple, list)):
                 return one.expected
-            return ask(one, (one.primals, {**one.hyper, name: tuple(reversed(pair))}, one.dout))
+            return ask(one, (one.primals, {**one.hyper, name: tuple(reversed(pair))}, partial(_cut_to, one.dout)))
 
         if same_numbers(evidence, reversed_pair):
             says = f"{piece.name} is what it would be with the numbers of {name} the other way round: rows for columns."
@@ -220,7 +224,10 @@ def flipped_operand(evidence: Sequence[Evidence]) -> Diagnosis | None:
 
                 if same_numbers(evidence, turned):
                     named = " and ".join(str(x.dim() + axis) for axis in sorted(axes))
-                    says = f"{piece.name} is what it would be if {name} ran backwards along axis {named}: it is turned around."
+                    says = (
+                        f"{piece.name} is what it would be if {name} ran backwards along axis {named}: {name} is turned around where "
+                        "it should not be, or is not where it should be."
+                    )
                     return Diagnosis(Cause.FLIPPED, says, {"primal": name, "axes": sorted(x.dim() + axis for axis in axes)})
     return None
 
@@ -411,7 +418,7 @@ def _overwritten(piece: Evidence, axes: tuple[int, ...], found: Sequence[Sequenc
     if max(counts) > 1:
         says = (
             f"Every entry of {piece.name} is one of its contributions, where several should add up (one for each index of "
-            f"dout along axis {named}): they overwrite one another. Use += and not =."
+            f"dout along axis {named}): they overwrite one another, or only one of them is taken. All of them add up."
         )
         return Diagnosis(Cause.OVERWRITTEN, says, evidence)
     if all(parts[0] == -1 for parts in found):

@@ -19,12 +19,15 @@ from autograd_check.diagnose.counterfactuals import (
     another_cotangent,
     another_operand,
     another_setting,
+    ask,
     flipped_operand,
     ignored_primal,
     left_out,
     overwritten,
     own_entry_only,
     stuck_operand,
+    tensors,
+    with_all,
 )
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
@@ -70,7 +73,8 @@ def zero(evidence: Sequence[Evidence]) -> Diagnosis | None:
     """All zeros."""
     if not all(piece.got.numel() and not bool(piece.got.any()) for piece in evidence):
         return None
-    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].name} is zero in every entry: nothing is learnt from it.", {})
+    why = "." if evidence[0].subject == "out" else ": nothing is learnt from it."
+    return Diagnosis(Cause.ZERO_GRADIENT, f"{evidence[0].name} is zero in every entry{why}", {})
 
 
 def consistent_with_wrong_forward(evidence: Sequence[Evidence]) -> Diagnosis | None:
@@ -233,11 +237,32 @@ def another_gradient(evidence: Sequence[Evidence]) -> Diagnosis | None:
             if _same_shape(evidence) and all(
                 isinstance(own := piece.got_all.get(name), Tensor) and close(own, piece.got) for piece in evidence
             ):
-                says = f"{evidence[0].name} is the same as {name}, which is right: a factor is missing that only {evidence[0].name} has."
-                return Diagnosis(Cause.MISSING_TERM, says, {"is": name})
+                return _the_same(evidence, name)
             says = f"What you return as {evidence[0].name} is {name}: gradients come back in the order of the inputs."
             return Diagnosis(Cause.SWAPPED, says, {"is": name})
     return None
+
+
+def _the_same(evidence: Sequence[Evidence], other: str) -> Diagnosis:
+    """What is wrong with a gradient that is the same as another, which is right: a factor that only one of the two should have.
+
+    Where the two are the same with a primal of ones, that primal is the factor, and it is in the one that is 0 with zeros.
+    """
+    piece, same = evidence[0], f"{evidence[0].name} is the same as {other}, which is right"
+    for name in tensors(piece):
+        ones, zeros = (
+            [[ask(one, with_all(one, name, value), subject) for subject in (piece.subject, other)] for one in evidence]
+            for value in (1.0, 0.0)
+        )
+        if not all(isinstance(a, Tensor) and isinstance(b, Tensor) and close(a, b) for a, b in ones):
+            continue
+        mine, its = ([bool(a.any()) if isinstance(a, Tensor) else None for a in side] for side in zip(*zeros, strict=True))
+        told = {"is": other, "factor": name}
+        if all(any_there is False for any_there in mine) and all(its):
+            return Diagnosis(Cause.MISSING_TERM, f"{same}: the factor {name} is missing, which only {piece.name} has.", told)
+        if all(any_there is False for any_there in its) and all(mine):
+            return Diagnosis(Cause.EXTRA_TERM, f"{same}: it has the factor {name} too many, which only {other} has.", told)
+    return Diagnosis(Cause.WRONG_OPERAND, f"{same}: one of the two has a factor that the other has not.", {"is": other})
 
 
 def mask(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -118,7 +118,7 @@ CASES: list[tuple[Relation, Evidence, str, str]] = [
         counterfactuals.overwritten,
         evidence(conv, "dx", overwritten, CONV),
         "overwritten",
-        "they overwrite one another. Use += and not =",
+        "they overwrite one another, or only one of them is taken. All of them add up.",
     ),
     (
         counterfactuals.overwritten,

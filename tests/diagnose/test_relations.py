@@ -17,6 +17,7 @@ from autograd_check.diagnose.fingerprints import Fingerprint
 from autograd_check.diagnose.relations import (
     RELATIONS,
     an_argument,
+    another_gradient,
     factor_in_some,
     product_rule,
     relate,
@@ -90,6 +91,41 @@ def test_a_relation_has_its_cause_and_words(subject: str, wrong: Callable[[], Te
     assert found is not None
     assert found.cause == cause, found
     assert words in found.says
+
+
+def line(primals: Any, hyper: Any, dout: Any, around: Any = None) -> Mapping[str, Any]:
+    x, w, b = (primals[name] for name in "xwb")
+    slopes = dout * 2 * (w * x + b) / len(x)
+    return {"dw": (slopes * x).sum(), "db": slopes.sum()}
+
+
+@pytest.mark.parametrize(
+    ("subject", "asks", "cause", "words"),
+    [
+        ("db", line, "extra_term", "db is the same as dw, which is right: it has the factor x too many, which only dw has."),
+        ("dw", line, "missing_term", "dw is the same as db, which is right: the factor x is missing, which only dw has."),
+        (
+            "db",
+            None,
+            "wrong_operand",
+            "db is the same as dw, which is right: one of the two has a factor that the other has not.",
+        ),
+    ],
+)
+def test_of_two_gradients_that_are_the_same_one_has_a_factor_that_the_other_has_not(
+    subject: str, asks: Any, cause: str, words: str
+) -> None:
+    """Which of the two is asked of the definition; the numbers of one call do not say."""
+    primals = {"x": tensor(N), "w": tensor(seed=1), "b": tensor(seed=2)}
+    right = line(primals, {}, 1.5)
+    other = {"dw": "db", "db": "dw"}[subject]
+    changes = {"expected": right[subject], "primals": primals, "vjp": lambda _: right, "dout": torch.tensor(1.5), "at": asks}
+    found = another_gradient([piece(subject, right[other], got_all={"dw": right[other], "db": right[other]}, **changes)])
+    assert found is not None
+    assert (found.cause, found.says) == (cause, words)
+    swapped = another_gradient([piece(subject, right[other], got_all={"dw": right["db"], "db": right["dw"]}, **changes)])
+    assert swapped is not None
+    assert swapped.cause == "swapped"
 
 
 def test_a_factor_must_hold_on_every_probe() -> None:

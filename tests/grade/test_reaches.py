@@ -77,6 +77,35 @@ def test_a_gradient_that_is_wrong_only_beyond_the_idea_is_said_to_be_wrong(lesso
     assert found.message.startswith("any number of axes: out is right there, and dx is not (")
 
 
+@pytest.mark.parametrize(
+    ("taken", "exchanged"), [("columns, rows = pair(scale)", True), ("rows = columns = pair(scale)[0]", False)]
+)
+def test_a_pair_that_is_taken_the_other_way_round_is_said_to_be(taken: str, exchanged: bool, tmp_path: Path) -> None:
+    """It is taken: only its two numbers have changed places."""
+    path = tmp_path / "upsample_nearest2d.py"
+    source = support.lesson(path.stem).reference_source().partition("### BEGIN SPEC")[0]
+    path.write_text(source.replace("rows, columns = pair(scale)", taken))
+    record = Session(support.course()).grade_file(path.stem, path)
+    (found,) = [finding for finding in record.findings if finding.check == "reach: pairs"]
+    assert (record.status, found.status) == (Status.PASSED, Status.FAILED)
+    assert found.diagnosis is not None
+    assert found.diagnosis.cause == "not_general"
+    words = "pairs: out is what it would be with the numbers of scale the other way round: rows for columns ("
+    assert found.message.startswith(words) is exchanged
+
+
+def test_a_backward_that_fails_beyond_the_idea_is_said_to_fail(lesson: CourseLesson) -> None:
+    reference = lesson.reference_source().partition("### BEGIN SPEC")[0]
+    head, signature, tail = reference.partition("def logsumexp_backward(dout, cache):")
+    source = (
+        f"{head}{signature.replace('_backward', '_own')}{tail}\n\ndef logsumexp_backward(dout, cache):\n"
+        "    if dout.dim() > 1:\n        raise RuntimeError('too many')\n    return logsumexp_own(dout, cache)\n"
+    )
+    record, found = graded(lesson, source)
+    assert record.status is Status.PASSED
+    assert found.message.startswith("any number of axes: out is right there, and logsumexp_backward fails (")
+
+
 def test_what_goes_further_has_all_points(lesson: CourseLesson) -> None:
     record, found = graded(lesson, lesson.reference_source())
     assert (record.status, found.status, record.score) == (Status.PASSED, Status.PASSED, record.max_score)

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from autograd_check.causes import Cause
 from autograd_check.course.spec import Layer, Reach
+from autograd_check.diagnose.counterfactuals import another_setting
+from autograd_check.diagnose.evidence import evidence
 from autograd_check.grade.context import Context
 from autograd_check.grade.kinds.base import draw
 from autograd_check.grade.kinds.edges import comparable
 from autograd_check.verify.contract import failure_finding
-from autograd_check.verify.finding import Finding, Kind, Status, failed, passed, skipped
-from autograd_check.verify.trial import Case, PairNames, Trial, try_case
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed, skipped
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, try_case
 from autograd_check.verify.values import check_gradient, check_out
 
 SEED = 4001
@@ -32,17 +34,45 @@ def _reach(reach: Reach, cases: Sequence[Case], names: PairNames, context: Conte
     check, kind = f"reach: {reach.name}", Kind.REACH
     if wrong:
         return skipped(check, names.forward, "", "the plain case is not right yet", kind)
-    for case in cases:
-        trial = try_case(context.candidate, names, case, seed=context.seed + SEED, full=False, memo=context.memo)
-        for bad in _differences(trial, names, context):
-            # what takes these arguments and then loses a path is told so: that they are not taken would be untrue
-            says = f"{reach.name}: out is right there, and {bad.subject} is not" if bad.subject in trial.gradients else reach.says
-            text = f"{says} ({bad.message})"
-            evidence = {"subject": bad.subject}
-            return failed(
-                check, names.forward, case.name, text, kind, Cause.NOT_GENERAL, mismatch=bad.mismatch, evidence=evidence
-            )
-    return passed(check, names.forward, cases[0].name, f"takes {reach.name}", kind)
+    trials = [try_case(context.candidate, names, case, seed=context.seed + SEED, full=False, memo=context.memo) for case in cases]
+    found = [(trial, bad) for trial in trials for bad in _differences(trial, names, context)]
+    if not found:
+        return passed(check, names.forward, cases[0].name, f"takes {reach.name}", kind)
+    trial, bad = found[0]
+    text = f"{_says(reach, trials, trial, bad, names, context)} ({bad.message})"
+    told = {"subject": bad.subject}
+    return failed(check, names.forward, trial.case.name, text, kind, Cause.NOT_GENERAL, mismatch=bad.mismatch, evidence=told)
+
+
+def _says(reach: Reach, trials: Sequence[Trial], first: Trial, bad: Finding, names: PairNames, context: Context) -> str:
+    """What is wrong, as far as it is certain: that arguments are not taken would be untrue where they are taken otherwise."""
+    single = context.uses_single(names)
+    right = [_right(trial, names, single) for trial in trials]
+    wrong = [trial for trial, is_right in zip(trials, right, strict=True) if not is_right]
+    other = _other_setting(wrong or trials, "out" if wrong else bad.subject, names, context)
+    if other is not None:
+        return f"{reach.name}: {other.says.removesuffix('.')}"
+    if any(trial is first for trial in wrong):
+        return reach.says
+    lost = f"{bad.subject} is not" if first.backward_failure is None else f"{names.backward} fails"
+    return f"{reach.name}: out is right there, and {lost}"
+
+
+def _other_setting(trials: Sequence[Trial], subject: str, names: PairNames, context: Context) -> Diagnosis | None:
+    """The setting for which the wrong arrays would be right; nothing where no cause is looked for, or a call failed."""
+    pieces = [evidence(subject, trial, names, None, True, context.memo) for trial in trials] if context.explains else []
+    known = [piece for piece in pieces if piece is not None]
+    return another_setting(known) if known and len(known) == len(pieces) else None
+
+
+def _right(trial: Trial, names: PairNames, single: UsesSingle) -> bool:
+    """Whether the forward ran and gave the right value."""
+    ran = trial.forward_failure is None and comparable(trial)
+    return ran and all(map(_passes, check_out(trial, names, single)))
+
+
+def _passes(finding: Finding) -> bool:
+    return finding.status is not Status.FAILED or finding.kind is Kind.CONVENTION
 
 
 def _differences(trial: Trial, names: PairNames, context: Context) -> Iterator[Finding]:
