@@ -60,7 +60,7 @@ class Cause(StrEnum):
     BIASED_VARIANCE = "biased_variance", "The variance is divided by N where N − 1 was asked for, or the reverse."
     MOMENTUM_REVERSED = "momentum_reversed", "The old estimate has the weight of the new one."
     # state and side effects
-    STALE_STATE = "stale_state", "Something is left over from an earlier call, or carried over wrongly."
+    STALE_STATE = "stale_state", "Something is left over from an earlier call, or what is carried over is wrong or wrongly used."
     MUTATES_INPUT = "mutates_input", "An argument is changed in place."
     ALIASES_INPUT = "aliases_input", "A result shares memory with an argument or with another result."
     WRONG_DEFAULT = "wrong_default", "A hyperparameter has another default than the one that was asked for."
@@ -86,7 +86,7 @@ class Cause(StrEnum):
     FORBIDDEN_OPERATION = "forbidden_operation", "It uses what this lesson asks to be written by hand."
     # refusals, and tests that students write
     SILENT_BROADCAST = "silent_broadcast", "Shapes that do not fit are broadcast in silence."
-    NOT_GENERAL = "not_general", "It is right for plain arguments; more general ones are not taken yet."
+    NOT_GENERAL = "not_general", "It is right for plain arguments, and not for more general ones yet."
     NOT_REFUSED = "not_refused", "What has no meaning is accepted."
     WRONG_ERROR = "wrong_error", "It refuses with another exception than the one that was asked for."
     UNCLEAR_ERROR = "unclear_error", "The error does not name what does not fit."

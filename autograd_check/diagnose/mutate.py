@@ -186,7 +186,7 @@ def _reductions(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
             axes = ast.parse(other_axes, mode="eval").body
             if site.args and isinstance(site.func.value, ast.AST) and ast.unparse(site.args[0]) != other_axes:
                 call = ast.Call(site.func, [axes, *site.args[1:]], site.keywords)
-                yield f"a {name} runs over another axis", Cause.WRONG_AXIS, call
+                yield f"a {name} runs over {_other_axes(site.args[0], axes)}", Cause.WRONG_AXIS, call
         if site.args or site.keywords:
             yield f"a {name} runs over all axes", Cause.WRONG_AXIS, ast.Call(site.func, [], [])
     if name in ("var", "std"):
@@ -194,6 +194,29 @@ def _reductions(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
             given = [word for word in site.keywords if word.arg not in ("correction", "unbiased")]
             call = ast.Call(site.func, site.args, [*given, ast.keyword("correction", ast.Constant(value))])
             yield f"the variance is divided by N{' − 1' if value else ''}", Cause.BIASED_VARIANCE, call
+
+
+def _other_axes(belongs: ast.expr, stands: ast.expr) -> str:
+    """How the axes that stand there differ from those that belong: by their number only where that is certain."""
+    known = [_axes(node) for node in (belongs, stands)]
+    right, mine = known
+    if right is None or mine is None:
+        return "other axes"
+    if len(right) == len(mine) == 1:
+        return "another axis"
+    if all(axis >= 0 for axis in (*right, *mine)) and right != mine:
+        return "too few axes" if mine < right else "too many axes" if mine > right else "other axes"
+    return "other axes"
+
+
+def _axes(node: ast.expr) -> set[int] | None:
+    """The axes of a reduction that are written out as numbers."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    axes = value if isinstance(value, tuple) else (value,)
+    return {*axes} if all(type(axis) is int for axis in axes) else None
 
 
 def _functions(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:

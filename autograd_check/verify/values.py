@@ -150,8 +150,8 @@ def _right_to_float32(
         return None
     if uses_single(trial):
         text = (
-            f"{path} is right to float32 only, though the inputs are float64: look for .float(), float32 or torch.tensor(...) "
-            "without a dtype, or for a mask (a bool or an int tensor) times or divided by a python number"
+            f"{path} is right to float32 only, though the inputs are float64: look for .float(), for float32, for a new "
+            "tensor without a dtype (torch.zeros, torch.tensor), or for a mask (a bool or an int tensor) times or divided by a python number"
         )
     elif is_unseen(got, want):
         text = (

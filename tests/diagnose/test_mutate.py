@@ -29,6 +29,7 @@ FOUND = [
     ("a mean stands for a sum", "mean_for_sum"),
     ("a sum is missing", "missing_reduction"),
     ("a sum runs over another axis", "wrong_axis"),
+    ("a sum runs over other axes", "wrong_axis"),
     ("a transpose is missing", "transposed"),
     ("= stands for +=", "overwritten"),
     ("a loop stops one short", "rows_missing"),
@@ -44,6 +45,20 @@ FOUND = [
 def test_an_edit_is_made_and_named(says: str, cause: str) -> None:
     found = {(mutant.says, str(mutant.cause)) for mutant in mutants(SOURCE, ["f_backward"])}
     assert (says, cause) in found
+
+
+@pytest.mark.parametrize(
+    ("axes", "other", "words"),
+    [
+        ("(2, 3)", "(0, 2, 3)", "too many axes"),
+        ("(0, 2, 3)", "(2, 3)", "too few axes"),
+        ("(2, 3)", "-1", "other axes"),
+        ("1", "0", "another axis"),
+    ],
+)
+def test_axes_are_called_too_many_or_too_few_where_that_is_certain(axes: str, other: str, words: str) -> None:
+    found = {mutant.says for mutant in mutants(f"def f(x):\n    return x.mean({axes})", ["f"])}
+    assert f"a mean runs over {words}" in found, other
 
 
 def test_a_mutant_differs_in_one_place() -> None:

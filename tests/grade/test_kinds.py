@@ -74,7 +74,8 @@ def test_a_state_that_is_lost_is_right_for_one_step_only() -> None:
     assert bad(judge(MOMENTUM, momentum_step=step)) == []
     forgetful = judge(MOMENTUM, momentum_step=lambda p, g, s, **k: step(p, g, None, **k))
     assert bad(forgetful) == [("value", "stale_state")]
-    assert "The first step is right, so look at what the state carries" in forgetful[0].diagnosis.says  # type: ignore[union-attr]
+    words = "The first step is right, so look at what the state carries from step to step, and at how a step uses it."
+    assert words in forgetful[0].diagnosis.says  # type: ignore[union-attr]
 
 
 HE = Initialiser("he", lambda a, b: math.sqrt(2 / a), "normal", ((100, 60), (40, 90)))

@@ -91,7 +91,7 @@ def _right_to_float32(got: Any, expected: Any, task: Plain, point: Point, contex
 
 def _single(function: str, probe: str) -> Finding:
     text = (
-        f"{function} is right to float32 only: look for .float(), float32 or torch.tensor(...) without a dtype, or for a small "
+        f"{function} is right to float32 only: look for .float(), float32 or a new tensor without a dtype, or for a small "
         "constant that the definition does not have"
     )
     return failed("keeps float64", function, probe, text, Kind.CONVENTION, Cause.WRONG_DTYPE)

@@ -115,22 +115,23 @@ def _left(one: Run, parted: Parting, relation: Diagnosis | None) -> Finding:
     step = parted.step
     text = f"leaves torch.optim's trajectory at step {step}: {parted.says}"
     if step == 1:
-        says = "The very first step is already different, so look at the update itself."
+        says = "The very first step is already different"
     else:
         right = "The first step is" if step == 2 else f"The first {step - 1} steps are"
-        says = f"{right} right, so look at what the state carries from step to step."
-    diagnosis = Diagnosis(Cause.FORWARD_WRONG if step == 1 else Cause.STALE_STATE, says, {"step": step})
+        says = f"{right} right"
+    where = "the update itself" if step == 1 else "what the state carries from step to step, and at how a step uses it"
+    diagnosis = Diagnosis(Cause.FORWARD_WRONG if step == 1 else Cause.STALE_STATE, f"{says}, so look at {where}.", {"step": step})
     if relation is not None and relation.cause == Cause.WRONG_DEFAULT:
         diagnosis = relation
     elif step == 1 and parted.position == LIKE_THE_FIRST and torch.allclose(one.own[0][0], one.twin[0][0], rtol=1e-12, atol=0):
         says = "The first step of the first parameter is right, that of another of its shape is not: each needs its own state."
         diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
     elif relation is not None and relation.cause == Cause.ZERO_GRADIENT and step == 1 and _moves_later(one, parted.position):
-        says = f"{says} The parameter does not move at the first step: what is new in the state comes one step late."
+        says = f"{says}. The parameter does not move at the first step: what is new in the state comes one step late."
         diagnosis = Diagnosis(Cause.STALE_STATE, says, {"step": step})
     elif relation is not None and relation.cause != Cause.FORWARD_WRONG:
         said = f"{relation.says[:1].upper()}{relation.says[1:]}"
-        diagnosis = Diagnosis(relation.cause, f"{says} {said}", {"step": step, **relation.evidence}, relation.source)
+        diagnosis = Diagnosis(relation.cause, f"{says}. {said}", {"step": step, **relation.evidence}, relation.source)
     return Finding("value", "out", one.name, Status.FAILED, text, Kind.VALUE, parted.mismatch, diagnosis)
 
 

@@ -127,7 +127,10 @@ def _often(times: int, of: int) -> str:
 def _missed(task: WriteTheTest, verdicts: Verdicts) -> Finding:
     specimen, times, of = verdicts.specimen, verdicts.accepted, len(verdicts.given)
     text = f"{task.name} accepts{_often(times, of)} an implementation that {specimen.says}"
-    says = "Which arguments make its answer differ from the right one, and by how much? Let your test try those."
+    says = (
+        "Where does it differ from right code: in what it returns (for which arguments, and by how much), or in what it does to its "
+        "arguments? Let your test look there."
+    )
     if times < of:
         says = "Your test found it only by luck: it needs more inputs, or a closer look at each."
     diagnosis = Diagnosis(Cause.MISSED_BUG, says, {"accepted": times, "of": of})
