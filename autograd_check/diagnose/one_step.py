@@ -18,11 +18,15 @@ from torch.overrides import TorchFunctionMode
 from autograd_check.causes import Cause
 from autograd_check.diagnose.counterfactuals import ask, same_numbers
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.places import MOST_AXES, Order, orders
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import is_differentiable
 
 MOST_STEPS = 40
 """A definition of more steps is not gone through: each step costs a few backward passes."""
+
+FLAT = ("flatten", "reshape", "view")
+"""Steps that change the shape only."""
 
 MASKS = ("relu", "leaky_relu", "clamp", "hardtanh", "where", "dropout", "threshold")
 """Steps whose derivative is a mask."""
@@ -67,6 +71,15 @@ def cut(place: int, out: Tensor, call: Call, args: tuple[Any, ...], kwargs: Mapp
         return None
     answer = call(*args[:place], args[place].detach(), *args[place + 1 :], **kwargs)
     return answer if isinstance(answer, Tensor) else None
+
+
+def unflattened(order: Order, out: Tensor, call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """The cotangent goes on in another order: the axes of what came in are taken otherwise than they were."""
+    given = args[0] if args else None
+    if not isinstance(given, Tensor) or not _on_tape(given) or given.dim() != len(order) or given.numel() != out.numel():
+        return None
+    other = given.permute(order).reshape(out.shape)
+    return out.detach() + (other - other.detach())
 
 
 EDITS: tuple[tuple[Edit, Cause, str], ...] = (
@@ -149,6 +162,18 @@ def one_step(evidence: Sequence[Evidence]) -> Diagnosis | None:
                 cause, words = Cause.MASK_MISSING, "passed its cotangent on as it is: the mask of that step is missing"
             says = f"{piece.name} is what it would be if {_named(step, walked)} {words}."
             return Diagnosis(cause, says, {"step": step.number, "call": step.name})
+    return next(filter(None, (_flattened(evidence, step, walked) for step in walked if step.name in FLAT)), None)
+
+
+def _flattened(evidence: Sequence[Evidence], step: Step, walked: Sequence[Step]) -> Diagnosis | None:
+    """A step that only changes the shape, whose cotangent is laid out in another order of the axes than the step went through."""
+    for order in (order for rank in range(3, MOST_AXES + 1) for order in orders(rank)):
+        if same_numbers(evidence, partial(_edited, step, partial(unflattened, order))):
+            says = (
+                f"{evidence[0].name} is what it would be if {_named(step, walked)} passed its cotangent on in another order of the "
+                "axes: a reshape goes back by a reshape alone, to the shape that came in."
+            )
+            return Diagnosis(Cause.TRANSPOSED, says, {"step": step.number, "call": step.name, "order": list(order)})
     return None
 
 

@@ -34,6 +34,7 @@ from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.factors import edited_factor
 from autograd_check.diagnose.gaps import rows_missing
 from autograd_check.diagnose.one_step import one_step
+from autograd_check.diagnose.places import read_in_another_order, row_length
 from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
@@ -488,7 +489,9 @@ RELATIONS: tuple[Relation, ...] = (
     edited_reduction,
     edited_term,
     missing_term,
+    row_length,
     rearranged,
+    read_in_another_order,
     one_step,
 )
 """Every relation, the simplest first."""
@@ -512,7 +515,9 @@ ASKING = (
     ignored_primal,
     edited_reduction,
     edited_term,
+    row_length,
     rearranged,
+    read_in_another_order,
     one_step,
 )
 """Those that ask the definition another question, or need real numbers, an order or single entries."""
