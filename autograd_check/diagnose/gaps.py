@@ -36,3 +36,24 @@ def _missing(got: Tensor, expected: Tensor) -> list[int] | None:
     if not at_an_end or len(bad) == len(got) or any(bool(got[row].any()) for row in bad):
         return None
     return bad
+
+
+def entries_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """The first or the last entries, row by row, are 0 and all others right: a loop over all entries that stops one short."""
+    told: list[tuple[int, ...]] = []
+    for piece in evidence:
+        if piece.got.shape != piece.expected.shape:
+            return None
+        if piece.got.numel() == 1 and not bool(piece.got.any()):  # the only entry is the last one as well
+            continue
+        bad = _missing(piece.got.reshape(-1), piece.expected.reshape(-1))
+        if bad is None:
+            return None
+        told.append(tuple(place - (piece.got.numel() if bad[0] else 0) for place in bad))
+    if len({*told}) != 1:
+        return None
+    end, count = ("last" if told[0][0] else "first"), len(told[0])
+    named = f"its {end} entry, where it is 0: does a loop leave it out?"
+    if count > 1:
+        named = f"its {end} {count} entries, where it is 0: does a loop leave them out?"
+    return Diagnosis(Cause.ROWS_MISSING, f"{evidence[0].name} is right but for {named}", {"entries": count, "end": end})

@@ -52,7 +52,8 @@ def read_in_another_order(evidence: Sequence[Evidence]) -> Diagnosis | None:
                     f"{piece.name} is what it would be if the numbers of {name} stood in another order: a reshape stands where "
                     "axes had to be moved, or axes are moved where they had to stay."
                 )
-                return Diagnosis(Cause.TRANSPOSED, says, {"operand": name, "order": list(order)})
+                cause = Cause.FORWARD_WRONG if piece.subject == "out" else Cause.TRANSPOSED
+                return Diagnosis(cause, says, {"operand": name, "order": list(order)})
     return None
 
 

@@ -32,9 +32,10 @@ from autograd_check.diagnose.counterfactuals import (
 from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.factors import edited_factor
-from autograd_check.diagnose.gaps import rows_missing
+from autograd_check.diagnose.gaps import entries_missing, rows_missing
 from autograd_check.diagnose.one_step import one_step
 from autograd_check.diagnose.places import read_in_another_order, row_length
+from autograd_check.diagnose.shares import added_again, cut_at_zero
 from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
 from autograd_check.verify.finding import Diagnosis, Source
@@ -478,6 +479,7 @@ RELATIONS: tuple[Relation, ...] = (
     product_rule,
     border,
     left_out,
+    cut_at_zero,
     zero_where_wrong,
     edited_factor,
     wrong_operand,
@@ -488,7 +490,9 @@ RELATIONS: tuple[Relation, ...] = (
     ignored_primal,
     edited_reduction,
     edited_term,
+    added_again,
     missing_term,
+    entries_missing,
     row_length,
     rearranged,
     read_in_another_order,
@@ -505,6 +509,7 @@ ASKING = (
     factor_in_some,
     product_rule,
     left_out,
+    cut_at_zero,
     zero_where_wrong,
     edited_factor,
     wrong_operand,
@@ -515,6 +520,7 @@ ASKING = (
     ignored_primal,
     edited_reduction,
     edited_term,
+    added_again,
     row_length,
     rearranged,
     read_in_another_order,
