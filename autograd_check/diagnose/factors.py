@@ -9,10 +9,24 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.diagnose.closeness import LOOSE
+from autograd_check.diagnose.closeness import LOOSE, close
 from autograd_check.diagnose.evidence import Evidence
-from autograd_check.diagnose.letters import CURVES, MOST_TRIED, ONE, SIGN_OF, Letters, holds, sample, views
+from autograd_check.diagnose.letters import (
+    CURVES,
+    ENOUGH_ENTRIES,
+    MOST_TRIED,
+    ONE,
+    SIGN_OF,
+    Letters,
+    holds,
+    sample,
+    usable,
+    views,
+)
 from autograd_check.verify.finding import Diagnosis
+
+CLEAR = 1e-3
+"""Entries smaller than this, relative to the largest, say little about a factor."""
 
 LOOKED_AT_FIRST = 4
 """Entries at which nearly every pair of letters is seen not to fit; what is left is compared in all that are sampled."""
@@ -25,6 +39,33 @@ def edited_factor(evidence: Sequence[Evidence]) -> Diagnosis | None:
         if found is not None and _varies(letters, *found):
             return _edited_factor(evidence[0].name, *found, only_wrong)
     return None
+
+
+def one_factor_per_slice(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """Right up to one factor for each slice along an axis: what is made of the slice as a whole is missing, or not the right one."""
+    if not usable(evidence) or any(piece.expected.dim() < 2 for piece in evidence):
+        return None
+    for axis in range(-1, -min(piece.expected.dim() for piece in evidence) - 1, -1):
+        told = [_slices(piece, axis) for piece in evidence]
+        known = [count for count in told if count is not None]
+        if len(known) == len(told) and sum(known) >= ENOUGH_ENTRIES:
+            named = evidence[0].expected.dim() + axis
+            says = (
+                f"{evidence[0].name} is right up to a factor that is the same for all entries along axis {named}, and another for each "
+                "place on the other axes: a sum, a norm or a scale that belongs there is missing, or is another."
+            )
+            return Diagnosis(Cause.WRONG_OPERAND, says, {"axis": named})
+    return None
+
+
+def _slices(piece: Evidence, axis: int) -> int | None:
+    """In how many entries one factor for each slice is more than chance; None where there is no such factor."""
+    norms = piece.expected.square().sum(axis, keepdim=True)
+    factors = (piece.got * piece.expected).sum(axis, keepdim=True) / norms.clamp(min=torch.finfo(norms.dtype).tiny)
+    if not close(piece.got, factors * piece.expected):
+        return None
+    per_slice = (piece.expected.abs() > CLEAR * piece.expected.abs().max()).sum(axis, keepdim=True)
+    return int((per_slice - 1).clamp(min=0).sum())
 
 
 def _quotients(letters: Letters) -> list[tuple[str, str]]:

@@ -148,6 +148,8 @@ class Letters:
                 f"log({name})": torch.log(u),
                 f"({name} > 0)": (u > 0).to(torch.float64),
             }
+            if name in self.piece.primals:
+                found |= self._stable(name, u)
         for name, value in self.piece.hyper.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value not in (0, 1):
                 found[name] = torch.full(self.shape, float(value), dtype=torch.float64)
@@ -228,6 +230,16 @@ class Letters:
                 found[f"({name} − mean) over {words}"] = centred
                 found[f"1/σ over {words}"] = spread.expand(self.shape)
                 found[f"x̂ over {words}"] = centred * spread
+        return found
+
+    def _stable(self, name: str, x: Tensor) -> dict[str, Tensor]:
+        """The divisors of a sigmoid, of a softmax and of a log-sum-exp as they are written so that nothing overflows."""
+        found = {f"1/(1 + exp(−|{name}|))": torch.sigmoid(x.abs())}
+        for words in ("the last axis", "the first axis"):
+            axes = REDUCTIONS[words](x.dim())
+            if axes:
+                shifted = torch.exp(x - x.amax(axes, keepdim=True))
+                found[f"1/Σ exp({name} − max) over {words}"] = (1 / shifted.sum(axes, keepdim=True)).expand(self.shape)
         return found
 
     def chosen(self, value: Tensor) -> Tensor:

@@ -252,14 +252,14 @@ class Share:
 
 SHARES = tuple(
     Share(sign * times, divisor, what)
-    for what, times in (("missing", 1.0), ("sign", 2.0), ("averaged", 1.0))
+    for what, times in (("missing", 1.0), ("sign", 2.0), ("averaged", 1.0), ("half", 0.5))
     for divisor in ("", "/count", "/N", "/entries")
     for sign in (1, -1)
 )
 
 
 def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
-    """The error is a term: as it is (missing), twice (the sign), or all but its mean (a mean for a sum)."""
+    """The error is a term: as it is (missing), twice (the sign), half of it, or all but its mean (a mean for a sum)."""
     error = letters[0].error[library.places]
     norms, products = library.norms, library.along(error)
     # the cosine of what fits is 1 but for LOOSE squared and rounding: few terms are written out
@@ -275,7 +275,7 @@ def _multiple(letters: Sequence[Letters], library: Library) -> Diagnosis | None:
                 continue
             if not math.isclose(share.of(letters[0].piece, count), ratio, rel_tol=ALIKE):
                 continue
-            if share.what == "sign" and not key[2] and letters[0].piece.subject == "out":
+            if share.what in ("sign", "half") and not key[2] and letters[0].piece.subject == "out":
                 continue  # twice a product of letters may be any coefficient
             if holds(letters, partial(_as_share, key, share)):
                 return _multiple_says(letters, key, share)
@@ -331,6 +331,11 @@ def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagno
     if share.what == "missing":
         says = f"The error of {subject} is exactly {named}{_divided(share)}: that term is missing, or there once too often."
         return Diagnosis(Cause.MISSING_TERM, says, evidence)
+    if share.what == "half":
+        says = (
+            f"The error of {subject} is exactly half of {named}{_divided(share)}: that term counts half, or half of it too much."
+        )
+        return Diagnosis(Cause.CONSTANT_FACTOR, says, evidence)
     if share.what == "sign":
         says = f"The error of {subject} is exactly twice {named}{_divided(share)}: that term has the wrong sign."
         return Diagnosis(Cause.SIGN, says, evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.diagnose.evidence import Evidence
-from autograd_check.diagnose.factors import edited_factor
+from autograd_check.diagnose.factors import edited_factor, one_factor_per_slice
 from autograd_check.diagnose.letters import Letters
 from autograd_check.diagnose.relations import relate
 from autograd_check.diagnose.terms import edited_reduction, edited_term
@@ -61,6 +62,11 @@ SOFTMAX_WRONG: list[tuple[Backward, str, str]] = [
     (lambda d, x: soft(x) * (d - (d * soft(x)).mean(-1, keepdim=True)), "mean_for_sum", "a mean stands for a sum"),
     (lambda d, x: soft(x) * (d - (d * soft(x)).sum(0, keepdim=True)), "wrong_axis", "over the wrong axis"),
     (lambda d, x: soft(x) * (d - d.sum(-1, keepdim=True)), "missing_term", "The factor out is missing"),
+    (
+        lambda d, x: soft(x) * (d - (d * soft(x)).sum(-1, keepdim=True) / 2),
+        "constant_factor",
+        "exactly half of out · Σ(dout · out)",
+    ),
 ]
 
 
@@ -98,6 +104,7 @@ FACTORS: list[tuple[Callable[[Tensor], Tensor], Backward, Backward, str, str]] =
     (torch.square, lambda d, x: 2 * x * d, lambda d, x: 2 * x.abs() * d, "sign", "wherever x is negative"),
     (torch.tanh, lambda d, x: d * (1 - torch.tanh(x) ** 2), lambda d, x: d * (1 - x**2), "wrong_operand", "(1 − x²) stands where"),
     (torch.sigmoid, lambda d, x: d * torch.sigmoid(x) * (1 - torch.sigmoid(x)), lambda d, x: d * x * (1 - x), "wrong_operand", "out(1"),
+    (torch.sigmoid, lambda d, x: d * torch.sigmoid(x) * torch.sigmoid(-x), lambda d, x: d * torch.exp(-x.abs()) * torch.sigmoid(x.abs()), "missing_term", "The factor 1/(1 + exp(−|x|)) is missing"),
     (torch.exp, lambda d, x: d * torch.exp(x), lambda d, x: d * torch.exp(2 * x), "extra_term", "the factor out too many"),
 ]  # fmt: skip
 
@@ -110,6 +117,39 @@ def test_an_edited_factor_is_named(
     assert found is not None
     assert str(found.cause) == cause
     assert words in found.says
+
+
+def test_the_sum_of_a_row_that_is_forgotten_is_named() -> None:
+    """The shares of a log-sum-exp, not divided by their sum; dout has no axis for them."""
+
+    def shares(d: Tensor, x: Tensor) -> Tensor:
+        return d[:, :1] * torch.softmax(x, -1)
+
+    def not_divided(d: Tensor, x: Tensor) -> Tensor:
+        return d[:, :1] * torch.exp(x - x.amax(-1, keepdim=True))
+
+    found = relate(edited_factor, pieces(lambda x: torch.logsumexp(x, -1), shares, not_divided))
+    assert found is not None
+    assert found.says == "The factor 1/Σ exp(x − max) over the last axis is missing from dx."
+    divided_by_rows = relate(
+        edited_factor, pieces(lambda x: torch.logsumexp(x, -1), shares, lambda d, x: not_divided(d, x) / len(x))
+    )
+    assert divided_by_rows is None
+
+
+def test_one_factor_for_each_row_is_told_as_that() -> None:
+    def wrong(d: Tensor, x: Tensor) -> Tensor:
+        return d * torch.sin(x.abs().cumsum(-1)[:, -1:])
+
+    found = relate(one_factor_per_slice, pieces(torch.clone, lambda d, x: d, wrong))
+    assert found is not None
+    assert found.says.startswith("dx is right up to a factor that is the same for all entries along axis 1, and another for each")
+    assert relate(one_factor_per_slice, pieces(torch.clone, lambda d, x: d, lambda d, x: d * torch.sin(x))) is None
+    single = [
+        replace(piece, got=piece.got[:, :1], expected=piece.expected[:, :1])
+        for piece in pieces(torch.clone, lambda d, x: d, wrong)
+    ]
+    assert relate(one_factor_per_slice, [replace(piece, got=2 * piece.got) for piece in single]) is None
 
 
 def test_a_factor_may_be_edited_in_some_entries_only() -> None:
