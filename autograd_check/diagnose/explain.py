@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from autograd_check.causes import Cause
 from autograd_check.diagnose.evidence import Evidence
+from autograd_check.diagnose.factors import one_factor_per_slice
 from autograd_check.diagnose.fingerprints import Fingerprint, match_fingerprint, match_mutant
 from autograd_check.diagnose.relations import RELATIONS, SIMPLE, relate
 from autograd_check.diagnose.two_mistakes import two_mistakes
@@ -53,16 +54,26 @@ def _explained(evidence: Sequence[Evidence], fingerprints: Sequence[Fingerprint]
     if found is not None and found.cause == Cause.CONSISTENT_WITH_WRONG_FORWARD:
         return found
     known = match_fingerprint(evidence, fingerprints)
-    if known is not None and (found is None or found.cause != known.cause):
+    if known is not None and (found is None or found.cause != known.cause or _says_little(found, evidence)):
         return known
+    if found is not None and _says_little(found, evidence):
+        edit = _mutant(evidence, mutants)
+        return found if edit is None else replace(edit, cause=found.cause)
     return (
         found
         or _on_most(evidence)
         or _mutant(evidence, mutants)
         or two_mistakes(evidence, fingerprints, Source.FINGERPRINT)
         or two_mistakes(evidence, (edit for forward in _passes(evidence) for edit in mutants(forward)), Source.MUTANT)
+        or _up_to_scale(evidence)
         or replace(where_wrong(evidence), source=Source.RELATION)
     )
+
+
+def _says_little(found: Diagnosis, evidence: Sequence[Evidence]) -> bool:
+    """Whether a relation names no mistake: a factor without a name that is another on each probe, or a value of zeros."""
+    nameless = "factors" in found.evidence and "rows" not in found.evidence
+    return nameless or (found.cause == Cause.ZERO_GRADIENT and evidence[0].subject == "out")
 
 
 def _mutant(evidence: Sequence[Evidence], mutants: Mutants) -> Diagnosis | None:
@@ -74,6 +85,11 @@ def _passes(evidence: Sequence[Evidence]) -> list[bool]:
     """What may have been edited: the forward (True) where that is wrong, the backward for a gradient."""
     value, right = evidence[0].subject == "out", all(piece.forward_right for piece in evidence)
     return [True] if value else [False] if right else [True, False]
+
+
+def _up_to_scale(evidence: Sequence[Evidence]) -> Diagnosis | None:
+    """What is said of scales that nothing more telling explains."""
+    return relate(one_factor_per_slice, evidence)
 
 
 def _on_all(evidence: Sequence[Evidence]) -> Diagnosis | None:

@@ -6,6 +6,7 @@ A wrong array that equals a mutant's is that mistake. Nothing here runs anything
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -17,6 +18,9 @@ CURVES = ("exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "square", "abs", "tan
 """Functions of one tensor that are easily left out."""
 
 TURNS = ("T", "mT", "transpose", "permute", "flip", "swapaxes", "movedim")
+OTHER_AXES = ("0", "1", "-1", "(0, 1)", "(0, 2)", "(2, 3)", "(0, 2, 3)", "(0,)", "(-2,)")
+"""Axes along which a reduction may run by mistake."""
+
 COUNTS = ("numel", "len", "shape", "size")
 
 Edit = tuple[str, Cause, ast.AST]
@@ -33,7 +37,7 @@ class Mutant:
 
 
 def mutants(source: str, functions: Sequence[str]) -> Iterator[Mutant]:
-    """Every mutant of these functions of some source, the likeliest kinds first."""
+    """Every mutant of these functions of some source, the likeliest kinds first, and last the edits of all reductions alike."""
     scopes = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name in functions]
     places = [(scope, place) for scope in scopes for place in _places(scope)]
     for kind in KINDS:
@@ -48,6 +52,30 @@ def mutants(source: str, functions: Sequence[str]) -> Iterator[Mutant]:
                 finally:
                     _put(parent, name, index, site)
                 yield Mutant(says, cause, scope.name, code)
+    for scope in scopes:
+        yield from _alike(scope)
+
+
+def _alike(scope: ast.FunctionDef) -> Iterator[Mutant]:
+    """Other axes for several reductions of one kind that run over the same: who takes other axes takes them in all of them."""
+    groups: dict[tuple[str, str], list[ast.Call]] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in REDUCTIONS and node.args:
+            groups.setdefault((node.func.attr, ast.unparse(node.args[0])), []).append(node)
+    for (name, axes), calls in groups.items():
+        for other in OTHER_AXES if len(calls) > 1 else ():
+            given = [call.args for call in calls]
+            stands = ast.parse(other, mode="eval").body
+            says = f"{len(calls)} {name}s run over {_other_axes(given[0][0], stands)}"
+            for call in calls:
+                call.args = [stands, *call.args[1:]]
+            try:
+                code = compile(ast.fix_missing_locations(ast.Module([scope], [])), f"<mutant of {scope.name}>", "exec")
+            finally:
+                for call, args in zip(calls, given, strict=True):
+                    call.args = args
+            if other != axes:
+                yield Mutant(says, Cause.WRONG_AXIS, scope.name, code)
 
 
 Place = tuple[ast.AST, str, int | None, ast.AST]
@@ -88,6 +116,22 @@ def _named(what: str, node: ast.AST) -> str:
     return f"{what} {text}" if text != "…" else f"one {what.removeprefix('the ')}"
 
 
+def _number(node: ast.AST) -> float | None:
+    """The value of an expression of numbers and roots, such as √(2π); None where a variable takes part."""
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return float(value)
+        case ast.Attribute(value=ast.Name(id="math"), attr="pi"):
+            return math.pi
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr="sqrt"), args=[inner]):
+            under = _number(inner)
+            return None if under is None or under < 0 else math.sqrt(under)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            one, other = _number(left), _number(right)
+            return None if one is None or other is None else one * other
+    return None
+
+
 def _mentions(node: ast.AST, names: Sequence[str]) -> bool:
     return any(
         (isinstance(inner, ast.Name) and inner.id in names) or (isinstance(inner, ast.Attribute) and inner.attr in names)
@@ -109,6 +153,11 @@ def _sums(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
     yield f"{_named('the term', site.right)} is missing", Cause.MISSING_TERM, site.left
     rest: ast.expr = ast.UnaryOp(ast.USub(), site.right) if minus else site.right
     yield f"{_named('the term', site.left)} is missing", Cause.MISSING_TERM, rest
+    for side, what in ((site.right, "right"), (site.left, "left")):
+        for share, words in ((0.5, "half"), (2, "twice")):
+            scaled = ast.BinOp(ast.Constant(share), ast.Mult(), side)
+            pair = (site.left, scaled) if what == "right" else (scaled, site.right)
+            yield f"{_named('the term', side)} counts {words}", Cause.CONSTANT_FACTOR, ast.BinOp(pair[0], site.op, pair[1])
     flipped = ast.BinOp(site.left, ast.Add() if minus else ast.Sub(), site.right)
     yield f"{_named('the term', site.right)} has the wrong sign", Cause.SIGN, flipped
     if minus:
@@ -137,7 +186,14 @@ def _products(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
         yield f"{_named('the divisor', site.right)} is missing", cause, site.left
         yield "a product stands for a quotient", Cause.WRONG_OPERAND, ast.BinOp(site.left, ast.Mult(), site.right)
         twice = ast.BinOp(site, ast.Div(), site.right)
-        yield "it is divided twice", Cause.EXTRA_BATCH_MEAN if counts else Cause.EXTRA_TERM, twice
+        number = _number(site.right)
+        often = "it is divided twice" if number is None else f"it is divided by {number:.6g} twice"
+        yield often, Cause.EXTRA_BATCH_MEAN if counts else Cause.EXTRA_TERM, twice
+        yield (
+            "a whole-number division stands for a division",
+            Cause.WRONG_OPERAND,
+            ast.BinOp(site.left, ast.FloorDiv(), site.right),
+        )
     if isinstance(site.op, ast.Pow):
         yield f"{_named('the exponent', site.right)} is missing", Cause.WRONG_OPERAND, site.left
     if isinstance(site.op, ast.MatMult):
@@ -182,7 +238,7 @@ def _reductions(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
         "norm",
         "flip",
     ):
-        for other_axes in ("0", "1", "-1", "(0, 1)", "(0, 2)", "(2, 3)", "(0, 2, 3)", "(0,)", "(-2,)"):
+        for other_axes in OTHER_AXES:
             axes = ast.parse(other_axes, mode="eval").body
             if site.args and isinstance(site.func.value, ast.AST) and ast.unparse(site.args[0]) != other_axes:
                 call = ast.Call(site.func, [axes, *site.args[1:]], site.keywords)
@@ -270,6 +326,9 @@ def _numbers(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
     if isinstance(site, ast.Constant) and isinstance(site.value, (int, float)) and not isinstance(site.value, bool):
         for other in {0: (1,), 1: (0, 2), 2: (1, 3), 3: (2, 1), 0.5: (1.0,), -1: (0,)}.get(site.value, (1,)):
             yield f"{other} stands for {site.value}", Cause.WRONG_OPERAND, ast.Constant(other)
+        if isinstance(site.value, float) and site.value > 0 and not site.value.is_integer():
+            for near in (10 * site.value, site.value / 10, 2 * site.value, site.value / 2, site.value**2, site.value**0.5):
+                yield f"{near:.6g} stands for {site.value:.6g}", Cause.WRONG_OPERAND, ast.Constant(near)
     if isinstance(site, ast.Slice) and site.step is not None:
         yield "the step of a slice is missing", Cause.WRONG_OPERAND, ast.Slice(site.lower, site.upper)
 

@@ -12,6 +12,9 @@ from autograd_check.diagnose.closeness import LOOSE
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.verify.finding import Diagnosis
 
+SLIGHT = 1e-5
+"""A value that is off by no more of its largest entry has the right terms, and a small constant amiss."""
+
 FEW = 3
 """Up to this many wrong entries are listed one by one."""
 
@@ -26,7 +29,7 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     """A diagnosis `unknown` (or `forward_wrong`) that says which entries are wrong and which are right."""
     piece = evidence[0]
     if piece.subject == "out":
-        return Diagnosis(Cause.FORWARD_WRONG, "The forward does not compute what the definition says.", {})
+        return Diagnosis(Cause.FORWARD_WRONG, f"The forward does not compute what the definition says.{_of_value(evidence)}", {})
     if piece.got.shape != piece.expected.shape:
         says = f"{piece.name} has shape {tuple(piece.got.shape)} where {tuple(piece.expected.shape)} is expected."
         return Diagnosis(Cause.WRONG_SHAPE, says, {})
@@ -47,6 +50,22 @@ def where_wrong(evidence: Sequence[Evidence]) -> Diagnosis:
     elif piece.own is not None:
         says += " The forward is right, so look at the backward alone."
     return Diagnosis(Cause.UNKNOWN, says, {"wrong": wrong, "total": total, "norm_ratio": _ratio(piece)})
+
+
+def _of_value(evidence: Sequence[Evidence]) -> str:
+    """What is known of a wrong value all the same: that it is only slightly off, or where it is wrong."""
+    piece = evidence[0]
+    if piece.called or any(one.got.shape != one.expected.shape or one.is_empty for one in evidence):
+        return ""
+    off = max(float((one.got - one.expected).abs().max() / one.expected.abs().max()) for one in evidence)
+    if off <= SLIGHT:
+        return (
+            f" It is off by at most {off:.1g} of the largest entry: look for a small constant (an eps, a bound) that is not "
+            "where, or not what, the definition says."
+        )
+    flattened = piece.at is None and piece.got.dim() == 1  # all numbers of a nest in one vector, whose places have no name
+    where = "" if flattened else _lines(wrong_entries(piece))
+    return f" It is wrong in {int(wrong_entries(piece).sum())} of {piece.got.numel()} entries{where}." if where else ""
 
 
 def _ratio(piece: Evidence) -> float:

@@ -61,6 +61,36 @@ def test_axes_are_called_too_many_or_too_few_where_that_is_certain(axes: str, ot
     assert f"a mean runs over {words}" in found, other
 
 
+EDITED = [
+    ("0.044715 * x", "0.44715 stands for 0.044715"),
+    ("x / math.sqrt(2 * math.pi)", "it is divided by 2.50663 twice"),
+    ("x / y", "it is divided twice"),
+    ("x / y", "a whole-number division stands for a division"),
+    ("x - y", "the term y counts half"),
+    ("x + y", "the term x counts twice"),
+    ("x.mean(1) - (x * y).mean(1)", "2 means run over another axis"),
+    ("x.mean((2, 3)) - (x * y).mean((2, 3))", "2 means run over too many axes"),
+]
+
+
+@pytest.mark.parametrize(("expression", "says"), EDITED)
+def test_constants_shares_and_common_axes_are_edited(expression: str, says: str) -> None:
+    assert says in {mutant.says for mutant in mutants(f"def f(x, y):\n    return {expression}", ["f"])}
+
+
+def test_axes_are_edited_together_only_where_they_are_the_same_twice() -> None:
+    found = {mutant.says for mutant in mutants("def f(x):\n    return x.mean(1) - x.mean(0) - x.sum(1)", ["f"])}
+    assert not any(says.startswith("2 means") for says in found)
+    namespace: dict[str, Any] = {}
+    for mutant in mutants("def f(x):\n    return x.mean(1) - 2 * x.mean(1)", ["f"]):
+        if mutant.says == "2 means run over another axis":
+            exec(mutant.code, namespace)
+            x = torch.arange(6.0).reshape(2, 3)
+            assert namespace["f"](x).shape in ((3,), (2,))
+            return
+    raise AssertionError("no such mutant")
+
+
 def test_a_mutant_differs_in_one_place() -> None:
     source = "def f(x):\n    return x * x + x"
     values = []

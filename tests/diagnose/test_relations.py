@@ -14,6 +14,7 @@ from autograd_check.causes import Cause
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.explain import explain
 from autograd_check.diagnose.fingerprints import Fingerprint
+from autograd_check.diagnose.gaps import entries_missing
 from autograd_check.diagnose.relations import (
     RELATIONS,
     an_argument,
@@ -23,6 +24,7 @@ from autograd_check.diagnose.relations import (
     relate,
     zero_where_wrong,
 )
+from autograd_check.diagnose.where import where_wrong
 from autograd_check.verify.finding import Diagnosis
 
 N, D, M = 4, 3, 5
@@ -462,3 +464,58 @@ def test_one_of_the_two_terms_of_the_product_rule() -> None:
     assert "dx is dout · out/x: of the product rule's two terms only one is there" in found.says
     assert product_rule([elementwise(G * A * gate * (1 - gate), slope, A, A * gate, G)]) is None
     assert product_rule([elementwise(G * gate * 1.001, slope, A, A * gate, G)]) is None
+
+
+def value(got: Tensor, expected: Tensor, primals: Mapping[str, Any] | None = None) -> Evidence:
+    return Evidence("out", got, expected, primals or {}, {}, expected, None, lambda _: {}, {}, forward_right=False)
+
+
+def test_a_loop_over_all_entries_that_stops_one_short_is_named() -> None:
+    def short(right: Tensor, count: int = 1) -> Evidence:
+        got = right.clone()
+        got.view(-1)[-count:] = 0
+        return value(got, right)
+
+    found = entries_missing([short(tensor(3, 4)), short(tensor(2, 2)), short(tensor())])
+    assert found is not None
+    assert found.says == "out is right but for its last entry, where it is 0: does a loop leave it out?"
+    assert entries_missing([short(tensor())]) is None
+    assert entries_missing([short(tensor(3, 4)), short(tensor(3, 4), 2)]) is None
+    other = tensor(3, 4)
+    other[1, 2] = 0
+    assert entries_missing([value(other, tensor(3, 4))]) is None
+    other = tensor(3, 4)
+    other[2, 3] = 1
+    assert entries_missing([value(other, tensor(3, 4))]) is None
+
+
+def test_of_a_wrong_value_it_is_told_where_it_is_wrong_or_that_it_is_nearly_right() -> None:
+    right = tensor(4, 5)
+    wrong = right.clone()
+    wrong[1, 2] *= 1.5
+    general = "The forward does not compute what the definition says."
+    assert where_wrong([value(wrong, right)]).says == f"{general} It is wrong in 1 of 20 entries, at [1, 2]."
+    assert where_wrong([value(torch.sin(right), right)]).says == general
+    nearly = where_wrong([value(right + 1e-7 * torch.sin(right), right)]).says
+    assert nearly.startswith(f"{general} It is off by at most ")
+    assert "look for a small constant" in nearly
+    assert where_wrong([value(right.flatten() * 1.5, right.flatten())]).says == general
+
+
+def test_a_factor_without_a_name_gives_way_to_a_mistake_that_has_one() -> None:
+    """The cause stays: every probe is off by one factor."""
+    rights = [tensor(3, 4), tensor(2, 6, seed=1)]
+    pieces = [value(right * right.norm(), right, primals={"x": right}) for right in rights]
+    edit = Fingerprint(
+        "the norm is not divided by", Cause.MISSING_TERM, lambda primals, *_: {"out": primals["x"] * primals["x"].norm()}
+    )
+    found = explain(pieces)
+    assert found is not None
+    assert "off by one factor on each probe" in found.says
+    told = explain(pieces, (), lambda forward: [edit] if forward else [])
+    assert told is not None
+    assert told.cause == found.cause == "constant_factor"
+    assert told.says.endswith("one change: the norm is not divided by.")
+    twice = explain([value(2 * right, right, primals={"x": right}) for right in rights], (), lambda forward: [edit])
+    assert twice is not None
+    assert "a factor 2 too many" in twice.says
