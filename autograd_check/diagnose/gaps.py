@@ -56,4 +56,5 @@ def entries_missing(evidence: Sequence[Evidence]) -> Diagnosis | None:
     named = f"its {end} entry, where it is 0: does a loop leave it out?"
     if count > 1:
         named = f"its {end} {count} entries, where it is 0: does a loop leave them out?"
-    return Diagnosis(Cause.ROWS_MISSING, f"{evidence[0].name} is right but for {named}", {"entries": count, "end": end})
+    cause = Cause.FORWARD_WRONG if evidence[0].subject == "out" else Cause.ROWS_MISSING
+    return Diagnosis(cause, f"{evidence[0].name} is right but for {named}", {"entries": count, "end": end})

@@ -154,10 +154,10 @@ def _sums(site: ast.AST, scope: ast.FunctionDef) -> Iterator[Edit]:
     rest: ast.expr = ast.UnaryOp(ast.USub(), site.right) if minus else site.right
     yield f"{_named('the term', site.left)} is missing", Cause.MISSING_TERM, rest
     for side, what in ((site.right, "right"), (site.left, "left")):
-        for share, words in ((0.5, "half"), (2, "twice")):
+        for share, words, cause in ((0.5, "half", Cause.MISSING_TERM), (2, "twice", Cause.EXTRA_TERM)):
             scaled = ast.BinOp(ast.Constant(share), ast.Mult(), side)
             pair = (site.left, scaled) if what == "right" else (scaled, site.right)
-            yield f"{_named('the term', side)} counts {words}", Cause.CONSTANT_FACTOR, ast.BinOp(pair[0], site.op, pair[1])
+            yield f"{_named('the term', side)} counts {words}", cause, ast.BinOp(pair[0], site.op, pair[1])
     flipped = ast.BinOp(site.left, ast.Add() if minus else ast.Sub(), site.right)
     yield f"{_named('the term', site.right)} has the wrong sign", Cause.SIGN, flipped
     if minus:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from autograd_check.causes import Cause
 from autograd_check.diagnose.counterfactuals import ask, same_numbers
 from autograd_check.diagnose.evidence import Evidence
-from autograd_check.diagnose.places import MOST_AXES, Order, orders
+from autograd_check.diagnose.misplaced import MOST_AXES, Order, orders
 from autograd_check.verify.finding import Diagnosis
 from autograd_check.verify.tensors import is_differentiable
 

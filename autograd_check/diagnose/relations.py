@@ -33,8 +33,8 @@ from autograd_check.diagnose.counts import name_factor
 from autograd_check.diagnose.evidence import Evidence
 from autograd_check.diagnose.factors import edited_factor
 from autograd_check.diagnose.gaps import entries_missing, rows_missing
+from autograd_check.diagnose.misplaced import read_in_another_order, row_length
 from autograd_check.diagnose.one_step import one_step
-from autograd_check.diagnose.places import read_in_another_order, row_length
 from autograd_check.diagnose.shares import added_again, cut_at_zero
 from autograd_check.diagnose.terms import edited_reduction, edited_term
 from autograd_check.diagnose.where import wrong_entries
@@ -260,9 +260,9 @@ def _the_same(evidence: Sequence[Evidence], other: str) -> Diagnosis:
             continue
         mine, its = ([bool(a.any()) if isinstance(a, Tensor) else None for a in side] for side in zip(*zeros, strict=True))
         told = {"is": other, "factor": name}
-        if all(any_there is False for any_there in mine) and all(its):
+        if all(there is False for there in mine) and any(its):
             return Diagnosis(Cause.MISSING_TERM, f"{same}: the factor {name} is missing, which only {piece.name} has.", told)
-        if all(any_there is False for any_there in its) and all(mine):
+        if all(there is False for there in its) and any(mine):
             return Diagnosis(Cause.EXTRA_TERM, f"{same}: it has the factor {name} too many, which only {other} has.", told)
     return Diagnosis(Cause.WRONG_OPERAND, f"{same}: one of the two has a factor that the other has not.", {"is": other})
 

@@ -335,7 +335,7 @@ def _multiple_says(letters: Sequence[Letters], key: Key, share: Share) -> Diagno
         says = (
             f"The error of {subject} is exactly half of {named}{_divided(share)}: that term counts half, or half of it too much."
         )
-        return Diagnosis(Cause.CONSTANT_FACTOR, says, evidence)
+        return Diagnosis(Cause.MISSING_TERM, says, evidence)
     if share.what == "sign":
         says = f"The error of {subject} is exactly twice {named}{_divided(share)}: that term has the wrong sign."
         return Diagnosis(Cause.SIGN, says, evidence)

@@ -64,7 +64,7 @@ SOFTMAX_WRONG: list[tuple[Backward, str, str]] = [
     (lambda d, x: soft(x) * (d - d.sum(-1, keepdim=True)), "missing_term", "The factor out is missing"),
     (
         lambda d, x: soft(x) * (d - (d * soft(x)).sum(-1, keepdim=True) / 2),
-        "constant_factor",
+        "missing_term",
         "exactly half of out · Σ(dout · out)",
     ),
 ]

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from autograd_check.causes import Cause
+from autograd_check.diagnose.misplaced import read_in_another_order, row_length
 from autograd_check.diagnose.one_step import one_step
-from autograd_check.diagnose.places import read_in_another_order, row_length
 from tests.diagnose.test_counterfactuals import evidence, tensor
 
 
