@@ -90,10 +90,38 @@ def _right(x, y, w, b):
     return {"loss": loss.detach(), "dw": dw, "db": db}
 
 
-def _mean_of_means(x, y, w, b, micro):
-    """What the mistake as handed out yields: every piece counts alike, however few rows it has."""
-    pieces = [_right(*piece, w, b) for piece in zip(x.split(micro), y.split(micro), strict=True)]
-    return {subject: sum(piece[subject] for piece in pieces) / len(pieces) for subject in pieces[0]}
+SHARES = (
+    (
+        lambda rows, micro, pieces, total: 1 / pieces,
+        Cause.MEAN_FOR_SUM,
+        "a mean of the pieces' means: a row in a short piece counts more.",
+    ),
+    (
+        lambda rows, micro, pieces, total: rows,
+        Cause.UNKNOWN,
+        "a sum over all rows: the division by their number is missing.",
+    ),
+    (
+        lambda rows, micro, pieces, total: 1,
+        Cause.UNKNOWN,
+        "a sum of the pieces' means: each needs its share of the rows.",
+    ),
+    (
+        lambda rows, micro, pieces, total: micro / total,
+        Cause.UNKNOWN,
+        "what it would be if every piece had micro rows: the last one has fewer, and counts as much.",
+    ),
+)
+"""What a piece may count by mistake, given its rows, micro, and how many pieces and rows there are; first as handed out."""
+
+
+def _counted(subject, share, x, y, w, b, micro):
+    """The sum of what the pieces yield, each with its share."""
+    pieces = list(zip(x.split(micro), y.split(micro), strict=True))
+    return sum(
+        share(len(rows), micro, len(pieces), len(x)) * _right(rows, classes, w, b)[subject]
+        for rows, classes in pieces
+    )
 
 
 def _shaped(value, like):
@@ -127,9 +155,9 @@ def _of_all_rows(subject, position):
         rows = len(point[0])
         evidence = {"rows": rows, "micro": micro, "got": got.tolist(), "expected": right.tolist()}
         what = f"With {rows} rows and micro = {micro}, {subject} is"
-        if close(got, _mean_of_means(*point, micro)[subject], FLOAT32):
-            says = f"{what} a mean of the pieces' means: a row in a short piece counts more."
-            return Claim(says, Cause.MEAN_FOR_SUM, evidence=evidence)
+        for share, cause, says in SHARES:
+            if close(got, _counted(subject, share, *point, micro), FLOAT32):
+                return Claim(f"{what} {says}", cause, evidence=evidence)
         says = f"{what} neither that of the whole batch nor the planted one."
         return Claim(says, Cause.UNKNOWN, evidence=evidence)
 
