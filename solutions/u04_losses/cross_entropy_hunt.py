@@ -90,38 +90,20 @@ def _right(x, y, w, b):
     return {"loss": loss.detach(), "dw": dw, "db": db}
 
 
-SHARES = (
-    (
-        lambda rows, micro, pieces, total: 1 / pieces,
-        Cause.MEAN_FOR_SUM,
-        "a mean of the pieces' means: a row in a short piece counts more.",
-    ),
-    (
-        lambda rows, micro, pieces, total: rows,
-        Cause.UNKNOWN,
-        "a sum over all rows: the division by their number is missing.",
-    ),
-    (
-        lambda rows, micro, pieces, total: 1,
-        Cause.UNKNOWN,
-        "a sum of the pieces' means: each needs its share of the rows.",
-    ),
-    (
-        lambda rows, micro, pieces, total: micro / total,
-        Cause.UNKNOWN,
-        "what it would be if every piece had micro rows: the last one has fewer, and counts as much.",
-    ),
-)
-"""What a piece may count by mistake, given its rows, micro, and how many pieces and rows there are; first as handed out."""
+SHARES = {
+    "a mean of the pieces' means: a row in a short piece counts more.": lambda n, m, k, N: 1 / k,
+    "a sum over all rows: the division by their number is missing.": lambda n, m, k, N: n,
+    "a sum of the pieces' means: each needs its share of the rows.": lambda n, m, k, N: 1,
+    "what it would be if every piece had micro rows: the last has fewer.": lambda n, m, k, N: m / N,
+}
+"""What one of k pieces may count: it has n of the N rows, and all but the last have m = micro."""
+NEITHER = "neither that of the whole batch nor the planted one."
 
 
-def _counted(subject, share, x, y, w, b, micro):
-    """The sum of what the pieces yield, each with its share."""
+def _counted(share, subject, x, y, w, b, micro):
     pieces = list(zip(x.split(micro), y.split(micro), strict=True))
-    return sum(
-        share(len(rows), micro, len(pieces), len(x)) * _right(rows, classes, w, b)[subject]
-        for rows, classes in pieces
-    )
+    shares = [share(len(rows), micro, len(pieces), len(x)) for rows, _ in pieces]
+    return sum(part * _right(*piece, w, b)[subject] for part, piece in zip(shares, pieces, strict=True))
 
 
 def _shaped(value, like):
@@ -152,14 +134,12 @@ def _of_all_rows(subject, position):
             return Claim(says, Cause.WRONG_SHAPE)
         if close(got, right, FLOAT32):
             return Claim("right")
-        rows = len(point[0])
-        evidence = {"rows": rows, "micro": micro, "got": got.tolist(), "expected": right.tolist()}
-        what = f"With {rows} rows and micro = {micro}, {subject} is"
-        for share, cause, says in SHARES:
-            if close(got, _counted(subject, share, *point, micro), FLOAT32):
-                return Claim(f"{what} {says}", cause, evidence=evidence)
-        says = f"{what} neither that of the whole batch nor the planted one."
-        return Claim(says, Cause.UNKNOWN, evidence=evidence)
+        evidence = {"rows": len(point[0]), "micro": micro, "got": got.tolist(), "expected": right.tolist()}
+        what = f"With {len(point[0])} rows and micro = {micro}, {subject} is"
+        counted = {says: _counted(share, subject, *point, micro) for says, share in SHARES.items()}
+        says = next((says for says, value in counted.items() if close(got, value, FLOAT32)), NEITHER)
+        cause = Cause.MEAN_FOR_SUM if "short piece" in says else Cause.UNKNOWN
+        return Claim(f"{what} {says}", cause, evidence=evidence)
 
     def holds(candidate, seed):
         points = ((_point(seed * 31 + k, *sizes), micro) for k, (*sizes, micro) in enumerate(SIZES))

@@ -15,12 +15,6 @@ CASES = [
     ("cross_entropy_hunt", "len(rows) / len(x)", "1.0", "dw is a sum of the pieces' means: each needs its share of the rows."),
     ("cross_entropy_hunt", "len(rows) / len(x)", "len(rows) / (len(x) + 1)", "neither that of the whole batch nor the planted one."),
     ("adam_hunt", "        states = [state for _, state in moved]\n", "", "Every step is like Adam's first"),
-    (
-        "adam_hunt",
-        "        states = [state for _, state in moved]\n        total += float(loss) * len(rows) / len(x)\n",
-        "        total += float(loss) * len(rows) / len(x)\n    states = [state for _, state in moved]\n",
-        "All batches of an epoch start from the states that the epoch began with: only the last one's are kept.",
-    ),
 ]  # fmt: skip
 
 
