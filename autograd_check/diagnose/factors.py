@@ -85,6 +85,9 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
     fits = (right[f] - mine[g]).abs().amax(1) <= LOOSE * scale[f, g]
     pairs = [(names[one], names[other]) for one, other in zip(f[fits].tolist(), g[fits].tolist(), strict=True)]
     pairs = [pair for pair in pairs if ONE not in pair or not any(name.startswith(CURVES) for name in pair)]
+    live = expected != 0
+    idle = {name for name, row in zip(names, table, strict=True) if name != ONE and bool((row[live] == 1).all())}
+    pairs = [pair for pair in pairs if not idle & {*pair}]  # a mask that hides nothing stands for no factor
     base = set(letters.base)
 
     def rank(pair: tuple[str, str]) -> tuple[int, int]:
@@ -97,6 +100,8 @@ def _quotients(letters: Letters) -> list[tuple[str, str]]:
             return (1 if both else 5 if g.startswith("(1 + ") else 3), len(g)
         if g == ONE:
             return (3 if both else 6), len(f)
+        if f.startswith(f"{g}/") or g.startswith(f"{f}/"):  # one of them and its quotient: a factor says the same
+            return 8, len(f) + len(g)
         alike = made.get(f, f) == made.get(g, g)  # (1 − out) for (1 − out²)
         return (2 if both else 4 if alike else 7), len(f) + len(g)
 

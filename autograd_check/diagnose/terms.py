@@ -465,8 +465,7 @@ def _exchange_says(piece: Evidence, pair: Exchange) -> Diagnosis:
     lost, gained = [*(others - mine)], [*(mine - others)]
     if lost and gained and all(" over " in name or " along " in name for name in (*lost, *gained)):
         return Diagnosis(Cause.WRONG_AXIS, f"{says} It runs over the wrong axis.", evidence)
-    if not lost and not pair.right[2]:
-        return Diagnosis(Cause.EXTRA_TERM, f"{says} The factor {', '.join(gained)} is too many.", evidence)
-    if not gained or not lost:
-        return Diagnosis(Cause.MISSING_TERM, f"{says} The factor {', '.join((*lost, *gained))} is missing.", evidence)
+    if not lost or not gained:  # which of the two has it is not seen: a term may enter with either sign
+        cause = Cause.EXTRA_TERM if not lost and not pair.right[2] else Cause.MISSING_TERM
+        return Diagnosis(cause, f"{says} They differ by the factor {', '.join((*lost, *gained))}.", evidence)
     return Diagnosis(Cause.WRONG_OPERAND, says, evidence)

@@ -61,7 +61,7 @@ SOFTMAX_WRONG: list[tuple[Backward, str, str]] = [
     (lambda d, x: soft(x) * (d + (d * soft(x)).sum(-1, keepdim=True)), "sign", "wrong sign"),
     (lambda d, x: soft(x) * (d - (d * soft(x)).mean(-1, keepdim=True)), "mean_for_sum", "a mean stands for a sum"),
     (lambda d, x: soft(x) * (d - (d * soft(x)).sum(0, keepdim=True)), "wrong_axis", "over the wrong axis"),
-    (lambda d, x: soft(x) * (d - d.sum(-1, keepdim=True)), "missing_term", "The factor out is missing"),
+    (lambda d, x: soft(x) * (d - d.sum(-1, keepdim=True)), "missing_term", "They differ by the factor out."),
     (
         lambda d, x: soft(x) * (d - (d * soft(x)).sum(-1, keepdim=True) / 2),
         "missing_term",
