@@ -120,8 +120,9 @@ def _checker(task: Checker) -> Functions:
 def _gradients(
     oracle: Callable[..., Any], given: Mapping[str, Any], hyper: Mapping[str, Any], wrt: Sequence[str], dout: Any
 ) -> Any:
-    """As a backward returns them: alone, or a tuple."""
-    _, grads = oracle_vjp(oracle, Point(given, hyper), wrt, dout)
+    """As a backward returns them: alone, or a tuple. A network that is trained calls this in torch's inference mode."""
+    with torch.inference_mode(False):
+        _, grads = oracle_vjp(oracle, Point(given, hyper), wrt, _copied(dout))
     return tuple(grads.values()) if len(grads) > 1 else next(iter(grads.values()))
 
 

@@ -52,6 +52,15 @@ def test_primals_may_be_named() -> None:
     assert [grad.shape for grad in mine["linear_backward"](out, cache)] == [x.shape, w.shape, b.shape]
 
 
+def test_gradients_are_the_same_in_inference_mode_where_networks_are_trained() -> None:
+    mine = stand_ins(support.lesson("linear").spec)
+    with torch.inference_mode():
+        x, w, b = (torch.ones(shape, dtype=torch.float64) for shape in ((2, 3), (3, 4), (4,)))
+        out, cache = mine["linear_forward"](x, w, b)
+        grads = mine["linear_backward"](out, cache)
+    assert [set(grad.flatten().tolist()) for grad in grads] == [{16.0}, {8.0}, {8.0}]
+
+
 def test_layers_with_a_state() -> None:
     for name in lessons_with(Stateful):
         tasks, mine, theirs = both(name)

@@ -248,6 +248,24 @@ def test_a_mistake_that_nobody_knows_gets_the_same_status_and_score(name: str, t
         assert (theirs.status, theirs.score) == (mine.status, mine.score), edit.says
 
 
+def trained(released: Course, **options: Any) -> dict[str, Any]:
+    """The record of `train` with the layers of a released course, run as the command does."""
+    with importable(released.source):
+        command = released.run_file(released.source / "solutions" / "train.py").train_command
+        return dict(command(root=released.root, output="json", **options))
+
+
+def test_a_release_trains_as_well_as_the_whole_course(tmp_path: Path) -> None:
+    released = released_course("linear", tmp_path)
+    for ops in ("solutions", "lessons"):  # nothing is written there: every layer is borrowed
+        assert trained(released, ops=ops, samples=100)["accuracy_mean"] > 0.9
+
+
+def test_a_network_that_a_release_has_no_reference_for_says_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match=r"^Training needs loss_and_gradients, .* no reference for\. Write it in lessons/"):
+        trained(released_course("linear", tmp_path), network="broadcast_hunt", samples=100)
+
+
 @pytest.mark.long
 def test_what_is_recorded_is_numbers() -> None:
     for name in support.names():
@@ -301,6 +319,6 @@ def test_a_release_of_the_course_checks_hints_derives_and_trains(tmp_path: Path)
     marks = (tmp_path / "graded" / "grades.csv").read_text()
     assert [line.split(",")[0] for line in marks.splitlines()[1:]] == ["ada", "ben"]
     assert "10" in marks.splitlines()[1]
-    trained = program("train", "--ops", "lessons", "--samples", "100")
-    assert "borrowed from the reference: relu" in trained
-    assert "accuracy" in trained
+    said = program("train", "--ops", "lessons", "--samples", "100")
+    assert "borrowed from the reference: relu" in said
+    assert "accuracy     0.9" in said
