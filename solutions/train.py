@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,12 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from autograd_check.errors import AutogradCheckError, CourseError, SubmissionError
+from autograd_check.report.console import complain
+from autograd_check.report.console import say as tell
+from autograd_check.report.streams import announced
 from solutions import seed_bug
 from solutions.chosen import CHOSEN, CNN_CHOSEN, FOLDS, USUAL
 from solutions.convnet import CHANNELS
@@ -70,11 +73,13 @@ def train_command(
     data = breast_cancer(samples)
     with one_thread(), blaming(ops):
         if network == "broadcast_hunt":
-            record = hunt(used, data, seed)
+            with announced(f"training for {seed_bug.EPOCHS} epochs"):
+                record = hunt(used, data, seed)
             text = hunt_text(record)
         else:
             validation = validate(used, data, seed)
-            before = seed_bug.before(data, seed)
+            with announced("training as the notebook did"):
+                before = seed_bug.before(data, seed)
             record = mlp_record(validation, data, before)
             text = mlp_text(record, validation, data)
             if plot is not None:
@@ -86,8 +91,11 @@ def train_command(
 def say(used: Ops, record: dict[str, Any], text: str, output: str) -> None:
     """What was borrowed to stderr, the result to stdout."""
     for lesson, reason in used.borrowed.items():
-        print(f"borrowed from the reference: {lesson} ({reason})", file=sys.stderr)
-    print(json.dumps(record, indent=2) if output == "json" else text)
+        complain(f"borrowed from the reference: {lesson} ({reason})")
+    if output == "json":
+        print(json.dumps(record, indent=2))
+    else:
+        tell(text)
 
 
 def cnn_command(
@@ -112,14 +120,10 @@ def cnn_command(
     used = load_ops(ops, root, CNN_FUNCTIONS)
     if checkpoint is not None:
         checkpoint.mkdir(parents=True, exist_ok=True)
-    with one_thread(), blaming(ops), Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(
-            "training, epoch by epoch", total=sum(settings.epochs for settings in CNN_CHOSEN)
-        )
+    epochs = sum(settings.epochs for settings in CNN_CHOSEN)
+    with one_thread(), blaming(ops), counted("training, epoch by epoch", epochs) as advance:
         started = time.process_time()
-        result = cross_validate(
-            used, CNN_CHOSEN, seed, checkpoints=checkpoint, after_epoch=lambda: progress.advance(task)
-        )
+        result = cross_validate(used, CNN_CHOSEN, seed, checkpoints=checkpoint, after_epoch=advance)
         seconds = time.process_time() - started
     accuracies = [fold.accuracy for fold in result.folds]
     record = {
@@ -149,9 +153,8 @@ def cnn_command(
 def validate(ops: Ops, data: Data, seed: int) -> Validation:
     """Ten-fold cross-validation with the settings that inner folds chose, behind a progress bar on stderr."""
     settings = CHOSEN.get(len(data.y), (USUAL,) * FOLDS)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("training, fold by fold", total=len(settings))
-        return cross_validate(ops, data, settings, seed, lambda: progress.advance(task))
+    with counted("training, fold by fold", len(settings)) as advance:
+        return cross_validate(ops, data, settings, seed, advance)
 
 
 def mlp_record(validation: Validation, data: Data, before: seed_bug.Curves) -> dict[str, Any]:
@@ -219,11 +222,8 @@ def select_command(samples: int | None = None, network: str = "mlp") -> list[dic
     """Choose the settings of every outer fold on its inner folds, as `solutions/chosen.py` holds them, and print them."""
     if network == "cnn":
         return select_cnn()
-    with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("choosing on inner folds", total=FOLDS * SEARCHES)
-        found = select(
-            load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, lambda: progress.advance(task)
-        )
+    with one_thread(), counted("choosing on inner folds", FOLDS * SEARCHES) as advance:
+        found = select(load_ops("solutions", ROOT), breast_cancer(samples), FOLDS, advance)
     for fold, settings in enumerate(found, 1):
         print(f"fold {fold:>2}   {settings}")
     return [asdict(settings) for settings in found]
@@ -235,12 +235,20 @@ def select_cnn() -> list[dict[str, Any]]:
     from solutions.convnet_validation import select as select_settings
     from solutions.digits import FOLDS as OUTER
 
-    with one_thread(), Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("choosing on held-out parts", total=OUTER * len(GRID))
-        found = select_settings(load_ops("solutions", ROOT, CNN_FUNCTIONS), 0, lambda: progress.advance(task))
+    with one_thread(), counted("choosing on held-out parts", OUTER * len(GRID)) as advance:
+        found = select_settings(load_ops("solutions", ROOT, CNN_FUNCTIONS), 0, advance)
     for fold, settings in enumerate(found, 1):
         print(f"fold {fold:>2}   {settings}")
     return [asdict(settings) for settings in found]
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr that says how many of `total` are done; what it yields is called after each."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
 
 
 @contextmanager

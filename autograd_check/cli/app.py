@@ -71,8 +71,19 @@ def command_of(arguments: Sequence[str]) -> str:
     return arguments[0] if arguments and not completing else ""
 
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
 def main() -> None:
     """Run the program. An error of this library is one paragraph on stderr and exit code 2, never a traceback."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     never_fail_to_print()
     with announced("starting"):
         # Lessons are small, and a process with threads cannot be forked: before numpy and torch count the cores.
@@ -84,8 +95,7 @@ def main() -> None:
     try:
         app()
     except OSError as error:  # a folder that is gone or may not be written to
-        where = f": {error.filename}" if error.filename else ""
-        _complain(f"autograd-check: {error.strerror or error}{where}")
+        _complain(error)
         sys.exit(2)
     except (AutogradCheckError, ModuleNotFoundError) as error:
         missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__
@@ -93,11 +103,11 @@ def main() -> None:
         if isinstance(error, ModuleNotFoundError) and extra is None:
             raise
         advice = f" It comes with: pip install 'autograd-check[{extra}]'" if extra else ""
-        _complain(f"autograd-check: {error}{advice}")
+        _complain(error, advice)
         sys.exit(2)
 
 
-def _complain(message: str) -> None:
-    from autograd_check.report.console import complain
+def _complain(error: Exception, advice: str = "") -> None:
+    from autograd_check.report.console import complain, sentence
 
-    complain(message)
+    complain(f"autograd-check: {sentence(error)}{advice}")

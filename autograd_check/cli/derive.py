@@ -9,6 +9,8 @@ import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption, LessonArgument, course_root
 from autograd_check.course.outline import read_outline
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
 
 
 def derive(
@@ -25,12 +27,12 @@ def derive(
     """
     outline = read_outline(course_root(course))
     name = outline.lesson(lesson).name
-    # sympy and torch take seconds to import: a wrong name is answered without them
-    from autograd_check.course.load import Course
-    from autograd_check.report.formulas import derivations, derivations_to_dict, render_derivations
+    with announced(f"deriving {name}"):  # sympy and torch take seconds to import: a wrong name is answered without them
+        from autograd_check.course.load import Course
+        from autograd_check.report.formulas import derivations, derivations_to_dict, render_derivations
 
-    found = derivations(Course(outline).lesson(name), entry)
+        found = derivations(Course(outline).lesson(name), entry)
     if output is Format.JSON:
         typer.echo(json.dumps(derivations_to_dict(name, found), indent=2))
     else:
-        typer.echo(render_derivations(found))
+        say(render_derivations(found))

@@ -7,6 +7,8 @@ import json
 import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
 
 
 def doctor(output: FormatOption = Format.TEXT, course: CourseOption = None) -> None:
@@ -16,9 +18,12 @@ def doctor(output: FormatOption = Format.TEXT, course: CourseOption = None) -> N
 
     Example: autograd-check doctor
     """
-    # looks at torch and at the isolation of processes
-    from autograd_check.report.doctor import examine, render_examination
+    with announced("looking at this machine"):  # at torch and at the isolation of processes
+        from autograd_check.report.doctor import examine, render_examination
 
-    found = examine(course)
-    typer.echo(json.dumps(found.to_dict(), indent=2) if output is Format.JSON else render_examination(found))
+        found = examine(course)
+    if output is Format.JSON:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        say(render_examination(found))
     raise typer.Exit(0 if found.healthy else 2)

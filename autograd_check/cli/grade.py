@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from autograd_check.cli.options import CourseOption, course_root, tell_broken
-from autograd_check.report.console import complain, tracked
+from autograd_check.cli.options import CourseOption, taught_course, tell_broken
+from autograd_check.course.outline import read_outline
+from autograd_check.report.console import columns, complain, say, tracked
+from autograd_check.report.streams import announced
 
 INTERRUPTED = 130
 
@@ -52,26 +55,30 @@ def grade(
 
     Example: autograd-check grade submissions --out graded --lessons linear,relu
     """
-    from autograd_check.course.outline import read_outline
-    from autograd_check.grade.classroom import Plan, Run
-    from autograd_check.grade.gradebook.publish import GRADES
-    from autograd_check.grade.pool import cores, hired
-    from autograd_check.report.class_summary import render_class
+    outline = read_outline(taught_course(course))
+    with announced("importing torch"):
+        from autograd_check.grade.classroom import Plan, Run
+        from autograd_check.grade.gradebook.publish import GRADES
+        from autograd_check.grade.pool import cores, hired
+        from autograd_check.report.class_summary import render_class
 
-    outline = read_outline(course_root(course))
     tell_broken(outline)
     plan = Plan(submissions, out, lessons or [], roster, key_file, allow_unsandboxed)
     try:
-        with Run.open(outline, plan) as run:
+        with ExitStack() as stack:
+            with announced("reading the submissions"):
+                run = stack.enter_context(Run.open(outline, plan))
             if run.done < run.total:
-                with hired(plan.setup(outline), jobs or cores(), scheduler) as crew:
-                    for _ in tracked(run.grade(crew), "grading", run.total, run.done):
-                        pass
-            summary = run.finish()
+                with announced("starting processes"):
+                    crew = stack.enter_context(hired(plan.setup(outline), jobs or cores(), scheduler))
+                for _ in tracked(run.grade(crew), "grading", run.total, run.done):
+                    pass
+            with announced("writing the grades"):
+                summary = run.finish()
     except KeyboardInterrupt:
         complain(f"Stopped. What was graded is kept in {out}; the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
     if output is Output.TEXT:
-        typer.echo(render_class(summary))
+        say(render_class(summary, columns()))
     else:
         typer.echo(json.dumps(summary.to_dict(), indent=2) if output is Output.JSON else (out / GRADES).read_text().rstrip("\n"))

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from autograd_check.course.outline import Outline, find_course, read_outline
-from autograd_check.errors import AutogradCheckError
+from autograd_check.course.own import installed_course
+from autograd_check.errors import AutogradCheckError, CourseError
 
 
 class Format(StrEnum):
@@ -64,3 +65,11 @@ def tell_broken(outline: Outline) -> None:
     """One line on stderr for every lesson that is left out, because its file makes no sense."""
     for says in outline.broken.values():
         typer.echo(f"left out: {says}", err=True)
+
+
+def taught_course(course: Path | None) -> Path:
+    """As `course_root`; where there is none here, the course that is installed: what an instructor does needs no folder of it."""
+    try:
+        return course_root(course)
+    except CourseError:
+        return installed_course()

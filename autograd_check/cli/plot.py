@@ -10,6 +10,8 @@ import typer
 from autograd_check.cli.options import CourseOption, LessonArgument, course_root
 from autograd_check.course.outline import read_outline
 from autograd_check.grade.targets import choose_targets
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
 
 
 def plot(
@@ -39,18 +41,18 @@ def plot(
     """
     outline = read_outline(course_root(course))
     (target,) = choose_targets(outline, [outline.lesson(lesson).name], folder, [file] if file else [])
-    # torch and matplotlib take seconds to import: a wrong name is answered without them
-    from autograd_check.course.load import Course
-    from autograd_check.grade.session import Session
-    from autograd_check.report.figures import gradients_page, save_figure
-    from autograd_check.run.zygote import Zygote
-
-    loaded = Course(outline)
     place = output or Path(f"{target.lesson}.png")
-    with Zygote() as zygote:
-        drawn = Session(loaded, zygote, seed).picture_file(target.lesson, target.path, probe)
-    save_figure(gradients_page(drawn, f"{target.shown}, probe: {drawn[0].probe}"), place)
+    # torch and matplotlib take seconds to import: a wrong name is answered without them
+    with announced(f"drawing {target.lesson}"):
+        from autograd_check.course.load import Course
+        from autograd_check.grade.session import Session
+        from autograd_check.report.figures import gradients_page, save_figure
+        from autograd_check.run.zygote import Zygote
+
+        with Zygote() as zygote:
+            drawn = Session(Course(outline), zygote, seed).picture_file(target.lesson, target.path, probe)
+        save_figure(gradients_page(drawn, f"{target.shown}, probe: {drawn[0].probe}"), place)
     wrong = ", ".join(picture.subject for picture in drawn if not picture.right)
-    typer.echo(f"{place}: {f'{wrong} wrong' if wrong else 'every gradient right'} on the probe {drawn[0].probe!r}")
+    say(f"{place}: {f'{wrong} wrong' if wrong else 'every gradient right'} on the probe {drawn[0].probe!r}")
     if view:
         typer.launch(str(place))

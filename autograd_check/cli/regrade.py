@@ -8,7 +8,8 @@ import typer
 
 from autograd_check.cli.options import CourseOption, LessonArgument
 from autograd_check.cli.override import FolderArgument, StudentArgument
-from autograd_check.report.console import show
+from autograd_check.report.console import columns, say, show
+from autograd_check.report.streams import announced
 
 
 def regrade(
@@ -27,14 +28,15 @@ def regrade(
 
     Example: autograd-check regrade graded ada linear -v
     """
-    from autograd_check.course.outline import read_outline
-    from autograd_check.grade.classroom import course_of
-    from autograd_check.grade.classroom import regrade as again
-    from autograd_check.report.terminal import render
+    with announced(f"grading {lesson} of {student}"):
+        from autograd_check.course.outline import read_outline
+        from autograd_check.grade.classroom import course_of
+        from autograd_check.grade.classroom import regrade as again
+        from autograd_check.report.terminal import render
 
-    outline = read_outline(course or course_of(folder))
-    found = again(folder, outline, student, lesson, allow_unsandboxed=allow_unsandboxed)
-    show(render(found.record, verbose=verbose))
+        outline = read_outline(course or course_of(folder))
+        found = again(folder, outline, student, lesson, allow_unsandboxed=allow_unsandboxed)
+    show(render(found.record, verbose=verbose, width=columns()))
     if found.before is not None:
         status, points = found.before
-        typer.echo(f"\nBefore: {status}, {points:g} points." if found.changed else "\nAs before.")
+        say(f"\nBefore: {status}, {points:g} points." if found.changed else "\nAs before.")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.cli.options import CourseOption, course_root
-from autograd_check.report.console import tracked
+from autograd_check.cli.options import CourseOption, taught_course
+from autograd_check.course.outline import read_outline
+from autograd_check.report.console import say, tracked
 from autograd_check.report.streams import announced
 
 
@@ -24,6 +25,7 @@ def release(
 
     Example: autograd-check release handout
     """
+    outline = read_outline(taught_course(course))
     with announced("importing torch"):
         from autograd_check.cli.rehearse import refuse_wrong_solutions
         from autograd_check.course.load import Course
@@ -31,9 +33,11 @@ def release(
         from autograd_check.grade.release import release as make
         from autograd_check.report.generated import released_text
 
-    loaded = Course.load(course_root(course)).authored()
+    loaded = Course(outline).authored()
     with announced("loading the course"):
         lessons = loaded.lessons
     refuse_wrong_solutions(loaded)
     numbers = dict(tracked(recordings(lessons), "recording mistakes", len(lessons)))
-    typer.echo(released_text(make(loaded, folder, numbers)))
+    with announced("packing"):
+        made = make(loaded, folder, numbers)
+    say(released_text(made))

@@ -8,6 +8,8 @@ import typer
 
 from autograd_check.cli.options import CourseOption, LessonArgument, course_root
 from autograd_check.course.outline import read_outline
+from autograd_check.report.console import columns, say, wrapped
+from autograd_check.report.streams import announced
 
 
 def reset(
@@ -26,20 +28,23 @@ def reset(
     entry = outline.lesson(lesson)
     path = entry.stub.relative_to(outline.root)
     if undo:
-        from autograd_check.course.handout import undo_reset  # imports torch, as below
+        with announced("putting your file back"):
+            from autograd_check.course.handout import undo_reset  # imports torch, as below
 
-        kept = undo_reset(outline, entry.name)
-        typer.echo(f"{path} is as it was." + (f" What stood there: {kept.relative_to(outline.root)}" if kept else ""))
+            kept = undo_reset(outline, entry.name)
+        say(f"{path} is as it was." + (f" What stood there: {kept.relative_to(outline.root)}" if kept else ""))
         return
-    if not yes and not typer.confirm(f"Replace {path} by the empty stub? A backup is kept."):
+    if not yes and not typer.confirm(
+        wrapped(f"Replace {path} by the empty stub? A backup is kept.", columns() - len(" [y/N]: "))
+    ):
         typer.echo("Nothing was changed.")
         raise typer.Exit(1)
 
-    # loading a course imports torch, which a "no" need not wait for
-    from autograd_check.course.handout import reset as put_back
-    from autograd_check.course.load import Course
+    with announced("putting the stub back"):  # loading a course imports torch, which a "no" need not wait for
+        from autograd_check.course.handout import reset as put_back
+        from autograd_check.course.load import Course
 
-    backup = put_back(Course(outline), entry.name)
-    typer.echo(f"{path} is the stub again." + (f" Your file: {backup.relative_to(outline.root)}" if backup else ""))
+        backup = put_back(Course(outline), entry.name)
+    say(f"{path} is the stub again." + (f" Your file: {backup.relative_to(outline.root)}" if backup else ""))
     if backup:
-        typer.echo(f"To have it back: autograd-check reset {entry.name} --undo")
+        say(f"To have it back: autograd-check reset {entry.name} --undo")

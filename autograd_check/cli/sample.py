@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.cli.options import CourseOption, taught_course
+from autograd_check.course.outline import read_outline
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
 
 
 def sample(
@@ -25,9 +28,10 @@ def sample(
 
     Example: autograd-check sample class --students 12 --lessons linear,relu,sigmoid
     """
-    # torch takes a second to import
-    from autograd_check.course.load import Course
-    from autograd_check.grade.sample import write_sample
+    outline = read_outline(taught_course(course))
+    with announced("making up a class"):  # torch takes a second to import
+        from autograd_check.course.load import Course
+        from autograd_check.grade.sample import write_sample
 
-    count = write_sample(Course.load(course_root(course)), folder, students, seed, lessons or [])
-    typer.echo(f"{count} files of {students} students in {folder}. Next: autograd-check grade {folder} --out graded")
+        count = write_sample(Course(outline), folder, students, seed, lessons or [])
+    say(f"{count} files of {students} students in {folder}. Next: autograd-check grade {folder} --out graded")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
+
 
 def start(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
@@ -21,8 +24,9 @@ def start(
 
     Example: autograd-check start nn
     """
-    # loading a course imports torch
-    from autograd_check.course.folder import start as make
-    from autograd_check.report.generated import started_text
+    with announced(f"making {folder}"):  # loading a course imports torch
+        from autograd_check.course.folder import start as make
+        from autograd_check.report.generated import started_text
 
-    typer.echo(started_text(make(folder, course, notebooks=notebooks).outline, str(folder)))
+        made = make(folder, course, notebooks=notebooks)
+    say(started_text(made.outline, str(folder)))

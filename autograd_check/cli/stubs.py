@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.report.console import say
 
 
 def stubs(
@@ -33,5 +34,5 @@ def stubs(
     else:
         refuse_wrong_solutions(loaded)
         text, fine = written_text(write(loaded, handouts, force=force))
-    typer.echo(text)
+    say(text)
     raise typer.Exit(0 if fine else 1)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, Format, FormatOption, course_root
+from autograd_check.course.outline import read_outline
+from autograd_check.report.streams import announced
 
 
 def train(
@@ -28,12 +30,14 @@ def train(
 
     Example: autograd-check train --network mlp --ops lessons --plot curves.svg
     """
-    # torch and scikit-learn take seconds to import
-    from autograd_check.course.load import Course, importable
+    outline = read_outline(course_root(course))
+    with announced("importing torch"):
+        from autograd_check.course.load import Course, importable
 
-    loaded = Course.load(course_root(course))
+    loaded = Course(outline)
     with importable(loaded.source):
-        module = loaded.run_file(loaded.source / "solutions" / "train.py")
+        with announced("importing scikit-learn"):
+            module = loaded.run_file(loaded.source / "solutions" / "train.py")
         module.train_command(
             network=network,
             ops=ops,

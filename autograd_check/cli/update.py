@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from autograd_check.cli.options import CourseOption, course_root
+from autograd_check.course.outline import read_outline
+from autograd_check.report.console import say
+from autograd_check.report.streams import announced
 
 
 def update(
@@ -21,9 +24,11 @@ def update(
 
     Example: pip install --upgrade autograd_check && autograd-check update
     """
-    # loading a course imports torch
-    from autograd_check.course.folder import update as bring
-    from autograd_check.course.load import Course
-    from autograd_check.report.generated import updated_text
+    outline = read_outline(course_root(course))
+    with announced("bringing what is new"):  # loading a course imports torch
+        from autograd_check.course.folder import update as bring
+        from autograd_check.course.load import Course
+        from autograd_check.report.generated import updated_text
 
-    typer.echo(updated_text(bring(Course.load(course_root(course)), notebooks=notebooks)))
+        done = bring(Course(outline), notebooks=notebooks)
+    say(updated_text(done))

@@ -64,6 +64,9 @@ class Run:
         Raises `SubmissionError` for submissions, a roster or an assignment that cannot be read; nothing that a student
         did raises.
         """
+        for kept in (outline.root / "lessons", outline.source / "solutions"):
+            if plan.out.resolve().is_relative_to(kept):
+                raise SubmissionError(f"{plan.out} is part of the course in {kept.parent}. Name another folder with --out.")
         keys = Keys(outline, read_secret(plan.key_file))
         folder = plan.submissions if plan.submissions.is_dir() else plan.submissions.parent
         assignment = read_assignment(outline, plan.lessons, folder)

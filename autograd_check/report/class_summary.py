@@ -82,8 +82,8 @@ def _end(summary: Summary, width: int) -> Iterator[str]:
     )
     yield from textwrap.wrap(f"{_count(summary.students, 'submission')}{''.join(f'; {text}' for text in said)}.", width)
     for isolation, count in summary.isolation.items():
-        if isolation != "not run":
-            yield from textwrap.wrap(f"Isolation of {_count(count, 'submission')}: {isolation}.", width)
+        what = "not run: nothing that can be read was handed in" if isolation == "not run" else isolation
+        yield from textwrap.wrap(f"Isolation of {_count(count, 'submission')}: {what}.", width)
     yield from textwrap.wrap(f"Probes: {probes}.", width)
     yield f"Written: {summary.folder}/{GRADES}, {summary.folder}/{RECORDS}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -33,12 +34,36 @@ def show(text: Text) -> None:
     make_console().print(text, soft_wrap=True)
 
 
+def wrapped(text: str, width: int) -> str:
+    """A text with its long lines broken between words, each going on below its last column; paths are never broken."""
+    return "\n".join(_broken(line, width) if len(line) > width else line for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    stops = [found.end() for found in _COLUMN.finditer(line) if found.end() <= width // 2]
+    return textwrap.fill(
+        line, width, subsequent_indent=" " * max(stops, default=0), break_long_words=False, break_on_hyphens=False
+    )
+
+
+_COLUMN = re.compile(r"^ +|(?<=\S)  +(?=\S)")
+
+
+def say(text: str) -> None:
+    """Print a text to stdout, wrapped to what the terminal has."""
+    print(wrapped(text, columns()))
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong, for who reads no errno: `Permission denied: lessons/linear.py`."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
 def complain(message: str) -> None:
     """Print an error to stderr. A terminal has it wrapped, with whole paths; a log or another program has it line by line."""
-    console, lines = make_console(stderr=True), message.split("\n")
-    if console.is_terminal:
-        lines = [textwrap.fill(line, columns(), break_long_words=False, break_on_hyphens=False) for line in lines]
-    console.print("\n".join(lines), soft_wrap=True)
+    print(wrapped(message, columns()) if sys.stderr.isatty() else message, file=sys.stderr)
 
 
 T = TypeVar("T")

@@ -85,7 +85,7 @@ def render_examination(found: Examination) -> str:
     """The examination as text."""
     missing = [extra for extra, there in found.extras.items() if not there]
     lines = [
-        f"python     {found.python} on {found.system}, {found.threads} threads for torch",
+        f"python     {found.python} on {found.system}, {found.threads} thread{'s' * (found.threads != 1)} for torch",
         *(f"{name:<15}{number}" for name, number in found.versions.items()),
         f"course     {found.course or 'none here'}",
         f"isolation  {found.isolation or 'none'}",

@@ -14,7 +14,7 @@ from autograd_check.cli import app
 from autograd_check.course.progress import STATE_FILE, Stage
 from autograd_check.report.doctor import LEVELS
 from autograd_check.report.status import render_hint, render_list, render_standing
-from tests.cli.running import Program
+from tests.cli.running import Program, Ran
 from tests.support import names, outline
 from tests.toy import RIGHT
 
@@ -57,6 +57,53 @@ def test_outside_a_course_it_says_so(program: Program, tmp_path: Path, monkeypat
     ran = program()
     assert ran.code == 2
     assert "No course was found" in ran.err
+
+
+def test_an_instructor_needs_no_folder_of_the_course_that_is_installed(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = program("sample", "class", "--students", "2", "--lessons", "linear")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith("of 2 students in class. Next: autograd-check grade class --out graded\n")
+    ran = program("grade", "nowhere", "--out", "graded")
+    assert "nowhere does not exist" in ran.err
+
+
+def test_ctrl_c_while_it_starts_ends_it_without_a_word(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(wanted: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "make_app", interrupted)
+    assert program("list") == Ran(130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("start", "DEST"), "making DEST ..."),
+        (("derive", "double"), "deriving double ..."),
+        (("sample", "DEST", "--lessons", "double"), "making up a class ..."),
+        (("reset", "double", "--yes"), "putting the stub back ..."),
+        (("train",), "importing scikit-learn ..."),
+        (("doctor",), "looking at this machine ..."),
+    ],
+)
+def test_what_takes_seconds_is_announced_on_a_terminal(
+    program: Program, course: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    (course / "solutions" / "train.py").write_text("def train_command(**named):\n    pass\n")
+    folder = str(course.parent / "new")
+    ran = program(*(word.replace("DEST", folder) for word in arguments))
+    assert ran.code == 0
+    assert says.replace("DEST", folder) in ran.err
+
+
+@pytest.mark.parametrize("command", ["release", "train", "update"])
+def test_a_folder_without_a_course_is_told_at_once(course: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    said = without_what_is_slow(command, *(["handout"] if command == "release" else []), "--course", "nowhere")
+    assert "nowhere is not a course" in " ".join(said.split())
 
 
 SLOW = {"torch", "numpy", "sympy", "matplotlib", "sklearn", "pytest"}
@@ -192,7 +239,7 @@ def test_reset_asks_first(program: Program, course: Path, monkeypatch: pytest.Mo
     assert (course / STUB).read_text() == RIGHT
     ran = program("reset", "double", "--yes")
     assert ran.code == 0
-    assert f"{STUB} is the stub again. Your file: .autograd_check_backups/double-" in ran.out
+    assert f"{STUB} is the stub again. Your file: .autograd_check_backups/double-" in " ".join(ran.out.split())
     assert (course / STUB).read_text() == stub
 
 
@@ -270,14 +317,15 @@ def test_doctor_shows_versions_and_isolation(program: Program, course: Path, mon
     report = json.loads(program("doctor", "--format", "json").out)
     assert report["schema"] == 1
     level = report["layers"]["level"]
-    assert LEVELS[level] in ran.out
+    said = " ".join(ran.out.split())
+    assert LEVELS[level] in said
     for layer in report["layers"]["layers"]:
-        assert f"{'holds' if layer['holds'] else 'missing'}: {layer['name']}" in ran.out
+        assert f"{'holds' if layer['holds'] else 'missing'}: {layer['name']}" in said
     assert report["versions"]["torch"].startswith("2.")
     monkeypatch.chdir(course.parent)
     ran = program("doctor")
     assert ran.code == 2
-    assert "No course was found" in ran.out
+    assert "No course was found" in " ".join(ran.out.split())
 
 
 def environment(**named: str) -> dict[str, str]:
@@ -329,6 +377,16 @@ def test_every_command_takes_a_file_or_another_case(program: Program, course: Pa
         ran = program(command, name, *(["--yes"] if command == "reset" else []))
         assert (ran.code, ran.err) == (0, "")
         assert "double" in ran.out
+
+
+@pytest.mark.parametrize("arguments", [("start", "new"), ("doctor",), ("stubs", "--check"), ("bench", "double")])
+def test_what_is_printed_fits_a_narrow_terminal(
+    program: Program, course: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    ran = program(*arguments)
+    assert ran.code == 0
+    assert [line for line in ran.out.splitlines() if len(line) > 60 and " " in line.strip().partition("  ")[2].strip()] == []
 
 
 @pytest.mark.parametrize("width", [80, 60])

@@ -42,6 +42,7 @@ def test_a_class_in_words(program: Program, submissions: Path) -> None:
     assert ran.code == 0, ran.err
     assert ran.out.startswith(SUMMARY)
     assert "Isolation of 2 submissions: own process" in ran.out
+    assert "Isolation of 1 submission: not run: nothing that can be read was handed in." in ran.out
     assert ran.out.endswith(
         "Probes: those of `check`, which students can run; --key-file draws secret ones.\n"
         "Written: graded/grades.csv, graded/records.jsonl\n"
@@ -97,6 +98,9 @@ def test_points_by_hand_and_what_the_student_would_see(program: Program, submiss
     ran = program("override", "graded", "ben", "double", "3", "--why", "talked it over")
     assert (ran.code, ran.out) == (0, "ben · double: 3 points by hand. graded/grades.csv is written anew.\n")
     assert "ben,,,3,3" in (course / "graded" / "grades.csv").read_text()
+    ran = program("override", "graded", "ben", "double", "9", "--why", "a bonus")
+    assert ran.out.startswith("ben · double: 9 points by hand, more than the 4 that the lesson has.\n")
+    program("override", "graded", "ben", "double", "3", "--why", "talked it over")
     ran = program("regrade", "graded", "ben", "double", "-v")
     assert ran.code == 0, ran.err
     assert ran.out.startswith("double · failed · 2.2 of 4 points · double.py\n")
@@ -119,6 +123,8 @@ def test_points_by_hand_and_what_the_student_would_see(program: Program, submiss
         (("grade", "SUBMISSIONS", "--out", "g", "--lessons", "duble"), "There is no lesson named 'duble'"),
         (("grade", "SUBMISSIONS", "--out", "g", "--lessons", "double=x"), "expected LESSON=POINTS with points of at least 0"),
         (("grade", "SUBMISSIONS", "--out", "g", "--roster", "nowhere.csv"), "nowhere.csv cannot be read: No such file"),
+        (("grade", "SUBMISSIONS", "--out", "lessons"), "lessons is part of the course in "),
+        (("grade", "SUBMISSIONS", "--out", "solutions/g"), "solutions/g is part of the course in "),
         (("grade", "SUBMISSIONS", "--out", "README.md"), "README.md cannot be written to: "),
         (("override", "nowhere", "ada", "double", "1", "--why", "x"), "nowhere holds no graded class: expected store.sqlite"),
         (("regrade", "nowhere", "ada", "double"), "nowhere holds no graded class: expected store.sqlite"),

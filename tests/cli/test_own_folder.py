@@ -90,8 +90,8 @@ def test_hint_reset_derive_plot_and_bench(program: Program, mine: Path) -> None:
     assert '"forward+backward"' in program("bench", "double", "--format", "json").out
     (mine / UNIT / "double.py").write_text(RIGHT)
     assert "every gradient right" in program("plot", "double").out
-    assert (
-        f"{UNIT}/double.py is the stub again. Your file: .autograd_check_backups/double-" in program("reset", "double", "-y").out
+    assert f"{UNIT}/double.py is the stub again. Your file: .autograd_check_backups/double-" in " ".join(
+        program("reset", "double", "-y").out.split()
     )
     assert "2 lessons in" in program("doctor").out
 
@@ -116,7 +116,7 @@ def test_release_is_for_who_has_the_course(program: Program, mine: Path, tmp_pat
     monkeypatch.chdir(tmp_path / "course")
     ran = program("release", str(tmp_path / "handout"))
     assert ran.code == 0
-    assert "is a release: a course folder, and a package without answers" in ran.out
+    assert "is a release: a course folder, and a package without answers" in " ".join(ran.out.split())
     assert "They get the same status and points as with the whole course" in ran.out
     assert {path.name for path in (tmp_path / "handout").iterdir() if path.suffix != ".whl"} == {
         "lessons",
@@ -153,9 +153,8 @@ def test_a_reset_can_be_undone_and_the_undo_as_well(program: Program, mine: Path
     assert json.loads(program("list", "--format", "json").out)["lessons"][0]["stage"] == "done"
     assert program("reset", "double", "-y").code == 0
     file.write_text(WRONG)
-    assert (
-        f"{UNIT}/double.py is as it was. What stood there: .autograd_check_backups/double-"
-        in program("reset", "double", "--undo").out
+    assert f"{UNIT}/double.py is as it was. What stood there: .autograd_check_backups/double-" in " ".join(
+        program("reset", "double", "--undo").out.split()
     )
     assert file.read_text() == RIGHT
     assert program("reset", "double", "--undo").code == 0

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from autograd_check.report.console import tracked
+from autograd_check.report.console import tracked, wrapped
 
 
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,3 +20,16 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytes
 def test_quick_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(tracked(range(3), "lessons", 3)) == [0, 1, 2]
     assert capsys.readouterr() == ("", "")
+
+
+def test_long_lines_go_on_below_their_last_column_and_nothing_else_changes() -> None:
+    text = (
+        "short  stays\n  pip install     what the course needs, and no more\na/path/that/is/longer/than/that/and/is/not/broken x"
+    )
+    assert wrapped(text, 40) == (
+        "short  stays\n"
+        "  pip install     what the course needs,\n"
+        "                  and no more\n"
+        "a/path/that/is/longer/than/that/and/is/not/broken\n"
+        "x"
+    )
