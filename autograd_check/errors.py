@@ -22,6 +22,10 @@ class AutogradCheckError(Exception):
 class CourseError(AutogradCheckError):
     """A course folder, lesson file or specification is not usable."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence. The frames between are this library's."""
+        return [str(self)]
+
 
 class MarkerError(CourseError):
     """A BEGIN/END marker stands without its partner."""

@@ -81,6 +81,9 @@ def check(
     Raises `CourseError` where no lesson asks for functions of these names, or for as many.
 
     """
+    for given in functions:
+        if not callable(given):
+            raise CourseError(f"check takes functions, not {given!r}. A lesson is named so: check(..., lesson='linear').")
     found = _course(course)
     names = [getattr(function, "__name__", "") for function in functions]
     chosen = found.lesson(lesson or _lesson_of(found, names))
@@ -97,14 +100,20 @@ def progress(course: Path | str | None = None) -> CellText:
     return CellText(render_standing(outline, stages(outline)))
 
 
-def hint(lesson: str, course: Path | str | None = None) -> CellText:
-    """The next hint of a lesson, and those before it; each call goes one step further. Raises `CourseError`."""
-    outline = read_outline(_root(course))
-    entry = outline.lesson(lesson)
+def hint(lesson: str | Callable[..., Any], course: Path | str | None = None) -> CellText:
+    """The next hint of a lesson (by its name, or a function that it asks for), and those before it.
+
+    Each call goes one step further. Raises `CourseError`.
+    """
+    found = _course(course)
+    outline = found.outline
+    name = _lesson_of(found, [getattr(lesson, "__name__", "")], "hint('linear')") if callable(lesson) else str(lesson)
+    entry = outline.lesson(name)
     state = Progress.read(outline.root)
     shown = state.next_hint(entry)
     state.with_hints(entry.name, shown).save()
-    return CellText(render_hint(entry, shown))
+    more, derive = f"hint({entry.name!r})", f"!autograd-check derive {entry.name}"
+    return CellText(render_hint(entry, shown, more=more, derive=derive))
 
 
 def _root(course: Path | str | None) -> Path:
@@ -145,7 +154,7 @@ def _png(figure: Any) -> bytes:
     return file.getvalue()
 
 
-def _lesson_of(course: Course, names: Sequence[str]) -> str:
+def _lesson_of(course: Course, names: Sequence[str], call: str = "check(..., lesson='linear')") -> str:
     stems = {name.removesuffix("_forward").removesuffix("_backward").removesuffix("_step") for name in names}
     for entry in course.outline.lessons:
         if entry.name in stems:
@@ -153,9 +162,7 @@ def _lesson_of(course: Course, names: Sequence[str]) -> str:
     for entry in course.outline.lessons:
         if set(names) & set(course.lesson(entry.name).functions()):
             return entry.name
-    raise CourseError(
-        f"No lesson asks for {', '.join(names) or 'no function at all'}. Name the lesson: check(..., lesson='linear')."
-    )
+    raise CourseError(f"No lesson asks for {' or '.join(names) or 'no function at all'}. Name the lesson: {call}.")
 
 
 def _css(style: str) -> str:

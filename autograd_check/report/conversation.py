@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from queue import Empty, PriorityQueue, Queue
 from threading import Event, Thread
@@ -20,7 +20,7 @@ from autograd_check.course.progress import Progress, Stage, next_lesson, stages
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.watching import Checked, Desk, Version, saves, versions
-from autograd_check.report.console import columns, show
+from autograd_check.report.console import columns, complain, sentence, show
 from autograd_check.report.formulas import derivations, render_derivations
 from autograd_check.report.keyboard import Terminal
 from autograd_check.report.screen import Frame, choices, furthest, lines_of, matching, verdict
@@ -35,6 +35,10 @@ SCROLLS = {"up": -1, "down": 1, "page up": -10, "page down": 10}
 """Lines by which a key moves a text that is longer than the screen."""
 TICK = 0.25
 """Seconds after which the screen is drawn anew: a clock runs on it, and a terminal may have another size."""
+
+
+Wrapped = Callable[[int], Text]
+"""A text for a screen of so many columns, which may be others the next time it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class Conversation:
         self._submit = submit
         self._numbers = itertools.count()
         self._checked: Checked | None = None
-        self._text, self._after = Text(), Text()
+        self._text: Wrapped = _nothing
+        self._after: Wrapped = _nothing
         self._news = ""
         self._working: dict[Job, float] = {}
         self._all: list[LessonRecord] | None = None
@@ -95,16 +100,16 @@ class Conversation:
         return replace(frame, scrolled=self._scrolled)
 
     def _frame(self, width: int, height: int) -> Frame:
-        frame = Frame(self.entry, self.standing, self._text, self._line())
+        frame = Frame(self.entry, self.standing, Text(), self._line())
         match self.mode:
             case Mode.TEXT:
-                return frame
+                return replace(frame, body=self._text(width))
             case Mode.LIST:
                 body = choices(self.outline, self.standing, self._search, self._chosen, max(height - 6, 3), width)
                 return replace(frame, body=body, keys="type to search  up/down  enter opens  esc back")
         body = Text(f"{self.entry.name} · {self.entry.title}\n")
         if self._checked is not None:
-            body = verdict(self._checked.record, self.entry, self._following(), width, self._after)
+            body = verdict(self._checked.record, self.entry, self._following(), width, self._after(width))
         if self.mode is Mode.RESET:
             asked = f"Put the empty stub of {self.entry.name} back? u undoes it."
             return replace(frame, body=body, news=asked, keys="y yes  any other key: no")
@@ -145,6 +150,8 @@ class Conversation:
                 self.mode = Mode.RESET
             case "u":
                 self._start(SOON, "undoing a reset", partial(self._undo, self.entry))
+            case other if len(other) == 1 and other.isprintable():
+                self._news = f"{other} is no key here. Those that are stand below."
         return True
 
     def saved(self, names: tuple[str, ...]) -> None:
@@ -161,12 +168,13 @@ class Conversation:
             elif answer.checked.record.lesson == self.entry.name:
                 self._checked = answer.checked
                 passed = answer.checked.record.status is Status.PASSED
-                self._after = after_pass(self.entry, width=columns()) if passed else Text()
+                self._after = _learnt(self.entry) if passed else _nothing
                 self._news = f"checked in {_duration(answer.checked.seconds)} at {time.strftime('%H:%M:%S')}"
                 if not self.entry.stub.exists():
                     self._news = "The file is gone; r puts the empty stub back."
-        if answer.body is not None:
-            self._show(answer.body)
+        body = answer.body
+        if body is not None:
+            self._show(lambda width: body)
         self._news = answer.news or self._news
 
     def _line(self) -> str:
@@ -212,7 +220,7 @@ class Conversation:
         progress = Progress.read(self.outline.root)
         shown = progress.next_hint(self.entry)
         progress.with_hints(self.entry.name, shown).save()
-        self.mode, self._text = Mode.TEXT, render_hint(self.entry, shown, columns(), keys=True)
+        self.mode, self._text = Mode.TEXT, partial(_hints, self.entry, shown)
 
     def _type(self, key: str) -> None:
         found = matching(self.outline, self._search)
@@ -242,13 +250,9 @@ class Conversation:
         if len(self._all) < len(self.outline.lessons):
             return
         records, self._all = self._all, None
-        text = Text(f"{summary(records)}\n\n", style="bold")
-        for one in records:
-            if one.status not in (Status.PASSED, Status.TODO):
-                text.append(render(one, brief=True, width=columns()).split("\n")[0].append("\n"))
-        self._show(text)
+        self._show(partial(_told, records))
 
-    def _show(self, text: Text) -> None:
+    def _show(self, text: Wrapped) -> None:
         """Show a text that took a while; from who chooses or answers meanwhile it does not take the screen, but comes then."""
         self._text, self._scrolled = text, 0
         if self.mode in (Mode.LIST, Mode.RESET):
@@ -316,6 +320,7 @@ def follow(outline: Outline, name: str | None) -> None:
     """The same where nobody sits at a terminal: a block of text for the first lesson and for every save, until interrupted."""
     entry, desk = _begin(outline, name)
     since = versions(outline)
+    complain("Watching lessons/: the verdict on every file that is saved comes below. Ctrl-C stops.")
     with desk:
         show(render(desk.check(entry.name).record, width=columns()))
         for names in saves(outline, Event(), since):
@@ -346,7 +351,7 @@ def _work(jobs: PriorityQueue[Job], events: Events) -> None:
         try:
             answer = job.run()
         except (AutogradCheckError, OSError) as error:
-            answer = Answer(body=Text(f"{error}\n"))
+            answer = Answer(body=Text(f"{sentence(error)}\n"))
         except ModuleNotFoundError as error:
             answer = Answer(body=Text(f"{error}. It comes with: pip install 'autograd-check[train,derive]'\n"))
         events.put(partial(Conversation.hear, job=job, answer=answer))
@@ -361,6 +366,28 @@ def _read(terminal: Terminal, stop: Event, events: Events) -> None:
     while keys := terminal.keys(stop):
         for key in keys:
             events.put(partial(Conversation.press, key=key))
+
+
+def _nothing(width: int) -> Text:
+    return Text()
+
+
+def _hints(entry: LessonEntry, shown: int, width: int) -> Text:
+    return render_hint(entry, shown, width, more="h", derive="d")
+
+
+def _learnt(entry: LessonEntry) -> Wrapped:
+    """`after_pass`, made once for each width."""
+    return cache(lambda width: after_pass(entry, width=width))
+
+
+def _told(records: Sequence[LessonRecord], width: int) -> Text:
+    """A check of all: how many passed, and a line for each that is wrong."""
+    text = Text(f"{summary(records)}\n\n", style="bold")
+    for one in records:
+        if one.status not in (Status.PASSED, Status.TODO):
+            text.append(render(one, brief=True, width=width).split("\n")[0].append("\n"))
+    return text
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.pictures import Curve, Picture
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it cannot keep a cache, which nobody here needs
 
 try:
     from matplotlib.colors import LogNorm

@@ -30,6 +30,9 @@ NAMES = {
     "\x08": "backspace",
     "\x04": "q",
 }
+Picture = tuple[tuple[int, int], tuple[tuple[object, ...], ...]]
+"""What was drawn: columns and lines of the screen, and each line with its styles."""
+CLEAR = "\x1b[2J"
 ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
@@ -56,7 +59,7 @@ class Terminal:
     def __init__(self) -> None:
         self._stdin = sys.stdin.fileno()
         self._console = Console(force_terminal=True, highlight=False, markup=False, emoji=False, legacy_windows=False)
-        self._drawn = ""
+        self._drawn: Picture = ((0, 0), ())
 
     def __enter__(self) -> Terminal:
         self._before = termios.tcgetattr(self._stdin)
@@ -84,18 +87,17 @@ class Terminal:
         return []
 
     def draw(self, lines: Sequence[Text]) -> None:
-        """Show these lines, the first at the top; nothing is written where nothing has changed."""
-        self._console.size = self.size
-        with self._console.capture() as captured:
-            for number, line in enumerate(lines):
-                self._console.print(line, end="\x1b[K" + ("\r\n" if number < len(lines) - 1 else ""), soft_wrap=True)
-        if captured.get() != self._drawn:
-            self._drawn = captured.get()
-            self._write(f"\x1b[H{self._drawn}\x1b[J")
-
-    def forget(self) -> None:
-        """The next `draw` writes everything."""
-        self._drawn = ""
+        """Show these lines, the first at the top. Only those that have changed are written; all, on a screen of another size."""
+        size, shown = self._drawn
+        if size != self.size:
+            self._console.size, shown = self.size, ()
+            self._write(CLEAR)
+        self._drawn = (self.size, tuple((line.plain, line.style, tuple(line.spans)) for line in lines))
+        for number, (line, after) in enumerate(zip(lines, self._drawn[1], strict=True)):
+            if shown[number : number + 1] != (after,):
+                with self._console.capture() as captured:
+                    self._console.print(line, end="", soft_wrap=True)
+                self._write(f"\x1b[{number + 1}H\x1b[2K{captured.get()}")
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)

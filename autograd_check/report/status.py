@@ -46,8 +46,11 @@ def render_list(outline: Outline, standing: Mapping[str, Stage], width: int = 80
     return text
 
 
-def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, keys: bool = False) -> Text:
-    """Hints 1 to `shown` of a lesson, the newest last, and what there is after it: a command to type, or (`keys`) a key."""
+def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, more: str = "", derive: str = "") -> Text:
+    """Hints 1 to `shown` of a lesson, the newest last, and how to have the next one (`more`) or, after the last, closed forms.
+
+    By default those are commands of a shell.
+    """
     count = len(entry.hints)
     text = Text()
     for number, hint in enumerate(entry.hints[:shown], 1):
@@ -56,8 +59,8 @@ def render_hint(entry: LessonEntry, shown: int, width: int = 80, *, keys: bool =
     if not count:
         return text.append(f"{entry.name} has no hints.\n")
     if shown < count:
-        return text.append("\nThe next one: h\n" if keys else f"\nThe next one: autograd-check hint {entry.name}\n")
-    after = "d" if keys else f"autograd-check derive {entry.name}"
+        return text.append(f"\nThe next one: {more or f'autograd-check hint {entry.name}'}\n")
+    after = derive or f"autograd-check derive {entry.name}"
     return text.append(f"\nThat was the last one.\nClosed forms of single entries: {after}\n")
 
 
@@ -102,7 +105,7 @@ def bar(done: int, total: int, length: int) -> str:
 
 def shortened(text: str, width: int) -> str:
     """A text on at most `width` columns, with an ellipsis where it was cut."""
-    return text if len(text) <= width else text[: max(width - 1, 0)].rstrip() + "…"
+    return text if len(text) <= width else text[: max(width - 3, 0)].rstrip() + "..."[:width]
 
 
 def _advice(outline: Outline, entry: LessonEntry, stage: Stage) -> Text:

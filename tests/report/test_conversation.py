@@ -73,3 +73,18 @@ def test_what_is_done_first_is_said(tmp_path: Path) -> None:
     conversation.press("n")
     assert conversation.frame(80, 24).news == "checking quadruple ..."
     assert [job.urgency for job in jobs] == [SOON, LATER, LATER, SOON]
+
+
+def test_a_text_is_broken_anew_on_a_screen_of_another_size(tmp_path: Path) -> None:
+    conversation, _ = begun(tmp_path)
+    conversation.press("h")
+    wide, narrow = (conversation.frame(width, 24).body.plain for width in (80, 24))
+    assert wide.split() == narrow.split()
+    assert max(map(len, narrow.splitlines())) <= 24 < max(map(len, wide.splitlines()))
+
+
+def test_a_key_that_means_nothing_is_answered(tmp_path: Path) -> None:
+    conversation, jobs = begun(tmp_path)
+    conversation.hear(jobs[0], Answer())
+    conversation.press("?")
+    assert conversation.frame(80, 24).news == "? is no key here. Those that are stand below."

@@ -88,3 +88,19 @@ def test_progress_and_hints_are_shown_as_on_a_terminal(tmp_path: Path, monkeypat
 def test_functions_of_no_lesson_are_answered_with_advice(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match=r"No lesson asks for make_course\. Name the lesson: check\(\.\.\., lesson='linear'\)"):
         check(make_course, course=make_course(tmp_path))
+
+
+def test_a_hint_may_be_asked_for_by_the_function_and_the_next_one_is_a_cell(tmp_path: Path) -> None:
+    course = make_course(tmp_path, stubs=True)
+    assert repr(hint(double_forward, course)).endswith("The next one: hint('double')")
+    assert repr(hint(double_backward, course)).endswith("Closed forms of single entries: !autograd-check derive double")
+    with pytest.raises(CourseError, match=r"^No lesson asks for make_course\. Name the lesson: hint\('linear'\)\.$"):
+        hint(make_course, course)
+
+
+@pytest.mark.parametrize(("given", "shown"), [("double", "'double'"), (3, "3")])
+def test_what_is_no_function_is_answered_with_advice(tmp_path: Path, given: Any, shown: str) -> None:
+    with pytest.raises(CourseError) as raised:
+        check(given, double_forward, course=make_course(tmp_path))
+    says = f"check takes functions, not {shown}. A lesson is named so: check(..., lesson='linear')."
+    assert raised.value._render_traceback_() == [says]  # what IPython shows of it
