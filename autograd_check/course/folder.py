@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,7 @@ from autograd_check.course.own import INSTALLED, TITLE_FILE, Title, course_versi
 from autograd_check.course.progress import STATE_FILE
 from autograd_check.errors import CourseError
 
-IGNORED = ("__pycache__/", ".ipynb_checkpoints/", ".pytest_cache/", STATE_FILE, f"{BACKUPS}/")
+IGNORED = ("__pycache__/", ".ipynb_checkpoints/", ".pytest_cache/", STATE_FILE, f"{BACKUPS}/", "/*.png")
 
 
 class What(StrEnum):
@@ -64,7 +65,9 @@ def start(folder: Path, source: Path | None = None, *, notebooks: bool = False) 
     if source is not None and not is_course(course):
         raise CourseError(f"{course} is not a course: it needs a lessons/ and a solutions/ folder.")
     if (root / TITLE_FILE).exists() or is_course(root):
-        raise CourseError(f"{folder} is a course folder already. To bring a newer course to it: autograd-check update")
+        raise CourseError(
+            f"{folder} is a course folder already. To bring a newer course to it: cd {shlex.quote(str(folder))} && autograd-check update"
+        )
     if root.exists() and not root.is_dir():
         raise CourseError(f"{folder} is a file. Name a folder that is new or empty.")
     if (root / "lessons").exists():

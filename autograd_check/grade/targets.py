@@ -37,6 +37,8 @@ def folder_targets(outline: Outline, names: Sequence[str], folder: Path | None) 
     targets = []
     for entry in entries:
         path = find_file(place, entry) or place / entry.unit / f"{entry.name}.py"
+        if entry.released and path == entry.solution:
+            raise SubmissionError(f"This course was released without its references, so that of {entry.name} cannot be checked.")
         targets.append(Target(entry.name, path, _shown(path, outline.root), own))
     return targets
 

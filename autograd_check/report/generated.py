@@ -77,8 +77,10 @@ def updated_text(update: Update) -> str:
     for what in What:
         paths = [change.path.as_posix() for change in update.changes if change.what is what]
         lines += [f"{what}:", *(f"  {path}" for path in paths)] if paths else []
-    if any(change.what is What.KEPT for change in update.changes):
-        lines.append("To begin such a lesson again from its new stub: autograd-check reset NAME (your file is kept as a backup)")
+        if paths and what is What.KEPT:
+            lines.append(
+                "To begin such a lesson again from its new stub: autograd-check reset NAME (your file is kept as a backup)"
+            )
     if not any(change.what is not What.UNKNOWN for change in update.changes):
         lines.append("No file had to be changed.")
     if update.begun:

@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_is_refused(source: Path, mine: Path, tmp_path: 
     (tmp_path / "lessons_only" / "lessons").mkdir(parents=True)
     (tmp_path / "a_file").write_text("")
     folder, given, said = {
-        "course": (source, source, "is a course folder already. To bring a newer course to it: autograd-check update"),
+        "course": (source, source, "is a course folder already. To bring a newer course to it: cd .* && autograd-check update"),
         "own": (mine, source, "is a course folder already"),
         "lessons": (tmp_path / "lessons_only", source, "has a lessons/ already. Name a folder that is new or empty."),
         "file": (tmp_path / "a_file", source, "is a file. Name a folder that is new or empty."),
@@ -275,9 +275,9 @@ def test_an_update_is_told_by_what_became_of_each_file() -> None:
         "put back (it was gone):\n  lessons/u01/back.py\n"
         "removed (no longer in the course, and you had not begun it):\n  lessons/u01/removed.py\n"
         "changed in the course; yours is kept:\n  lessons/u01/kept.py\n"
+        "To begin such a lesson again from its new stub: autograd-check reset NAME (your file is kept as a backup)\n"
         "no longer in the course; yours is kept:\n  lessons/u01/left.py\n"
         "of no lesson; left as it is:\n  lessons/u01/unknown.py\n"
-        "To begin such a lesson again from its new stub: autograd-check reset NAME (your file is kept as a backup)\n"
         "2 files hold work of yours: not touched. Progress is as it was."
     )
     assert updated_text(Update("1", "1", (), 0, True)) == "Course 1, the newest here.\nNo file had to be changed."

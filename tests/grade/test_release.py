@@ -22,7 +22,7 @@ from autograd_check.course.mistakes import edited_source, mistake_functions
 from autograd_check.course.outline import Outline, read_lessons
 from autograd_check.course.without_answers import leaks, secret_lines
 from autograd_check.diagnose.mutate import mutants
-from autograd_check.errors import CourseError
+from autograd_check.errors import CourseError, SubmissionError
 from autograd_check.grade.bench import bench_course
 from autograd_check.grade.grade import grade_candidate
 from autograd_check.grade.known_mistakes import rebound
@@ -30,6 +30,7 @@ from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.recorded_mistakes import recorded
 from autograd_check.grade.release import CARRIED, Released, recordings, release
 from autograd_check.grade.session import Session
+from autograd_check.grade.targets import folder_targets
 from autograd_check.report.generated import released_text
 from autograd_check.report.terminal import after_pass
 from autograd_check.run.in_process import InProcess
@@ -137,6 +138,11 @@ def test_the_same_file_gets_the_same_verdict(here: bool, toys: Course, theirs: C
 def test_after_a_pass_there_is_no_reference_to_show(toys: Course, theirs: Course) -> None:
     assert "The reference" in after_pass(toys.outline.lesson("double")).plain
     assert after_pass(theirs.outline.lesson("double")).plain == ""
+
+
+def test_there_is_no_reference_to_check(theirs: Course) -> None:
+    with pytest.raises(SubmissionError, match=r"released without its references, so that of double cannot be checked\.$"):
+        folder_targets(theirs.outline, ["double"], theirs.source / "solutions")
 
 
 def test_there_is_no_reference_to_time(theirs: Course) -> None:
