@@ -54,7 +54,7 @@ class Report:
         return "\n".join([f"{self.name} · {self.status}", *(f"  {line}" for line in (*self._lines(), *self.notes))])
 
     def __str__(self) -> str:
-        return self.to_text()
+        return _printed(self.to_text())
 
     def _lines(self) -> list[str]:
         lines = []
@@ -122,11 +122,18 @@ class Reports:
         return "\n\n".join([f"{passed} of {len(self)} passed", *(report.to_text() for report in self.reports if not report)])
 
     def __str__(self) -> str:
-        return self.to_text()
+        return _printed(self.to_text())
 
     def _repr_html_(self) -> str:
         rest = "".join(report._repr_html_() for report in self.reports if not report)
         return f"<div><b>{sum(map(bool, self.reports))} of {len(self)} passed</b>{rest}</div>"
+
+
+def _printed(text: str) -> str:
+    """A text as `print` shows it: no line is wider than the terminal."""
+    from autograd_check.report.console import columns, wrapped  # rich, which a check does without
+
+    return wrapped(text, columns())
 
 
 def _sentence(finding: Finding) -> str:

@@ -13,16 +13,20 @@ from autograd_check.report.paragraphs import filled
 
 STYLES = {Stage.DONE: "green", Stage.FAILED: "bold red", Stage.OPEN: "dim"}
 BAR = 20
+NARROW = 60
+"""Columns below which there is no room for a bar."""
 
 
 def render_standing(outline: Outline, standing: Mapping[str, Stage], width: int = 80) -> Text:
     """One line a unit, the lessons of the unit at hand, and the next step."""
     text = Text()
     following = next_lesson(outline, standing)
+    length = BAR if width >= 70 else BAR // 2 if width >= NARROW else 0
+    column = 32 if width >= NARROW else max(map(len, map(unit_title, outline.units)), default=0) + 1
     for unit, lessons in outline.units.items():
         done = sum(standing[entry.name] is Stage.DONE for entry in lessons)
-        text.append(f"{unit_title(unit):<32}", style="bold")
-        text.append(f"{bar(done, len(lessons), BAR if width >= 70 else BAR // 2)}  {done} of {len(lessons)} done\n")
+        text.append(f"{unit_title(unit):<{column}}", style="bold")
+        text.append(f"{bar(done, len(lessons), length)}{'  ' * bool(length)}{done} of {len(lessons)} done\n")
         if following is not None and following.unit == unit:
             for entry in lessons:
                 text.append(_line(entry, standing, following, width))
@@ -105,7 +109,7 @@ def bar(done: int, total: int, length: int) -> str:
 
 def shortened(text: str, width: int) -> str:
     """A text on at most `width` columns, with an ellipsis where it was cut."""
-    return text if len(text) <= width else text[: max(width - 3, 0)].rstrip() + "..."[:width]
+    return text if len(text) <= width else text[: max(width - 3, 0)].rstrip() + "..."[: max(width, 0)]
 
 
 def _advice(outline: Outline, entry: LessonEntry, stage: Stage) -> Text:

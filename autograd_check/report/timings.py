@@ -20,7 +20,7 @@ def render_timings(timings: Sequence[Timing]) -> str:
     first = timings[0]
     lines = [
         f"{first.dtype}, {first.threads} thread; ratio = time / time of torch's forward and autograd (median, middle half)",
-        f"{'lesson':<18} {'part':<18} {'time':>10} {'ratio':>7}  {'middle half':<14}",
+        f"  {'part':<18} {'time':>10} {'ratio':>7}  middle half",
     ]
     lesson = ""
     for timing in timings:
@@ -29,7 +29,7 @@ def render_timings(timings: Sequence[Timing]) -> str:
             lines.append(f"{lesson}: {timing.size}")
         low, high = timing.quartiles
         figures = f"{_time(timing.median_s):>10} {timing.ratio_to_torch:>7.2f}  {low:.2f} to {high:.2f}"
-        lines.append(f"{'':<18} {timing.part:<18} {figures}{_target(timing)}")
+        lines.append(f"  {timing.part:<18} {figures}{_target(timing)}")
     return "\n".join(lines)
 
 

@@ -389,6 +389,12 @@ def test_what_is_printed_fits_a_narrow_terminal(
     assert [line for line in ran.out.splitlines() if len(line) > 60 and " " in line.strip().partition("  ")[2].strip()] == []
 
 
+def test_units_fit_a_terminal_that_has_no_room_for_a_bar() -> None:
+    standing = render_standing(outline(), dict.fromkeys(names(), Stage.OPEN), 40).plain.splitlines()
+    assert all(len(line) <= 40 for line in standing if line.startswith(("Unit", "> open", "  open    ")))
+    assert [line.split() for line in standing if "0 of 10 done" in line]
+
+
 @pytest.mark.parametrize("width", [80, 60])
 def test_where_you_stand_fits_the_terminal(width: int) -> None:
     standing = dict.fromkeys(names(), Stage.FAILED)

@@ -8,7 +8,7 @@ import pytest
 
 from autograd_check.causes import Cause
 from autograd_check.report.gradient_error import GradientError
-from autograd_check.report.result import Report
+from autograd_check.report.result import Report, Reports
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status
 
 PASSED = Finding("autograd", "dx", "", Status.PASSED, "matches autograd", Kind.GRADIENT)
@@ -41,6 +41,17 @@ def test_text_begins_with_what_is_wrong_and_says_why() -> None:
     assert "twice too large" in lines[2]
     assert "cause: constant_factor" in lines[3]
     assert lines[-1].strip() == "eps is ignored"
+
+
+def test_it_is_printed_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    report = Report("linear", (PASSED, FAILED))
+    for text, shown in ((report.to_text(), str(report)), (Reports((report,)).to_text(), str(Reports((report,))))):
+        assert shown.split() == text.split()
+        assert max(map(len, text.splitlines())) > 60 >= max(map(len, shown.splitlines()))
+    lines = str(report).splitlines()
+    assert lines[1].startswith("  failed       dw           autograd: 1 of 6")
+    assert lines[2].startswith(" " * 28 + "worst at [1, 2]: yours")
 
 
 def test_the_record_is_json_with_a_version() -> None:

@@ -39,9 +39,9 @@ def test_a_table_and_a_record() -> None:
     ]
     assert render_timings(rows).splitlines()[2:] == [
         "linear: x (4, 3)",
-        "                   forward                3.4 µs    0.56  0.50 to 0.60",
-        "                   training step         2.50 ms    1.25  1.00 to 1.50  missed (at most 0.5)",
-        "                   step                  2.50 ms    0.25  0.20 to 0.30  met (at most 1)",
+        "  forward                3.4 µs    0.56  0.50 to 0.60",
+        "  training step         2.50 ms    1.25  1.00 to 1.50  missed (at most 0.5)",
+        "  step                  2.50 ms    0.25  0.20 to 0.30  met (at most 1)",
     ]
     assert timings_to_dict(rows)["benchmarks"][0] == {
         "lesson": "linear",

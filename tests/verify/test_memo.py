@@ -103,8 +103,8 @@ def test_the_reports_speak_for_themselves() -> None:
     assert reports.to_dict()["reports"][3]["status"] == "failed"
     assert "4 of 5 passed" in reports._repr_html_()
     assert "half" in reports._repr_html_()
-    assert str(reports) == reports.to_text()
-    assert str(reports["half"]) == reports["half"].to_text()
+    assert str(reports).split() == reports.to_text().split()
+    assert str(reports["half"]).split() == reports["half"].to_text().split()
     with pytest.raises(KeyError, match="no report is called 'sigmoid'; there are tanh, exp"):
         reports["sigmoid"]
     assert ac.gradcheck_all({"tanh": CHECKS["tanh"]})
