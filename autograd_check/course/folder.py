@@ -66,7 +66,7 @@ def start(folder: Path, source: Path | None = None, *, notebooks: bool = False) 
         raise CourseError(f"{course} is not a course: it needs a lessons/ and a solutions/ folder.")
     if (root / TITLE_FILE).exists() or is_course(root):
         raise CourseError(
-            f"{folder} is a course folder already. To bring a newer course to it: cd {shlex.quote(str(folder))} && autograd-check update"
+            f"{folder} is a course folder already. To bring a newer course to it:\n\n  cd {shlex.quote(str(folder))} && autograd-check update"
         )
     if root.exists() and not root.is_dir():
         raise CourseError(f"{folder} is a file. Name a folder that is new or empty.")

@@ -113,4 +113,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     try:
         figure.savefig(path, dpi=120)
     except (ValueError, OSError) as error:
-        raise AutogradCheckError(f"The figure could not be written to {path}: {error}") from error
+        raise AutogradCheckError(
+            f"The figure could not be written to {path}: {getattr(error, 'strerror', None) or error}."
+        ) from error

@@ -107,7 +107,11 @@ def test_a_folder_that_cannot_be_is_refused(source: Path, mine: Path, tmp_path: 
     (tmp_path / "lessons_only" / "lessons").mkdir(parents=True)
     (tmp_path / "a_file").write_text("")
     folder, given, said = {
-        "course": (source, source, "is a course folder already. To bring a newer course to it: cd .* && autograd-check update"),
+        "course": (
+            source,
+            source,
+            "is a course folder already. To bring a newer course to it:\n\n  cd .* && autograd-check update",
+        ),
         "own": (mine, source, "is a course folder already"),
         "lessons": (tmp_path / "lessons_only", source, "has a lessons/ already. Name a folder that is new or empty."),
         "file": (tmp_path / "a_file", source, "is a file. Name a folder that is new or empty."),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 
 import pytest
 
-from autograd_check.report.console import tracked, wrapped
+from autograd_check.report.console import sentence, tracked, wrapped
 
 
 def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +34,11 @@ def test_long_lines_go_on_below_their_last_column_and_nothing_else_changes() -> 
         "a/path/that/is/longer/than/that/and/is/not/broken\n"
         "x"
     )
+
+
+def test_an_error_of_the_system_is_told_without_its_number() -> None:
+    assert (
+        sentence(PermissionError(errno.EACCES, "Permission denied", "lessons/linear.py"))
+        == "Permission denied: lessons/linear.py"
+    )
+    assert sentence(OSError("gone")) == sentence(ValueError("gone")) == "gone"

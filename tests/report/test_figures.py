@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.errors import SubmissionError
+from autograd_check.errors import AutogradCheckError, SubmissionError
 from autograd_check.grade.pictures import Picture, pictures, step_curve
-from autograd_check.report.figures import error_map, gradients_page, v_curve
+from autograd_check.report.figures import error_map, gradients_page, save_figure, v_curve
 from autograd_check.run.batch import sweep
 from autograd_check.run.in_process import InProcess
 from autograd_check.verify.candidate import Point
@@ -144,3 +145,8 @@ def test_a_page_needs_a_picture() -> None:
 def test_agreement_to_rounding_is_right() -> None:
     assert Picture("dx", "a", X * (1 + 1e-15), X, None, None).right
     assert not Picture("dx", "a", X * 1.001, X, None, None).right
+
+
+def test_a_figure_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AutogradCheckError, match=r"^The figure could not be written to .*a\.png: No such file or directory\.$"):
+        save_figure(error_map(X[:1], X[:1], "dx"), tmp_path / "nowhere" / "a.png")
