@@ -321,6 +321,7 @@ def test_doctor_shows_versions_and_isolation(program: Program, course: Path, mon
     assert LEVELS[level] in said
     for layer in report["layers"]["layers"]:
         assert f"{'holds' if layer['holds'] else 'missing'}: {layer['name']}" in said
+    assert f"{report['threads']} thread{'' if report['threads'] == 1 else 's'} for torch" in said
     assert report["versions"]["torch"].startswith("2.")
     monkeypatch.chdir(course.parent)
     ran = program("doctor")

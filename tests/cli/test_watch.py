@@ -170,8 +170,13 @@ def test_a_name_that_is_no_lesson_is_answered_at_once(root: Path) -> None:
 def test_without_a_terminal_every_verdict_is_printed_below_the_last(root: Path, file: Path) -> None:
     file.write_text(RIGHT)
     code = "import sys; from autograd_check.cli.app import main; sys.argv = ['autograd-check', 'watch', 'double']; main()"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
         assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stderr.readline().startswith("Watching lessons/: ")
+        assert program.stderr.readline() == "stops.\n"  # Ctrl-C
         assert program.stdout.readline().startswith("double · passed")
         file.write_text(WRONG)
         while not program.stdout.readline().startswith("double · failed"):

@@ -53,7 +53,7 @@ def test_a_folder_has_the_stubs_and_no_solutions_or_tests(source: Path, mine: Pa
     }
     for name in ("double", "quadruple"):
         assert there[f"{UNIT}/{name}.py"] == (source / UNIT / f"{name}.py").read_bytes()
-    assert {STATE_FILE, ".autograd_check_backups/", "__pycache__/"} <= set(there[".gitignore"].decode().split())
+    assert {STATE_FILE, ".autograd_check_backups/", "__pycache__/", "/*.png"} <= set(there[".gitignore"].decode().split())
     assert f'course = "../course"\nversion = "{course_version(source)}"\n' in there["course.toml"].decode()
     assert "the lessons beside it are yours" in there["lessons/README.md"].decode()
     assert "autograd-check stubs" not in there["lessons/README.md"].decode()
