@@ -83,7 +83,7 @@ LESSON = Lesson(
         edit("slope * dout", "0 * dout", "an ordinary relu backwards", Cause.MISSING_TERM),
         edit("slope * ", "0.01 * ", "slope fixed at 0.01", Cause.CONSISTENT_WITH_WRONG_FORWARD),
         edit("slope * dout", "0.01 * dout", "slope fixed at 0.01 in the backward", Cause.WRONG_OPERAND),
-        edit("slope * dout", "slope * x * dout", "slope of the input on the left", Cause.WRONG_OPERAND),
+        edit("slope * dout", "slope * x * dout", "slope of the input on the left", Cause.EXTRA_TERM),
         edit(
             "torch.where(x > 0, dout",
             "torch.where(x < 0, dout",
