@@ -346,11 +346,12 @@ class Careful:
 
         The error of a gradient is the same at every step. What falls with the step is the step's own: a small part of the
         function that varies on a finer scale than the rest, and is lost in the orderly convergence of the large part.
-        Where the function jumps nearby, two finer quotients that agree with it beyond chance are the limit.
+        Where the function jumps nearby, two finer quotients that agree with it beyond chance are the limit; a function that stands still
+        at its finest steps, as one that rounds to float32 inside does, says nothing.
         """
         best, gap = self.estimate, abs(self.estimate.value - analytic)
         finer = (q for q, level in zip(self.quotients, self.levels, strict=True) if level.step < best.step)
-        near = [q for q in finer if abs(q - analytic) <= CHANCE * gap]
+        near = [q for q in finer if q != 0 and abs(q - analytic) <= CHANCE * gap]
         if len(near) > 1:
             return Estimate(near[-1], max(near) - min(near), 0.0, self.levels[-1].step, settled=True)
         for level in self.levels:

@@ -471,3 +471,21 @@ def test_a_kink_in_the_imaginary_part_is_stepped_off() -> None:
     assert ac.gradcheck(lambda z: z.imag.abs() * z.real, z)
     spoilt = scaler(1.001)
     assert ac.gradcheck(lambda z: (w := spoilt(z)).imag.abs() * w.real, z, raise_exception=False).status is ac.Status.FAILED
+
+
+class RoundsToFloat32(Function):
+    """A square that loses its digits inside, so that it stands still at the finest steps; with a gradient of zero."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return (x.float() ** 2).double()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return torch.zeros_like(grad)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_function_that_stands_still_at_tiny_steps_does_not_speak_for_a_gradient_of_zero(seed: int) -> None:
+    report = ac.gradcheck(RoundsToFloat32.apply, tensor(1, seed=seed), raise_exception=False, seed=seed)
+    assert [f.status for f in report.findings if f.check == "finite differences"] == [ac.Status.FAILED]
