@@ -125,7 +125,10 @@ def test_a_closed_candidate_leaves_no_process_and_no_descriptor(zygote: Zygote) 
 
 
 def test_a_zygote_that_dies_is_started_again() -> None:
-    with Zygote(start="spawn") as zygote, zygote.candidate("import os\ndef f(): return os.getppid()\n", "a.py") as candidate:
+    with (
+        Zygote(start="spawn", outer=False) as zygote,
+        zygote.candidate("import os\ndef f(): return os.getppid()\n", "a.py") as candidate,
+    ):
         parent = candidate.call("f", []).value
         os.kill(parent, signal.SIGKILL)
         os.waitid(os.P_PID, parent, os.WEXITED | os.WNOWAIT)
@@ -134,7 +137,7 @@ def test_a_zygote_that_dies_is_started_again() -> None:
 
 
 def test_a_spawned_zygote_works_alike_and_is_closed_with_its_students() -> None:
-    zygote = Zygote(start="spawn")
+    zygote = Zygote(start="spawn", outer=False)
     assert zygote.start_method == "spawn"
     with zygote.candidate("import os\ndef f(): return os.getpid()\n", "a.py") as candidate:
         pid = candidate.call("f", []).value
@@ -273,7 +276,7 @@ def test_a_question_that_cannot_be_sent_is_not_taught(zygote: Zygote) -> None:
 def test_numbers_are_those_of_the_zygote_that_was_taught() -> None:
     """A question of one and a question of the next may have the same number."""
     asked = question()
-    with Zygote(start="spawn") as zygote:
+    with Zygote(start="spawn", outer=False) as zygote:
         zygote.teach(asked)
         before = zygote.birth()
         assert zygote.number_of(asked, before) == 0
@@ -293,7 +296,7 @@ def test_numbers_are_those_of_the_zygote_that_was_taught() -> None:
 
 def test_a_zygote_that_is_started_again_is_taught_again() -> None:
     asked = question()
-    with Zygote(start="spawn") as zygote:
+    with Zygote(start="spawn", outer=False) as zygote:
         for _ in range(2):
             zygote.teach(asked)
             os.kill(zygote._process, signal.SIGKILL)
@@ -310,7 +313,7 @@ def test_a_zygote_that_is_started_again_is_taught_again() -> None:
 
 def test_the_process_of_the_next_file_is_ready_before_it_is_asked_for() -> None:
     source = "import os\ndef f(): return os.getpid(), os.getppid()\n"
-    with Zygote(ahead=True) as zygote:
+    with Zygote(ahead=True, outer=False) as zygote:
         with zygote.candidate(source, "a.py") as candidate:
             pid, parent = candidate.call("f", []).value
             assert comes_true(lambda: len(children(parent)) == 2)
