@@ -198,6 +198,7 @@ CHECKS = (
     Check("keeps float32", keeps_float32, oracle=True, once=True, holds=("backward",)),
 )
 """The order of the checks on a trial. What a caller judges beside and finite differences follow (`check_pair`)."""
+CONVENTIONS = tuple((check, function) for check in CHECKS for function in check.holds)
 
 
 class Explainer(Protocol):
@@ -350,7 +351,7 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
     for check in CHECKS:
         if check.once is not once or check.oracle not in (None, pair.names.oracle is not None):
             continue
-        if blocked & set(check.needs):
+        if blocked and not blocked.isdisjoint(check.needs):
             blocked.add(check.name)
             continue
         for finding in check.run(trial, pair):
@@ -361,14 +362,12 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
 
 def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding]:
     """A passed finding for every convention of the catalogue about which nothing was said."""
-    said = {(finding.check, finding.subject) for finding in findings}
+    said = {(finding.check, finding.subject) for finding in findings if finding.kind is Kind.CONVENTION}
     names = {"forward": pair.names.forward, "backward": pair.names.backward}
     return [
         passed(check.name, names[function], first.case.name, "as it should be", Kind.CONVENTION)
-        for check in CHECKS
-        if check.oracle in (None, pair.names.oracle is not None)
-        for function in check.holds
-        if (check.name, names[function]) not in said
+        for check, function in CONVENTIONS
+        if check.oracle in (None, pair.names.oracle is not None) and (check.name, names[function]) not in said
     ]
 
 
