@@ -70,7 +70,7 @@ def grade(
                 run = stack.enter_context(Run.open(outline, plan))
             if run.done < run.total:
                 with announced("starting processes"):
-                    crew = stack.enter_context(hired(plan.setup(outline), jobs or cores(), scheduler))
+                    crew = stack.enter_context(hired(plan.setup(outline, run.lessons), jobs or cores(), scheduler))
                 for _ in tracked(run.grade(crew), "grading", run.total, run.done):
                     pass
             with announced("writing the grades"):

@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +140,17 @@ class Course:
         if entry.name not in self._loaded:
             self._loaded[entry.name] = self._load(entry)
         return self._loaded[entry.name]
+
+    def require(self, names: Iterable[str]) -> None:
+        """Load lessons. Raises `CourseError` with what is wrong in any of them."""
+        wrong = []
+        for name in names:
+            try:
+                self.lesson(name)
+            except CourseError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise CourseError("\n".join(wrong))
 
     def given(self) -> dict[str, str]:
         """What units hand out beside their lessons, as sources by `u07_convolution.given`: files may import it."""

@@ -38,9 +38,9 @@ class Plan:
     key_file: Path | None = None
     allow_unsandboxed: bool = False
 
-    def setup(self, outline: Outline) -> Setup:
+    def setup(self, outline: Outline, lessons: tuple[str, ...]) -> Setup:
         """What its workers must know."""
-        return Setup(str(outline.root), checker_version(), self.allow_unsandboxed)
+        return Setup(str(outline.root), checker_version(), self.allow_unsandboxed, lessons)
 
 
 @dataclass(frozen=True)

@@ -152,11 +152,15 @@ def _imported_files(root: Path, path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a workshop needs to know: the course folder, the checker it must have, and whether strangers' code may run unconfined."""
+    """What a workshop needs to know: the course folder, the checker it must have, and whether strangers' code may run unconfined.
+
+    `lessons` must all be fit to be graded before the first file is.
+    """
 
     root: str
     checker: str
     allow_unsandboxed: bool = False
+    lessons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

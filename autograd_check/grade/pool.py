@@ -48,7 +48,7 @@ class Workshop:
 
     @classmethod
     def open(cls, setup: Setup) -> Workshop:
-        """Start the zygote, then load the course. Raises `AutogradCheckError` where it must not grade here."""
+        """Start the zygote, then load the course. Raises `AutogradCheckError` where it must not grade here, or not yet."""
         from autograd_check.course.load import Course
         from autograd_check.grade.session import Session
         from autograd_check.run.zygote import Zygote
@@ -60,7 +60,9 @@ class Workshop:
         zygote = Zygote(start="spawn", ahead=True)
         try:
             require_confinement(zygote, allow_unsandboxed=setup.allow_unsandboxed)
-            return cls(Session(Course.load(setup.root), zygote), zygote)
+            course = Course.load(setup.root)
+            course.require(setup.lessons)
+            return cls(Session(course, zygote), zygote)
         except BaseException:
             zygote.close()
             raise

@@ -12,7 +12,7 @@ import pytest
 
 from autograd_check.course.load import Course
 from autograd_check.course.outline import read_outline
-from autograd_check.errors import AutogradCheckError, SubmissionError
+from autograd_check.errors import AutogradCheckError, CourseError, SubmissionError
 from autograd_check.grade.classroom import Plan, Run, override
 from autograd_check.grade.gradebook.publish import Summary
 from autograd_check.grade.jobs import Job
@@ -20,7 +20,7 @@ from autograd_check.grade.pool import Workshop, require_confinement
 from autograd_check.grade.session import Session
 from autograd_check.run.confine import Isolation
 from autograd_check.run.zygote import Zygote
-from tests.grade.crew import Here
+from tests.grade.crew import Here, Lent
 from tests.toy import QUADRUPLE, RIGHT, WRONG, make_course
 
 HALF = 2.2
@@ -347,3 +347,19 @@ def test_below_the_first_layer_a_class_is_refused() -> None:
         require_confinement(bare, allow_unsandboxed=False)
     assert str(raised.value).startswith("students' code cannot be confined here (trusted code only), so a class is not graded:")
     require_confinement(bare, allow_unsandboxed=True)
+
+
+def test_lessons_that_cannot_be_graded_are_told_before_the_first_file(
+    tmp_path: Path, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_course(tmp_path / "own course")
+    for name in ("double", "quadruple"):
+        with (root / "solutions" / "u01_toys" / f"{name}.py").open("a") as file:
+            file.write("LESSON = 3\n")
+    monkeypatch.setattr("autograd_check.run.zygote.Zygote", lambda **_: Lent(zygote))
+    setup = Plan(tmp_path, tmp_path / "graded").setup(read_outline(root), ("double", "quadruple"))
+    with pytest.raises(CourseError) as raised:
+        Workshop.open(setup)
+    where = "solutions/u01_toys"
+    says = "expected LESSON to be a Lesson, found int."
+    assert str(raised.value) == f"{where}/double.py: {says}\n{where}/quadruple.py: {says}"
