@@ -1,6 +1,7 @@
 """Answers in what is handed out: a line of the reference that stands in the prose, in a docstring, a comment or a hint.
 
-Code is compared with code by whoever reads it; here it is what an author writes for people, and forgets there.
+Code is compared with code by whoever reads it; here it is what an author writes for people, and forgets there. Prose says the
+equation of a forward, which may look as its code does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograd_check.course.markers import Layout, read_layout
+from autograd_check.course.markers import Layout, Region, read_layout
 
 SHORTEST = 20
 """A line of fewer characters (`return out, None`) gives nothing away."""
+
+FORWARD = "_forward"
+PROSE = "this line"
 
 HANDED_OUT = ("title", "source", "hints")
 """The texts of a specification that somebody sees who has not passed."""
@@ -26,9 +30,11 @@ def given_away(source: str, where: Path) -> list[str]:
     """Every place of a solution file that hands out what stands between its solution markers. Raises `MarkerError`."""
     layout = read_layout(source, where)
     answers = _answers(source.split("\n"), layout)
+    forward = {number for region in layout.regions if region.function.endswith(FORWARD) for number in _inside(region)}
     found = []
     for number, text, what in _handed_out(source, layout):
-        told = next((answer for answer in answers if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text)), "")
+        secret = (answer for answer, line in answers.items() if what != PROSE or line not in forward)
+        told = next((answer for answer in secret if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text)), "")
         if told:
             found.append(
                 f"{where}:{number}: {what} gives the answer away: {told!r} stands in the solution (line {answers[told]}). Say it in "
@@ -58,7 +64,7 @@ def _handed_out(source: str, layout: Layout) -> Iterator[tuple[int, str, str]]:
     hidden = {number for kind in ("SOLUTION", "STUB", "SPEC") for number in _numbers(layout, kind)}
     for number, line in enumerate(source.split("\n"), 1):
         if number not in hidden and not line.lstrip().startswith("def "):
-            yield number, _plain(line), "this line"
+            yield number, _plain(line), PROSE
     for keyword in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.keyword) and node.arg in HANDED_OUT):
         if keyword.value.lineno in hidden:
             for node in ast.walk(keyword.value):
@@ -68,7 +74,11 @@ def _handed_out(source: str, layout: Layout) -> Iterator[tuple[int, str, str]]:
 
 def _numbers(layout: Layout, kind: str) -> Iterator[int]:
     """The lines of all regions of one kind, without their markers."""
-    return (number for region in layout.regions if region.kind == kind for number in range(region.first + 1, region.last))
+    return (number for region in layout.regions if region.kind == kind for number in _inside(region))
+
+
+def _inside(region: Region) -> range:
+    return range(region.first + 1, region.last)
 
 
 def _plain(line: str) -> str:

@@ -42,6 +42,14 @@ def test_a_line_of_the_answer_is_found_where_students_read(old: str, new: str, l
     )
 
 
+def test_prose_may_say_the_equation_of_the_forward_as_its_code_does_and_a_hint_may_not() -> None:
+    text = LONG.replace("out = 2 * x", "out = x + x + 0.0 * x.abs()")
+    assert text != LONG
+    assert given_away(text.replace('"""Twice x."""', '"""Twice x.\n\n    out = x + x + 0.0 * x.abs()\n"""'), WHERE) == []
+    (fault,) = given_away(text.replace("Twice as fast as x.", "x + x + 0.0 * x.abs()"), WHERE)
+    assert "a hint gives the answer away: 'x + x + 0.0 * x.abs()'" in fault
+
+
 def test_what_says_less_than_the_answer_is_no_fault() -> None:
     assert given_away(LONG, WHERE) == []
     assert given_away(DOUBLE.replace("Twice x.", "2 * dout"), WHERE) == []  # fewer than 20 characters
