@@ -10,7 +10,8 @@ from typing import Any
 from autograd_check.course.files import digest, read_text
 from autograd_check.course.load import Course
 from autograd_check.course.progress import Progress, Verified
-from autograd_check.grade.record import LessonRecord
+from autograd_check.errors import CourseError
+from autograd_check.grade.record import LessonRecord, failed_lesson
 from autograd_check.grade.session import Session
 from autograd_check.grade.targets import Target
 from autograd_check.run.zygote import Zygote
@@ -23,13 +24,20 @@ def grade_all(
 
     With `shrinks` what failed gets the smallest input that shows it, with `times` what passed how fast it is beside torch.
 
-    Raises `CourseError` for a lesson that cannot be loaded; nothing that is wrong with a submission raises.
+    A lesson that cannot be loaded raises `CourseError` where it is the only one; among others it has a record that says so. Nothing that
+    is wrong with a submission raises.
     """
     with ExitStack() as stack:
         zygote = stack.enter_context(Zygote()) if isolated else None
         session = Session(course, zygote, seed, times)
         for target in targets:
-            record = session.grade_file(target.lesson, target.path, target.shown)
+            try:
+                record = session.grade_file(target.lesson, target.path, target.shown)
+            except CourseError as error:
+                if len(targets) == 1:
+                    raise
+                says = str(error).splitlines()[0].rstrip(".")
+                record = failed_lesson(target.lesson, target.shown, course.outline.lesson(target.lesson).points, says)
             yield session.with_smallest(record, target.path) if shrinks else record
 
 

@@ -20,7 +20,7 @@ from autograd_check.grade.grade import grade_lesson, open_candidate
 from autograd_check.grade.pictures import Picture, pictures
 from autograd_check.grade.record import LessonRecord, failed_checker, failed_lesson
 from autograd_check.grade.shrink import shrink
-from autograd_check.grade.submission import read_submission
+from autograd_check.grade.submission import read_submission, unreadable
 from autograd_check.grade.targets import find_file
 from autograd_check.run.debugger import without_debugger
 from autograd_check.run.lending import Functions, Lender
@@ -67,6 +67,9 @@ class Session:
         lesson = self.course.lesson(name)
         submission = read_submission(path, lesson.functions())
         shown = shown or str(path)
+        if path == lesson.stub and not path.exists():
+            gone = unreadable(f"{shown} does not exist: its stub comes with autograd-check reset {lesson.spec.name}")
+            return LessonRecord(name, shown, (gone,), lesson.spec.points, "not run")
         if submission.source is None:
             found = () if submission.problem is None else (submission.problem,)
             return LessonRecord(name, shown, found, lesson.spec.points, "not run")

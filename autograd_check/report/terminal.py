@@ -83,7 +83,8 @@ def render_all(records: Sequence[LessonRecord], outline: Outline, *, verbose: bo
             text.append(after_pass(outline.lesson(record.lesson), record.speed, width))
     if several:
         return text.append(f"\n{summary(records)}\n")
-    return text.append("".join(f"\n{next_step(record, outline)}\n" for record in records))
+    steps = (next_step(record, outline) for record in records)
+    return text.append("".join(f"\n{step}\n" for step in steps if step))
 
 
 def after_pass(entry: LessonEntry, speed: OwnSpeed | None = None, width: int = 80) -> Text:
@@ -116,6 +117,8 @@ def next_step(record: LessonRecord, outline: Outline) -> str:
     following = names[names.index(record.lesson) + 1 :][:1]
     if record.status is Status.PASSED:
         return f"Next lesson: {following[0]}" if following else "That was the last lesson of the course."
+    if record.status is Status.ERROR:  # nothing that a student does would change it
+        return ""
     hint = f"A hint: autograd-check hint {record.lesson}"
     return hint if record.status is Status.TODO else f"{missing(record, following[0] if following else '')}\n{hint}"
 

@@ -30,6 +30,29 @@ def test_stubs_are_todo_and_not_passed(program: Program, course: Path) -> None:
     assert ran.out.endswith("2 todo · 0 of 14 points\n")
 
 
+def test_a_lesson_that_cannot_be_loaded_keeps_none_of_the_others_from_being_checked(program: Program, course: Path) -> None:
+    where = "solutions/u01_toys/quadruple.py"
+    with (course / where).open("a") as file:
+        file.write("LESSON = 3\n")
+    ran = program("check", "double", "quadruple")
+    assert ran.code == 1
+    assert "double · todo · 0 of 4 points" in ran.out
+    says = f"the lesson itself is at fault, not this file: {where}: expected LESSON to be a Lesson, found int. Whoever writes it"
+    assert says in " ".join(ran.out.split())
+    alone = program("check", "quadruple")
+    assert (alone.code, alone.out) == (2, "")
+    assert f"{where}: expected LESSON to be a Lesson, found int." in " ".join(alone.err.split())
+
+
+def test_a_stub_that_is_gone_says_how_it_comes_back(program: Program, course: Path) -> None:
+    (course / STUB).unlink()
+    ran = program("check", "double")
+    assert ran.code == 1
+    assert f"{STUB} does not exist: its stub comes with autograd-check reset double" in " ".join(ran.out.split())
+    assert program("reset", "double", "--yes").code == 0
+    assert "double · todo" in program("check", "double").out
+
+
 def test_a_mistake_is_explained(program: Program, course: Path) -> None:
     (course / STUB).write_text(WRONG)
     ran = program("check", "double")

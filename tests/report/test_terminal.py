@@ -145,6 +145,7 @@ def test_the_next_step_depends_on_the_outcome() -> None:
     assert next_step(record(FINDINGS[3], lesson="relu"), outline) == "10 points to go.\nA hint: autograd-check hint relu"
     unwritten = record(Finding("runs", "out", "", Status.TODO, "not written"))
     assert next_step(unwritten, outline) == "A hint: autograd-check hint linear"
+    assert next_step(record(Finding("checker", "out", "", Status.ERROR, "the lesson itself is at fault")), outline) == ""
 
 
 def test_colour_is_for_terminals_and_respects_no_color(
