@@ -32,6 +32,8 @@ def rehearse_lesson(lesson: LessonArgument, course: CourseOption = None) -> None
     if found.faults:
         count = len(found.faults)
         typer.echo(f"\n{found.lesson} is not fit to be handed out yet: {count} thing{'s' if count > 1 else ''} to do.")
+        if found.untried:
+            typer.echo(f"{found.untried} are tried once {'these are' if count > 1 else 'this is'} done.")
         raise typer.Exit(1)
     for line in found.tried:
         typer.echo(f"  {line}")

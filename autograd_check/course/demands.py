@@ -104,13 +104,20 @@ def _keywords(task: Layer, taken: ast.arguments, positional: list[str]) -> Itera
             yield f"needs {name}, which the oracle does not take: its hyperparameters are {', '.join(theirs)}."
 
 
+def undefined(spec: Lesson, places: Places) -> list[str]:
+    """The functions that a lesson asks for and does not define, each in a sentence: without them nothing else can be said."""
+    defined = {node.name for node in places.tree.body if isinstance(node, ast.FunctionDef)}
+    return [
+        f"{places.at(places.lesson)}: the lesson asks for {name}, which the file does not define: write it before the specification."
+        for name in spec.functions
+        if name not in defined
+    ]
+
+
 def _functions(spec: Lesson, places: Places, layout: Layout) -> Iterator[str]:
     defined = {node.name: node for node in places.tree.body if isinstance(node, ast.FunctionDef)}
     solved = {region.function for region in layout.regions if region.kind == "SOLUTION"}
     for name in spec.functions:
-        if name not in defined:
-            yield f"{places.at(places.lesson)}: the lesson asks for {name}, which the file does not define: write it before the specification."
-            continue
         line = defined[name].lineno
         if not ast.get_docstring(defined[name]):
             yield f'{places.at(line)}: {name} has no docstring: say in one line what goes in and what comes out, with shapes: """x (N, D) → …"""'

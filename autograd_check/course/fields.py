@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Callable, Collection
 from typing import Any
 
+from autograd_check.errors import CourseError
+
 TUPLES = ("tasks", "mistakes", "variants", "benchmarks")
 NAMES = ("requires", "hints", "forbids", "allows")
 NUMBERS = ("points", "minutes")
@@ -22,6 +24,12 @@ def misfit(field: str, value: Any) -> str:
         if field in fields and not fits(value):
             return f"{field} must be {says.format(field=field, shown=_shown(value))}, found {_came(value)}."
     return ""
+
+
+def require(field: str, value: Any) -> None:
+    """Raise `CourseError` where a value is not fit for a field."""
+    if says := misfit(field, value):
+        raise CourseError(says)
 
 
 def did_you_mean(wrong: str, known: Collection[str]) -> str:
@@ -55,7 +63,11 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (LINES, _line, "a text of one line: {field}='...'"),
     (TEXTS, lambda value: isinstance(value, str), "a text: {field}='...'"),
     (NAMES, _texts, "a tuple of texts: {field}={shown}"),
-    (TUPLES, lambda value: isinstance(value, (tuple, list)), "a tuple: add a comma behind a single one, {field}=(...,)"),
+    (
+        (*TUPLES, "probes"),
+        lambda value: isinstance(value, (tuple, list)),
+        "a tuple: add a comma behind a single one, {field}=(...,)",
+    ),
     (NUMBERS, _whole, "a whole number above 0: {field}=10"),
     (("given",), lambda value: isinstance(value, bool), "True or False"),
     (("target",), lambda value: value is None or isinstance(value, (int, float)) and value > 0, "a number above 0: target=3.0"),

@@ -22,7 +22,7 @@ from types import ModuleType
 import autograd_check.course as words
 from autograd_check.causes import Cause
 from autograd_check.course.about import stated_vocabulary
-from autograd_check.course.demands import PLACEHOLDER, demands
+from autograd_check.course.demands import PLACEHOLDER, demands, undefined
 from autograd_check.course.fields import did_you_mean
 from autograd_check.course.given_away import given_away
 from autograd_check.course.imported import COURSE_PACKAGES, GIVEN, bare
@@ -183,6 +183,8 @@ class Course:
         module = self.run_file(path) if path.exists() else None
         text, beside = (file.read_text(encoding="utf-8") if file.exists() else "" for file in (entry.solution, path))
         others = Others(Places.of(beside, path.relative_to(self.source)), listed(module, "VARIANTS"), listed(module, "WRONG"))
+        if missing := undefined(spec, Places.of(text, Path(where))):
+            raise CourseError("\n".join(missing))
         spec = completed(spec, others, text, where)
         if stated_vocabulary(self.source) is not None:
             missing = demands(spec, text, Path(where), others.places.file)

@@ -72,7 +72,7 @@ def lesson_text(name: str, shapes: str, signature: Signature) -> str:
     return f'''"""{title}
 {"=" * len(title)}
 
-TODO: the idea in a few lines, and the equation of the forward:
+TODO: the idea in a few lines of at most 110 columns, and the equation of the forward:
 
     {out.name} = TODO      {_written(signature.primals)}  →  {_written(signature.outs)}
 

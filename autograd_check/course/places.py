@@ -47,6 +47,11 @@ class Places:
                 return keyword.value.lineno
         return self.lesson if call is None else call.lineno
 
+    def written(self, name: str, task: int) -> bool:
+        """Whether a task of the lesson has a keyword."""
+        call = self._task(task)
+        return call is not None and any(_keywords(call, name))
+
     def text(self, text: str, inside: str) -> int | None:
         """The line of a literal text under a keyword of that name, else anywhere in the file; None where it is not written."""
         roots: list[ast.AST] = [*(keyword.value for keyword in _keywords(self.tree, inside)), self.tree]

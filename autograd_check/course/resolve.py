@@ -132,9 +132,8 @@ class Frame:
         try:
             value = self._value(probe)
         except Exception as error:
-            raise CourseError(
-                f"The oracle cannot be run {at}: {type(error).__name__}: {error}. Correct oracle= or sizes=."
-            ) from error
+            way = "Import it behind ### BEGIN SPEC." if isinstance(error, NameError) else "Correct oracle= or sizes=."
+            raise CourseError(f"The oracle cannot be run {at}: {type(error).__name__}: {error}. {way}") from error
         outs = value if isinstance(value, (tuple, list)) else (value,)
         for named, out in zip(self.signature.outs, outs, strict=False):
             if isinstance(out, torch.Tensor) and not self._fits(named, tuple(out.shape)):

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Generator
 
 from autograd_check.causes import Cause
 from autograd_check.course.about import ABOUT_FILE, VOCABULARY, stated_vocabulary
 from autograd_check.course.demands import placeholders
+from autograd_check.course.fields import did_you_mean
+from autograd_check.course.given_away import given_away
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson, importable
 from autograd_check.course.mistakes import functions_of, mistake_functions
@@ -28,11 +32,32 @@ from autograd_check.grade.grade import grade_candidate, grade_lesson
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.session import place_in
 from autograd_check.run.in_process import InProcess
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Kind, Source, Status
 from autograd_check.verify.memo import Memo
+from autograd_check.verify.reference import oracle_vjp
+from autograd_check.verify.tensors import largest, leaves, map_tensors
 
 SEEDS = 3
 """With how many seeds the solution must pass."""
+
+
+ALL, REST = "The solution, the mistakes and the variants", "The mistakes and the variants"
+
+NAMESPACES = (
+    torch,
+    torch.Tensor,
+    torch.autograd,
+    torch.fft,
+    torch.linalg,
+    torch.nn,
+    torch.nn.functional,
+    torch.nn.init,
+    torch.nn.utils,
+    torch.ops.aten,
+    torch.optim,
+    torch.special,
+)
 
 
 class By(StrEnum):
@@ -125,12 +150,14 @@ class Rehearsal:
     lesson: str
     faults: tuple[str, ...]
     tried: tuple[str, ...] = ()
+    untried: str = ""
+    """What waits until the faults are gone."""
 
 
 def rehearse(course: Course, name: str) -> Rehearsal:
     """Try a lesson out. What keeps it from being loaded is a fault like any other. Raises `CourseError` for an unknown name."""
     if name in course.outline.broken:
-        return Rehearsal(name, (course.outline.broken[name],))
+        return Rehearsal(name, (course.outline.broken[name],), untried=ALL)
     entry = course.outline.lesson(name)
     others = variants_file(entry.solution)
     files = [path for path in (entry.solution, others) if path.exists()]
@@ -138,26 +165,37 @@ def rehearse(course: Course, name: str) -> Rehearsal:
         line for path in files for line in placeholders(path.read_text(encoding="utf-8"), path.relative_to(course.source))
     ]
     if unwritten:
-        return Rehearsal(entry.name, tuple(unwritten))
+        return Rehearsal(entry.name, tuple(unwritten), untried=ALL)
     try:
         lesson = course.lesson(entry.name)
         stub = lesson.stub_source()
     except AutogradCheckError as error:
-        return Rehearsal(entry.name, tuple(str(error).splitlines()))
+        found = dict.fromkeys([*str(error).splitlines(), *_handed_out(entry.solution, course)])
+        return Rehearsal(entry.name, tuple(found), untried=ALL)
     places = lesson.places
-    faults = [*_about(course), *_order(course.outline, lesson, places), *_solution(course, lesson, places, SEEDS)]
+    faults = [*_about(course), *_order(course.outline, lesson, places), *_forbids(lesson.spec, places)]
+    faults += _solution(course, lesson, places, SEEDS)
     if not faults:  # where the solution is wrong the rest says nothing
         faults = [*_stub(course, lesson, stub, places), *_unmakable(lesson, places)]
+    untried = REST if faults else ""
     if not faults:
         grader = Grader(lesson)
         faults = [*_mistakes(grader, places), *_variants(grader)]
-    return Rehearsal(entry.name, tuple(faults), tuple(_tried(lesson)))
+    return Rehearsal(entry.name, tuple(faults), tuple(_tried(lesson)), untried)
 
 
 def wrong_solutions(course: Course) -> Iterator[tuple[str, ...]]:
     """What is wrong with the solution of each lesson, with one seed: what takes a fifth of a second of a rehearsal."""
     for lesson in course.lessons:
         yield tuple(_solution(course, lesson, lesson.places, 1))
+
+
+def _handed_out(solution: Path, course: Course) -> list[str]:
+    """See `given_away`; nothing where the file cannot be read, of which something else is said."""
+    try:
+        return given_away(solution.read_text(encoding="utf-8"), solution.relative_to(course.source))
+    except (AutogradCheckError, SyntaxError):
+        return []
 
 
 def _about(course: Course) -> Iterator[str]:
@@ -176,6 +214,14 @@ def _order(outline: Outline, lesson: CourseLesson, places: Places) -> Iterator[s
     head = lesson.reference_source().partition("### BEGIN SPEC")[0]
     for name in sorted(imported_names(head) & {entry.name for entry in outline.lessons} - known):
         yield f"{places.at(places.imported(name))}: it imports {name} and does not require it: add {name!r} to requires=(...)."
+
+
+def _forbids(spec: Lesson, places: Places) -> Iterator[str]:
+    """What a lesson forbids is there in torch: a name that is written wrong forbids nothing."""
+    known = sorted({name for space in NAMESPACES for name in dir(space)})
+    for name in spec.forbids:
+        if name not in known:
+            yield f"{places.at(places.keyword('forbids'))}: torch has no {name}, so forbidding it does nothing; {did_you_mean(name, known)}"
 
 
 def _sources(course: Course) -> dict[str, str]:
@@ -207,6 +253,9 @@ def _solution(course: Course, lesson: CourseLesson, places: Places, seeds: int) 
             yield f"{place}: the specification raised while the solution was graded: {type(error).__name__}: {error}"
             return
         if record.status is not Status.PASSED or record.score != record.max_score:
+            if cut := list(_cut(lesson, places)):
+                yield from cut
+                return
             told: dict[tuple[int, str], list[Finding]] = {}
             for finding in _bad(record.findings):
                 told.setdefault(_advice(lesson.spec, finding, places), []).append(finding)
@@ -233,6 +282,22 @@ def _raises(lesson: CourseLesson, places: Places) -> str:
     return ""
 
 
+def _cut(lesson: CourseLesson, places: Places) -> Iterator[str]:
+    """The primals for which an oracle gives nothing but zeros, as it does where no path leads back to them."""
+    for number, task in enumerate(lesson.spec.tasks):
+        if not isinstance(task, Layer):
+            continue
+        probe = task.probes[0]
+        point = Point({name: draw(Generator().manual_seed(0)) for name, draw in probe.primals.items()}, probe.hyper)
+        dout = map_tensors(torch.ones_like, task.oracle(*point.primals.values(), **point.hyper))
+        for name, gradient in oracle_vjp(task.oracle, point, task.wrt, dout)[1].items():
+            if not any(map(largest, leaves(gradient))):
+                yield (
+                    f"{places.at(places.keyword('oracle', task=number))}: the oracle's gradient of {name} is 0 everywhere: take a .detach() "
+                    "out of it, or name in wrt=(...) what gets a gradient."
+                )
+
+
 def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
     """The line in which an author looks first, and what for."""
     number = spec.task_of(finding.subject)
@@ -254,10 +319,11 @@ def _advice(spec: Lesson, finding: Finding, places: Places) -> tuple[int, str]:
         return oracle, f"Reference (line {forward}) and oracle (line {oracle}) disagree about out: look at both."
     if finding.subject in ("out", task.functions[0]):
         return forward, f"Look at what {task.functions[0]} takes and returns, and at the probe that is named (line {probe})."
+    wrt = f"wrt=(...) (line {places.keyword('wrt', task=number)})" if places.written("wrt", number) else ""
     if finding.check == "returned":
-        wrt = places.keyword("wrt", task=number)
-        return backward, f"What the backward returns and wrt=(...) (line {wrt}) do not go together."
-    return backward, f"Look at the reference, at wrt=(...), and at the probe that is named (line {probe})."
+        return backward, f"What the backward returns and {wrt or 'the shapes'} do not go together."
+    beside = f"at the oracle (line {oracle}), {wrt and f'at {wrt}, '}and at the probe that is named (line {probe})"
+    return backward, f"Look at the reference, {beside}."
 
 
 def _unmakable(lesson: CourseLesson, places: Places) -> Iterator[str]:

@@ -113,7 +113,9 @@ def test_from_nothing_to_what_is_to_be_done(
     tried = program("test-lesson", "softsign")
     assert tried.code == 1
     assert "solutions/u01_first/softsign.py:4: still to be written: TODO: the idea in a few lines" in tried.out
-    assert tried.out.splitlines()[-1].startswith("softsign is not fit to be handed out yet: ")
+    last = tried.out.splitlines()[-2:]
+    assert last[0].startswith("softsign is not fit to be handed out yet: ")
+    assert last[1] == "The solution, the mistakes and the variants are tried once these are done."
     unknown = program("test-lesson", "softmax")
     assert (unknown.code, "There is no lesson named 'softmax'" in unknown.err) == (2, True)
     refused = program("stubs")
