@@ -99,9 +99,19 @@ def _keywords(task: Layer, taken: ast.arguments, positional: list[str]) -> Itera
             yield f"takes no {name}, and the oracle does: write {name}{gives} behind a *, or take it out of the oracle."
         elif mine[name] is None and any(name not in probe.hyper for probe in task.probes):
             yield f"gives {name} no default, and the oracle does: write {name}{gives}, or say hyper=dict({name}=...)."
+        elif gives and _literal(mine[name], default) != default:
+            yield f"gives {name} the default {_literal(mine[name], default)!r}, and the oracle {default!r}: write the same in both."
     for name, value in mine.items():
         if theirs and name not in theirs and value is None:
             yield f"needs {name}, which the oracle does not take: its hyperparameters are {', '.join(theirs)}."
+
+
+def _literal(written: ast.expr | None, otherwise: Any) -> Any:
+    """The value of a default that is written out; `otherwise` where it is not."""
+    try:
+        return otherwise if written is None else ast.literal_eval(written)
+    except ValueError:
+        return otherwise
 
 
 def undefined(spec: Lesson, places: Places) -> list[str]:

@@ -34,13 +34,19 @@ def given_away(source: str, where: Path) -> list[str]:
     found = []
     for number, text, what in _handed_out(source, layout):
         secret = (answer for answer, line in answers.items() if what != PROSE or line not in forward)
-        told = next((answer for answer in secret if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text)), "")
+        tight = _tight(text)
+        told = next((answer for answer in secret if re.search(rf"(?<!\w){re.escape(_tight(answer))}(?!\w)", tight)), "")
         if told:
             found.append(
                 f"{where}:{number}: {what} gives the answer away: {told!r} stands in the solution (line {answers[told]}). Say it in "
                 "words that lead there."
             )
     return found
+
+
+def _tight(text: str) -> str:
+    """A text without the blanks that python does not need."""
+    return re.sub(r"\s*([^\w\s])\s*", r"\1", text)
 
 
 def _answers(lines: list[str], layout: Layout) -> dict[str, int]:

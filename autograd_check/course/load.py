@@ -138,7 +138,10 @@ class Course:
             return self._loaded[name]
         entry = self.outline.lesson(name)
         if entry.name not in self._loaded:
-            self._loaded[entry.name] = self._load(entry)
+            lesson, missing = self.examined(entry)
+            if missing:
+                raise CourseError("\n".join(missing))
+            self._loaded[entry.name] = lesson
         return self._loaded[entry.name]
 
     def require(self, names: Iterable[str]) -> None:
@@ -175,7 +178,8 @@ class Course:
                 raise _unusable(error, path, path.relative_to(self.source)) from error
         return module
 
-    def _load(self, entry: LessonEntry) -> CourseLesson:
+    def examined(self, entry: LessonEntry) -> tuple[CourseLesson, list[str]]:
+        """A lesson, and what authors are asked for and it does not have. Raises `CourseError` where nothing can be made of it."""
         spec, where = getattr(self.run_file(entry.solution), "LESSON", None), str(entry.solution.relative_to(self.source))
         if not isinstance(spec, Lesson):
             raise CourseError(f"{where}: expected LESSON to be a Lesson, found {type(spec).__name__}.")
@@ -188,9 +192,7 @@ class Course:
         spec = completed(spec, others, text, where)
         if stated_vocabulary(self.source) is not None:
             missing = demands(spec, text, Path(where), others.places.file)
-            if missing:
-                raise CourseError("\n".join(missing))
-        return CourseLesson(spec, entry.unit, entry.solution, entry.stub)
+        return CourseLesson(spec, entry.unit, entry.solution, entry.stub), missing
 
 
 def _unusable(error: Exception, path: Path, shown: Path) -> CourseError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -167,35 +166,27 @@ def rehearse(course: Course, name: str) -> Rehearsal:
     if unwritten:
         return Rehearsal(entry.name, tuple(unwritten), untried=ALL)
     try:
-        lesson = course.lesson(entry.name)
-        stub = lesson.stub_source()
+        lesson, missing = course.examined(entry)
+        told = given_away(lesson.reference_source(), lesson.places.file)
     except AutogradCheckError as error:
-        found = dict.fromkeys([*str(error).splitlines(), *_handed_out(entry.solution, course)])
-        return Rehearsal(entry.name, tuple(found), untried=ALL)
+        return Rehearsal(entry.name, tuple(str(error).splitlines()), untried=ALL)
     places = lesson.places
-    faults = [*_about(course), *_order(course.outline, lesson, places), *_forbids(lesson.spec, places)]
-    faults += _solution(course, lesson, places, SEEDS)
-    if not faults:  # where the solution is wrong the rest says nothing
-        faults = [*_stub(course, lesson, stub, places), *_unmakable(lesson, places)]
-    untried = REST if faults else ""
+    faults = [*missing, *told, *_about(course), *_forbids(lesson.spec, places)]
+    wrong = list(_order(course.outline, lesson, places))
+    wrong = wrong or list(_solution(course, lesson, places, SEEDS)) or list(_unmakable(lesson, places))
+    if wrong:  # then the rest says nothing
+        return Rehearsal(entry.name, (*faults, *wrong), untried=REST)
     if not faults:
-        grader = Grader(lesson)
-        faults = [*_mistakes(grader, places), *_variants(grader)]
-    return Rehearsal(entry.name, tuple(faults), tuple(_tried(lesson)), untried)
+        faults += _stub(course, lesson, lesson.stub_source(), places)
+    grader = Grader(lesson)
+    faults += [*_mistakes(grader, places), *_variants(grader)]
+    return Rehearsal(entry.name, tuple(faults), tuple(_tried(lesson)))
 
 
 def wrong_solutions(course: Course) -> Iterator[tuple[str, ...]]:
     """What is wrong with the solution of each lesson, with one seed: what takes a fifth of a second of a rehearsal."""
     for lesson in course.lessons:
         yield tuple(_solution(course, lesson, lesson.places, 1))
-
-
-def _handed_out(solution: Path, course: Course) -> list[str]:
-    """See `given_away`; nothing where the file cannot be read, of which something else is said."""
-    try:
-        return given_away(solution.read_text(encoding="utf-8"), solution.relative_to(course.source))
-    except (AutogradCheckError, SyntaxError):
-        return []
 
 
 def _about(course: Course) -> Iterator[str]:
@@ -272,7 +263,8 @@ def _raises(lesson: CourseLesson, places: Places) -> str:
             continue
         for probe in task.probes:
             try:
-                task.oracle(*(draw(Generator().manual_seed(0)) for draw in probe.primals.values()), **probe.hyper)
+                generator = Generator().manual_seed(0)
+                task.oracle(*(draw(generator) for draw in probe.primals.values()), **probe.hyper)
             except Exception as error:
                 line = places.text(probe.name, "probes") or places.keyword("probes", "sizes", task=number)
                 return (
@@ -283,18 +275,22 @@ def _raises(lesson: CourseLesson, places: Places) -> str:
 
 
 def _cut(lesson: CourseLesson, places: Places) -> Iterator[str]:
-    """The primals for which an oracle gives nothing but zeros, as it does where no path leads back to them."""
+    """The primals for which an oracle gives nothing but zeros at every probe, as it does where no path leads back to them."""
     for number, task in enumerate(lesson.spec.tasks):
         if not isinstance(task, Layer):
             continue
-        probe = task.probes[0]
-        point = Point({name: draw(Generator().manual_seed(0)) for name, draw in probe.primals.items()}, probe.hyper)
-        dout = map_tensors(torch.ones_like, task.oracle(*point.primals.values(), **point.hyper))
-        for name, gradient in oracle_vjp(task.oracle, point, task.wrt, dout)[1].items():
-            if not any(map(largest, leaves(gradient))):
+        alive: set[str] = set()
+        for probe in task.probes:
+            generator = Generator().manual_seed(0)
+            point = Point({name: draw(generator) for name, draw in probe.primals.items()}, probe.hyper)
+            dout = map_tensors(torch.ones_like, task.oracle(*point.primals.values(), **point.hyper))
+            grads = oracle_vjp(task.oracle, point, task.wrt, dout)[1]
+            alive |= {name for name, gradient in grads.items() if any(map(largest, leaves(gradient)))}
+        for name in task.wrt:
+            if name not in alive:
                 yield (
-                    f"{places.at(places.keyword('oracle', task=number))}: the oracle's gradient of {name} is 0 everywhere: take a .detach() "
-                    "out of it, or name in wrt=(...) what gets a gradient."
+                    f"{places.at(places.keyword('oracle', task=number))}: the oracle's gradient of {name} is 0 at every probe: take a "
+                    ".detach() out of it, or name in wrt=(...) what gets a gradient."
                 )
 
 
@@ -355,7 +351,7 @@ def _mistakes(grader: Grader, places: Places) -> Iterator[str]:
             yield f"{where}: the mistake {known.name!r} passes: add a probe at which it shows, or a mistake that is one."
             continue
         causes = sorted({f.diagnosis.cause for f in findings if f.diagnosis and f.status is Status.FAILED} - {Cause.UNKNOWN})
-        ways = [f"give it the cause that it has ({' or '.join(causes)})"] if causes else []
+        ways = [f"give it the cause that it has ({' or '.join(f'Cause.{cause.name}' for cause in causes)})"] if causes else []
         if not known.by_fingerprint:
             ways.append(
                 "say in by_fingerprint=UNSEEN_TERM, UNSEEN_INDEX, UNSEEN_STATE or '...' why only its own numbers can tell it"

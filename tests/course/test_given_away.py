@@ -29,6 +29,7 @@ SOLVED = next(number for number, line in enumerate(LONG.split("\n"), 1) if "dx =
         ("-> dx (N,).", "-> dx (N,): dout * 2 + dout * 0.0.", SOLVED - 2, "this line", "dout * 2 + dout * 0.0"),
         ("def helper", "# dx  =  dout * 2 + dout * 0.0\ndef helper", 6, "this line", "dx = dout * 2 + dout * 0.0"),
         ("Twice as fast as x.", "It is dout * 2 + dout * 0.0.", SOLVED + 13, "a hint", "dout * 2 + dout * 0.0"),
+        ("Twice as fast as x.", "It is dout*2+dout*0.0.", SOLVED + 13, "a hint", "dout * 2 + dout * 0.0"),
         ("arithmetic", "dx = dout * 2 + dout * 0.0", SOLVED + 11, "source=", "dx = dout * 2 + dout * 0.0"),
     ],
 )  # fmt: skip
