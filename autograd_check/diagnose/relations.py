@@ -411,7 +411,9 @@ def zero_where_wrong(evidence: Sequence[Evidence]) -> Diagnosis | None:
     if not _same_shape(evidence):
         return None
     wrong = [wrong_entries(piece) for piece in evidence]
-    if any(bool(piece.got[bad].any()) or bool(bad.all()) for piece, bad in zip(evidence, wrong, strict=True)):
+    if any(bool(piece.got[bad].any()) for piece, bad in zip(evidence, wrong, strict=True)):
+        return None
+    if not any(bool(piece.got.any()) for piece in evidence):  # nowhere right: the zero gradient
         return None
     if sum(int(bad.sum()) for bad in wrong) < FEW_ENTRIES:
         return None

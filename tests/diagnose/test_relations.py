@@ -435,6 +435,8 @@ def test_zeros_where_something_else_belongs() -> None:
     assert found is not None
     assert (found.cause, found.evidence) == ("missing_term", {"entries": int(masked.sum())})
     assert "0 in every entry that is wrong, and right elsewhere" in found.says
+    row = elementwise(0 * right[:1], A[:1], A[:1], A[:1] ** 2 / 2, G[:1])  # a probe at which all of it is masked out
+    assert zero_where_wrong([elementwise(torch.where(masked, 0, right), A, A, A**2 / 2, G), row]) is not None
     small = torch.where(masked, 1e-3, right)
     assert zero_where_wrong([elementwise(small, A, A, A**2 / 2, G)]) is None
     assert zero_where_wrong([elementwise(torch.zeros_like(right), A, A, A**2 / 2, G)]) is None  # everywhere: the zero gradient
