@@ -358,7 +358,7 @@ def _mistakes(grader: Grader, places: Places) -> Iterator[str]:
             )
         yield (
             f"{where}: the mistake {known.name!r} is not found to be {known.cause} but {' and '.join(causes) or 'nothing with a name'} "
-            f"({wrong[0]}): {', or '.join(ways) or 'make it one that its own numbers tell'}."
+            f"({wrong[0]}): {', or '.join([*ways, 'choose a simpler mistake'])}."
         )
 
 

@@ -125,7 +125,7 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
     ),
     "a cause": ("Cause.SIGN", "Cause.SINE", "softsign.py:«Cause.SINE»: There is no cause 'sine': did you mean sign?"),
     "the text that is edited": ('edit(" ** 2"', 'edit(" ** 3"', "softsign.py:«denominator not squared»: mistake 'denominator not squared' edits ' ** 3', which does not"),
-    "the right cause": ("Cause.MISSING_TERM", "Cause.TRANSPOSED", "softsign.py:«denominator not squared»: the mistake 'denominator not squared' is not found to be transposed but missing_term (dx: … ): give it the cause that it has (Cause.MISSING_TERM), or say in by_fingerprint=UNSEEN_TERM, UNSEEN_INDEX, UNSEEN_STATE or '...' why only its own numbers can tell it."),
+    "the right cause": ("Cause.MISSING_TERM", "Cause.TRANSPOSED", "softsign.py:«denominator not squared»: the mistake 'denominator not squared' is not found to be transposed but missing_term (dx: … ): give it the cause that it has (Cause.MISSING_TERM), or say in by_fingerprint=UNSEEN_TERM, UNSEEN_INDEX, UNSEEN_STATE or '...' why only its own numbers can tell it, or choose a simpler mistake."),
     "a mistake that is one": ('edit(" ** 2", ""', 'edit(" ** 2", "**2"', "softsign.py:«denominator not squared»: the mistake 'denominator not squared' passes: add a probe at which it shows"),
     "python in a mistake": ('edit(" ** 2", ""', 'edit(" ** 2", "("', "softsign.py:«denominator not squared»: the mistake 'denominator not squared' cannot be made: SyntaxError"),
     "the prose": (re.compile(r'^""".*?"""\n', re.S), "", "softsign.py:1: there is no prose: begin the file with a docstring"),
