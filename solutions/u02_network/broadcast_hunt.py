@@ -106,10 +106,12 @@ def _data(seed, rows):
 
 
 def _problem(seed, rows, shift=1.0):
-    """Data, and a network whose logits are mostly of the sign of `shift`."""
+    """Data, and a network whose logits have the sign of `shift`, up to 5 of it: log(1 - p) keeps its digits there."""
     generator = torch.Generator().manual_seed(seed + rows)
+    x, y = _data(seed + rows, rows)
     *hidden, (w, b) = network(*DIMS, scale=0.7, shift=1.0).make((), {})(generator)
-    return *_data(seed + rows, rows), [*hidden, (w.abs() * shift, b.abs() * shift)]
+    factor = 5 * shift / relu_network(x, [*hidden, (w.abs(), b.abs())]).max()
+    return x, y, [*hidden, (w.abs() * factor, b.abs() * factor)]
 
 
 def _knowing(rows, seed):
