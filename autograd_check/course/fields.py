@@ -9,6 +9,7 @@ from typing import Any
 from autograd_check.errors import CourseError
 
 TUPLES = ("tasks", "mistakes", "variants", "benchmarks")
+OF_TASKS = ("probes",)
 NAMES = ("requires", "hints", "forbids", "allows")
 NUMBERS = ("points", "minutes")
 TEXTS = ("name", "title", "source", "why")
@@ -26,7 +27,7 @@ def misfit(field: str, value: Any) -> str:
     return ""
 
 
-def require(field: str, value: Any) -> None:
+def refuse_misfit(field: str, value: Any) -> None:
     """Raise `CourseError` where a value is not fit for a field."""
     if says := misfit(field, value):
         raise CourseError(says)
@@ -64,7 +65,7 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
     (TEXTS, lambda value: isinstance(value, str), "a text: {field}='...'"),
     (NAMES, _texts, "a tuple of texts: {field}={shown}"),
     (
-        (*TUPLES, "probes"),
+        (*TUPLES, *OF_TASKS),
         lambda value: isinstance(value, (tuple, list)),
         "a tuple: add a comma behind a single one, {field}=(...,)",
     ),

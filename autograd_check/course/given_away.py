@@ -16,8 +16,8 @@ from autograd_check.course.markers import Layout, Region, read_layout
 SHORTEST = 20
 """A line of fewer characters (`return out, None`) gives nothing away."""
 
-FORWARD = "_forward"
-PROSE = "this line"
+FORWARD, PROSE = "_forward", "this line"
+"""The end of a forward's name, and what a line is called that is neither a hint nor another text of the specification."""
 
 HANDED_OUT = ("title", "source", "hints")
 """The texts of a specification that somebody sees who has not passed."""
@@ -30,12 +30,13 @@ def given_away(source: str, where: Path) -> list[str]:
     """Every place of a solution file that hands out what stands between its solution markers. Raises `MarkerError`."""
     layout = read_layout(source, where)
     answers = _answers(source.split("\n"), layout)
+    patterns = {answer: re.compile(rf"(?<!\w){re.escape(_tight(answer))}(?!\w)") for answer in answers}
     forward = {number for region in layout.regions if region.function.endswith(FORWARD) for number in _inside(region)}
     found = []
     for number, text, what in _handed_out(source, layout):
         secret = (answer for answer, line in answers.items() if what != PROSE or line not in forward)
         tight = _tight(text)
-        told = next((answer for answer in secret if re.search(rf"(?<!\w){re.escape(_tight(answer))}(?!\w)", tight)), "")
+        told = next((answer for answer in secret if patterns[answer].search(tight)), "")
         if told:
             found.append(
                 f"{where}:{number}: {what} gives the answer away: {told!r} stands in the solution (line {answers[told]}). Say it in "

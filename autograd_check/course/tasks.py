@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from autograd_check.causes import Cause
 from autograd_check.course import functions, layers
 from autograd_check.course.draws import Draw
-from autograd_check.course.fields import require
+from autograd_check.course.fields import refuse_misfit
 from autograd_check.course.layers import Reach, Rival, Run
 from autograd_check.course.probe import Convention, Probe
 from autograd_check.course.resolve import Frame, Resolved
@@ -59,7 +59,7 @@ def Layer(
     Raises `CourseError` where any of it does not fit together.
 
     """
-    require("probes", probes)
+    refuse_misfit("probes", probes)
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, hyper, draw)
     refusals = tuple(word for word in probes if isinstance(word, Refused))
@@ -98,7 +98,7 @@ def Stochastic(
     `bulk` are sizes with many entries, for the tests of rate and independence, which reject right code with a probability of
     `false_alarm`. Raises `CourseError`.
     """
-    require("probes", probes)
+    refuse_misfit("probes", probes)
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, NOTHING, draw, ("p", "train", "generator"))
     first, *others = [frame.made(label(given), frame.resolved(At("bulk", given))) for given in bulk]
@@ -133,7 +133,7 @@ def Stateful(
     `calls` says what each letter gives, `probes` are `run(...)`, `convention(..., run=)` and `refused(...)`. Every automatic
     probe is a run of all letters. Two rivals that may hold together are a third one. Raises `CourseError`.
     """
-    require("probes", probes)
+    refuse_misfit("probes", probes)
     signature = parse(shapes)
     frame = Frame(signature, oracle, sizes, hyper, draw)
     letters = tuple(calls)
@@ -174,7 +174,7 @@ def Plain(
     Values agree to `tolerance`, relative, or to `absolute` (for values that are 0 only by cancellation). A primal without
     brackets, `step -> lr[]`, is what the probe gives: a number, or a list by `nest(...)`. Raises `CourseError`.
     """
-    require("probes", probes)
+    refuse_misfit("probes", probes)
     frame = Frame(parse(shapes), oracle, sizes, hyper, draw)
     return functions.Plain(
         name,
@@ -201,7 +201,7 @@ def UpdateRule(
     `NAME_step(param, grad, state, *, ...)`, or (`together`) `NAME_step(params, grads, *, ...)`. `hyper` are defaults of the
     lesson that torch does not share.
     """
-    require("probes", probes)
+    refuse_misfit("probes", probes)
     named = tuple(dict(word.given) for word in probes)
     return functions.UpdateRule(name, partial(twin, **hyper) if hyper else twin, named, together, steps, tolerance)
 

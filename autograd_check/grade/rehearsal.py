@@ -6,6 +6,7 @@ are left out, so that a cause is named by what it is and not because it was fore
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,7 +18,6 @@ from torch import Generator
 from autograd_check.causes import Cause
 from autograd_check.course.about import ABOUT_FILE, VOCABULARY, stated_vocabulary
 from autograd_check.course.demands import placeholders
-from autograd_check.course.fields import did_you_mean
 from autograd_check.course.given_away import given_away
 from autograd_check.course.imported import imported_names
 from autograd_check.course.load import Course, CourseLesson, importable
@@ -28,20 +28,22 @@ from autograd_check.course.spec import Layer, Lesson, Mistake
 from autograd_check.course.variants import variants_file
 from autograd_check.errors import AutogradCheckError
 from autograd_check.grade.grade import grade_candidate, grade_lesson
+from autograd_check.grade.kinds.base import draw
 from autograd_check.grade.record import LessonRecord
 from autograd_check.grade.session import place_in
 from autograd_check.run.in_process import InProcess
-from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Finding, Kind, Source, Status
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import largest, leaves, map_tensors
+from autograd_check.verify.tensors import largest, leaves
+from autograd_check.verify.trial import draw_cotangent
 
 SEEDS = 3
 """With how many seeds the solution must pass."""
 
 
 ALL, REST = "The solution, the mistakes and the variants", "The mistakes and the variants"
+"""What is not tried yet: where a lesson cannot be loaded, and where its solution is wrong."""
 
 NAMESPACES = (
     torch,
@@ -57,6 +59,7 @@ NAMESPACES = (
     torch.optim,
     torch.special,
 )
+"""Where the names stand that a lesson may forbid."""
 
 
 class By(StrEnum):
@@ -208,11 +211,14 @@ def _order(outline: Outline, lesson: CourseLesson, places: Places) -> Iterator[s
 
 
 def _forbids(spec: Lesson, places: Places) -> Iterator[str]:
-    """What a lesson forbids is there in torch: a name that is written wrong forbids nothing."""
+    """What a lesson forbids, `softmax` or a dotted `torch.cdist`, is there in torch: a name that is written wrong forbids nothing."""
     known = sorted({name for space in NAMESPACES for name in dir(space)})
     for name in spec.forbids:
-        if name not in known:
-            yield f"{places.at(places.keyword('forbids'))}: torch has no {name}, so forbidding it does nothing; {did_you_mean(name, known)}"
+        last = name.rpartition(".")[2]
+        if last not in known:
+            near = difflib.get_close_matches(last, known, 1)
+            way = f"did you mean {near[0]}?" if near else "write the name as torch has it."
+            yield f"{places.at(places.keyword('forbids'))}: torch has no {name}, so forbidding it does nothing; {way}"
 
 
 def _sources(course: Course) -> dict[str, str]:
@@ -263,8 +269,7 @@ def _raises(lesson: CourseLesson, places: Places) -> str:
             continue
         for probe in task.probes:
             try:
-                generator = Generator().manual_seed(0)
-                task.oracle(*(draw(generator) for draw in probe.primals.values()), **probe.hyper)
+                task.oracle(*draw(probe, 0).primals.values(), **probe.hyper)
             except Exception as error:
                 line = places.text(probe.name, "probes") or places.keyword("probes", "sizes", task=number)
                 return (
@@ -281,9 +286,8 @@ def _cut(lesson: CourseLesson, places: Places) -> Iterator[str]:
             continue
         alive: set[str] = set()
         for probe in task.probes:
-            generator = Generator().manual_seed(0)
-            point = Point({name: draw(generator) for name, draw in probe.primals.items()}, probe.hyper)
-            dout = map_tensors(torch.ones_like, task.oracle(*point.primals.values(), **point.hyper))
+            point = draw(probe, 0)
+            dout = draw_cotangent(task.oracle(*point.primals.values(), **point.hyper), Generator().manual_seed(0))
             grads = oracle_vjp(task.oracle, point, task.wrt, dout)[1]
             alive |= {name for name, gradient in grads.items() if any(map(largest, leaves(gradient)))}
         for name in task.wrt:

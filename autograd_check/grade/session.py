@@ -65,11 +65,11 @@ class Session:
         Raises `CourseError` if there is no such lesson.
         """
         lesson = self.course.lesson(name)
-        submission = read_submission(path, lesson.functions())
         shown = shown or str(path)
         if path == lesson.stub and not path.exists():
             gone = unreadable(f"{shown} does not exist: its stub comes with autograd-check reset {lesson.spec.name}")
             return LessonRecord(name, shown, (gone,), lesson.spec.points, "not run")
+        submission = read_submission(path, lesson.functions())
         if submission.source is None:
             found = () if submission.problem is None else (submission.problem,)
             return LessonRecord(name, shown, found, lesson.spec.points, "not run")

@@ -198,7 +198,9 @@ CHECKS = (
     Check("keeps float32", keeps_float32, oracle=True, once=True, holds=("backward",)),
 )
 """The order of the checks on a trial. What a caller judges beside and finite differences follow (`check_pair`)."""
+
 CONVENTIONS = tuple((check, function) for check in CHECKS for function in check.holds)
+"""Each convention with the function (`forward`, `backward`) that keeps it or not."""
 
 
 class Explainer(Protocol):
@@ -351,7 +353,7 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
     for check in CHECKS:
         if check.once is not once or check.oracle not in (None, pair.names.oracle is not None):
             continue
-        if blocked and not blocked.isdisjoint(check.needs):
+        if not blocked.isdisjoint(check.needs):
             blocked.add(check.name)
             continue
         for finding in check.run(trial, pair):

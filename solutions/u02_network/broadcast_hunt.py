@@ -106,7 +106,7 @@ def _data(seed, rows):
 
 
 def _problem(seed, rows, shift=1.0):
-    """Data, and a network whose logits have the sign of `shift`, up to 5 of it: log(1 - p) keeps its digits there."""
+    """Data, and a network whose logits have the sign of `shift` and are at most 5 |shift|: log(1 - p) keeps its digits there."""
     generator = torch.Generator().manual_seed(seed + rows)
     x, y = _data(seed + rows, rows)
     *hidden, (w, b) = network(*DIMS, scale=0.7, shift=1.0).make((), {})(generator)

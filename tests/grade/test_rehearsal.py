@@ -89,6 +89,7 @@ ABLATIONS: dict[str, tuple[str | re.Pattern[str], str, str]] = {
         "softsign.py:«oracle=»: The oracle cannot be run at the base sizes (shape (5, 3)): NameError: name 'F' is not defined. Import it behind ### BEGIN SPEC."),
     "the tuple of probes": (re.compile(r"probes=\(.*?\n            \),", re.S), 'probes=edge("far out", x=[1e3]),', "softsign.py:«        Layer(»: probes must be a tuple: add a comma behind a single one, probes=(...,), found At("),
     "what is forbidden": ('forbids=("softsign",)', 'forbids=("softsing",)', "softsign.py:«forbids=»: torch has no softsing, so forbidding it does nothing; did you mean softsign?"),
+    "a name that is near": ('forbids=("softsign",)', 'forbids=("torch.softsign", "nothing_of_the_kind")', "softsign.py:«forbids=»: torch has no nothing_of_the_kind, so forbidding it does nothing; write the name as torch has it."),
     "a whole function": (re.compile(r"def softsign_backward.*?### END SOLUTION\n", re.S), "", "softsign.py:«LESSON =»: the lesson asks for softsign_backward, which the file does not define"),
     "what the forward returns": ("    return out, x\n", "    return out\n",
         "softsign.py:«def softsign_forward»: the solution does not pass (seed 0): out: … Look at what softsign_forward takes and returns, and at the probe that is named (line «probes=(»)."),

@@ -59,6 +59,16 @@ def test_right_code_keeps_every_claim(module: ModuleType, lesson: CourseLesson, 
     keeps_every_claim(module, lesson, functions, range(1))
 
 
+def test_a_loss_by_logarithms_keeps_the_first_claim_with_every_seed() -> None:
+    """log(1 - p) has no digits left where logits are large."""
+    lesson = support.lesson("broadcast_hunt")
+    (loops,) = (variant for variant in lesson.spec.variants if variant.name == "loops")
+    asking = cast(Candidate, Asking(namespace(broadcast_hunt, loops.functions)))
+    task = lesson.spec.tasks[0]
+    assert isinstance(task, Properties)
+    assert [seed for seed in range(40) if not task.properties[0].test(asking, seed).holds] == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("module", "lesson", "functions"), RIGHT)
 def test_right_code_keeps_every_claim_with_more_seeds(module: ModuleType, lesson: CourseLesson, functions: Any) -> None:
