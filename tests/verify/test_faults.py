@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections import namedtuple
@@ -187,12 +188,15 @@ class Cubed(Function):
         return 3 * dout * ctx.saved_tensors[0] ** 2
 
 
+CALLS = itertools.count()
+
+
 class Noisy(Cubed):
     """Right to the last bits, which no two calls have in common."""
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> Any:
-        return Cubed.backward(ctx, dout) * (1 + 2e-16 * int.from_bytes(os.urandom(1), "little"))
+        return Cubed.backward(ctx, dout) * (1 + torch.finfo(torch.float64).eps * (next(CALLS) % 251))
 
 
 class Sparse(Cubed):
