@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -41,16 +42,22 @@ def central_differences(f: Callable[[Tensor], Any], x: Tensor, *, h: float) -> T
     return torch.stack(rises).reshape(x.shape) / (2 * h)
 
 
-def measured_noise(values: Sequence[float]) -> float:
-    """Noise of a function from seven of its values at equal tiny spacing: 2·√(mean(Δ⁴)²/70).
+def measured_noise(values: Sequence[float], places: tuple[float, ...]) -> float:
+    """Noise of a function from its values at seven places close together: 2·√mean(δ²) for their fourth divided differences δ.
 
-    Fourth differences cancel every cubic and leave the noise, amplified by √70. (Moré and Wild, Estimating computational
-    noise, 2011, section 3.)
+    These cancel every cubic; δ is divided by the length of its weights, which leaves the noise of one value. (Moré and Wild,
+    Estimating computational noise, 2011, section 3, have places of equal distance.)
     """
-    row = list(values)
-    for _ in range(4):
-        row = [b - a for a, b in zip(row, row[1:], strict=False)]
-    return 2 * math.hypot(*row) / math.sqrt(len(row) * 70)
+    rows = [sum(w * v for w, v in zip(weights, values[n:], strict=False)) for n, weights in enumerate(_fourth(places))]
+    return 2 * math.hypot(*rows) / math.sqrt(len(rows))
+
+
+@cache
+def _fourth(places: tuple[float, ...]) -> list[list[float]]:
+    """The weights of the fourth divided difference of any five places in a row, of length 1."""
+    rows = [places[n : n + 5] for n in range(len(places) - 4)]
+    weights = [[1 / math.prod(one - other for other in row if other != one) for one in row] for row in rows]
+    return [[weight / math.hypot(*row) for weight in row] for row in weights]
 
 
 def levels(quotients: Sequence[float], steps: Sequence[float], noise: float) -> list[Estimate]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from autograd_check.verify.tolerances import (
     COARSE_TICKS,
     FADING,
     HUM,
+    JUMP,
     KINK,
     NOISE_FLOOR,
     QUIET,
@@ -135,6 +136,20 @@ class Pairing:
                     totals[n] += value
         return totals
 
+    def grain(self, row: Sequence[Any]) -> float:
+        """The noise of entries that move at one pair of steps and stand still at the next, `RATIO` times smaller, along a ladder."""
+        most, noise = JUMP * self.size(), 0.0
+        for part in self._parts:
+            before = None
+            for one, other in zip(row[::2], row[1::2], strict=True):
+                sides = [leaves(out)[part.place].detach() for out in (one, other) if out is not None and self._fits(leaves(out))]
+                changes = [(side - part.out).reshape(-1).abs() * part.weight.abs() for side in sides]
+                moved = torch.maximum(*changes) if len(changes) == 2 else None
+                if moved is not None and before is not None:
+                    noise = math.hypot(noise, norm(before[(moved == 0) & (before <= most)]) / RATIO)
+                before = moved
+        return noise
+
     def alternating(self, rows: Sequence[Row]) -> list[float]:
         """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
         columns: Sequence[Tensor] | None = getattr(rows, "columns", None)
@@ -238,7 +253,7 @@ class Slopes:
 
     def flat(self, ray: Ray) -> float | None:
         """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
-        steps = _steps(ray, CAREFUL_LEVELS)
+        steps = _Ladder(ray, self.model).next()
         row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
         most = max((abs(value) for value in self.pairing.differences([(out, self.base) for out in row])), default=math.inf)
         return HUM * self.model / ray.step if most <= HUM * self.model else None
@@ -247,38 +262,34 @@ class Slopes:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
         if not rays:
             return []
-        noises = self._noises(rays)
-        ladders: list[list[float]] = [[] for _ in rays]
-        bends: list[list[float]] = [[] for _ in rays]
-        waiting = list(range(len(rays)))
+        ladders = [_Ladder(ray, noise) for ray, noise in zip(rays, self._noises(rays), strict=True)]
+        waiting = ladders
         while waiting:
-            steps = [_next_steps(rays[k], len(ladders[k])) for k in waiting]
-            rows = self._evaluate([rays[k] for k in waiting], [[s * h for h in row for s in (1, -1)] for row in steps])
-            for k, row, new in zip(waiting, rows, steps, strict=True):
-                ladders[k] += self._quotients(row, new)
-                bends[k] += self._bends(row, new)
-            waiting = [
-                k
-                for k in waiting
-                if (whole or not converged(ladders[k], _steps(rays[k], len(ladders[k])), noises[k]))
-                and _next_steps(rays[k], len(ladders[k]))
-            ]
-        climbed = [_steps(ray, len(ladder)) for ray, ladder in zip(rays, ladders, strict=True)]
-        return [
-            Careful(
-                climb(ladder, steps, noise), tuple(ladder), _significant(bend, ray, noise), tuple(levels(ladder, steps, noise))
-            )
-            for ray, ladder, bend, noise, steps in zip(rays, ladders, bends, noises, climbed, strict=True)
-        ]
+            steps = [ladder.next() for ladder in waiting]
+            rows = self._evaluate([ladder.ray for ladder in waiting], [[s * h for h in row for s in (1, -1)] for row in steps])
+            for ladder, row, new in zip(waiting, rows, steps, strict=True):
+                self._go_down(ladder, row, new)
+            waiting = [ladder for ladder in waiting if (whole or not ladder.converged()) and ladder.next()]
+        return [ladder.measured() for ladder in ladders]
+
+    def _go_down(self, ladder: _Ladder, row: Sequence[Any], steps: Sequence[float]) -> None:
+        ladder.noise = max(ladder.noise, self.pairing.grain([*ladder.finest, *row]))
+        ladder.finest = row[-2:]
+        ladder.steps += steps
+        differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
+        ladder.quotients += [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
+        sides = self.pairing.differences([(out, self.base) for out in row])
+        pairs = zip(sides[::2], sides[1::2], steps, strict=True)
+        ladder.bends += [abs(plus + minus) / (2 * step) for plus, minus, step in pairs]
 
     def _noises(self, rays: Sequence[Ray]) -> list[float]:
         """The noise of a difference along each ray, measured; on coarser scales as well while the values stand still."""
         found = [self.model] * len(rays)
         places = list(range(len(rays)))
         for wider in (1.0, *COARSE_TICKS):
-            ticks = [wider * min(4 * rays[k].smallest, rays[k].step) for k in places]
-            inside = [(k, tick) for k, tick in zip(places, ticks, strict=True) if wider == 1 or tick <= rays[k].step]
-            rows = self._evaluate([rays[k] for k, _ in inside], [[n * tick for n in TICKS] for _, tick in inside])
+            ticks = [wider * min(rays[k].smallest, rays[k].step / TICKS[-1]) for k in places]
+            inside = [(k, tick) for k, tick in zip(places, ticks, strict=True) if tick <= rays[k].step / TICKS[-1]]
+            rows = self._evaluate([rays[k] for k, _ in inside], [[n * tick for n in TICKS if n] for _, tick in inside])
             for (k, _), row in zip(inside, rows, strict=True):
                 found[k] = max(found[k], self._noise(row))
             places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
@@ -290,7 +301,7 @@ class Slopes:
 
     def _noise(self, row: Sequence[Any]) -> float:
         values = self.pairing.differences([(out, self.base) for out in row])
-        noise = measured_noise([*values[:3], 0.0, *values[3:]])
+        noise = measured_noise([*values[:3], 0.0, *values[3:]], TICKS)
         return noise if noise == noise else 0.0
 
     def _stands_still(self, row: Sequence[Any]) -> bool:
@@ -300,16 +311,6 @@ class Slopes:
 
     def _regular(self, out: Any, mark: bytes | None) -> bool:
         return out is not None and (self.signature == SMOOTH or mark == self.signature) and self.pairing.regular(out)
-
-    def _quotients(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
-        differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
-        return [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
-
-    def _bends(self, row: Sequence[Any], steps: Sequence[float]) -> list[float]:
-        """Half the difference of the one-sided slopes: falls with h where φ is smooth, stays where it has a kink."""
-        sides = self.pairing.differences([(out, self.base) for out in row])
-        pairs = zip(sides[::2], sides[1::2], steps, strict=True)
-        return [abs(plus + minus) / (2 * step) for plus, minus, step in pairs]
 
     def _evaluate(self, rays: Sequence[Ray], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
         stops = [(ray, t) for ray, row in zip(rays, shifts, strict=True) for t in row]
@@ -390,18 +391,32 @@ class Careful:
         return len(last) == 3 and max(last) - min(last) <= STEADY * gap
 
 
-def _significant(bends: Sequence[float], ray: Ray, noise: float) -> tuple[float, ...]:
-    pairs = zip(bends, _steps(ray, len(bends)), strict=True)
-    return tuple(bend for bend, step in pairs if bend > BEND * noise / step)
+@dataclass
+class _Ladder:
+    """A ray whose steps are gone down: `noise` of a difference, `finest` the outputs at both ends of the last step.
 
+    A bend is half the difference of the one-sided slopes: it falls with h where φ is smooth, and stays where it has a kink.
+    """
 
-def _steps(ray: Ray, count: int) -> list[float]:
-    return [ray.step / RATIO**n for n in range(count)]
+    ray: Ray
+    noise: float
+    steps: list[float] = field(default_factory=list)
+    quotients: list[float] = field(default_factory=list)
+    bends: list[float] = field(default_factory=list)
+    finest: Sequence[Any] = ()
 
+    def next(self) -> list[float]:
+        """The steps that are asked for next; none at the end."""
+        steps = [self.ray.step / RATIO**n for n in range(len(self.steps), len(self.steps) + CAREFUL_LEVELS)]
+        return [step for step in steps if step >= self.ray.smallest]
 
-def _next_steps(ray: Ray, done: int) -> list[float]:
-    steps = [ray.step / RATIO**n for n in range(done, done + CAREFUL_LEVELS)]
-    return [step for step in steps if step >= ray.smallest]
+    def converged(self) -> bool:
+        return converged(self.quotients, self.steps, self.noise)
+
+    def measured(self) -> Careful:
+        ladder = self.quotients, self.steps, self.noise
+        bends = [bend for bend, step in zip(self.bends, self.steps, strict=True) if bend > BEND * self.noise / step]
+        return Careful(climb(*ladder), tuple(self.quotients), tuple(bends), tuple(levels(*ladder)))
 
 
 def slopes_at(

@@ -129,9 +129,10 @@ CHANCE = 1e-6
 FADING = 0.5
 """A gap that falls to this share of itself from one level to the next is the step's own. Derivation: an error of a gradient
 stays the same at every step, one of the step falls to a sixteenth; half lies well between."""
-TICKS = -3, -2, -1, 1, 2, 3
-"""Where noise is measured, in units of four smallest steps. Source: Moré and Wild, 2011, section 3, six to eight points."""
-COARSE_TICKS = 2.0**12, 2.0**20
+TICKS = -22, -13, -5, 0, 7, 16, 23
+"""Where noise is measured, in smallest steps. Source: Moré and Wild, 2011, section 3, six to eight points. Derivation: what rounds to
+multiples of q looks linear where a step moves it by nearly a multiple; unequal distances show that unless it is within 1/46 of one."""
+COARSE_TICKS = 2.0**11, 2.0**19
 """How much wider apart they are for a function that rounds more coarsely than its inputs. Derivation: a hidden float32 has lost
 29 bits, an offset of 10⁶ twenty."""
 NOISE_FLOOR = 2.0

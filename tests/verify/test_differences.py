@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from autograd_check.verify.differences import brief, climb, converged, measured_noise
+from autograd_check.verify.tolerances import TICKS
 
 
 def ladder(f: Callable[[float], float], x: float, count: int, start: float = 2.0**-6) -> tuple[list[float], list[float]]:
@@ -50,12 +51,26 @@ def test_a_kink_does_not_converge_until_it_is_passed() -> None:
 def test_noise_is_measured_within_a_factor_of_a_few() -> None:
     draw = random.Random(0)
     for size in (1e-12, 1e-3):
-        found = [measured_noise([3.0 + 0.5 * k + draw.gauss(0, size) for k in range(7)]) for _ in range(200)]
+        found = [measured_noise([3.0 + 0.5 * k + draw.gauss(0, size) for k in TICKS], TICKS) for _ in range(200)]
         assert size < sorted(found)[100] < 4 * size
 
 
-def test_a_cubic_has_no_noise() -> None:
-    assert measured_noise([k**3 - 2 * k for k in range(-3, 4)]) == 0
+@pytest.mark.parametrize("places", [TICKS, (-3, -2, -1, 0, 1, 2, 3)])
+def test_a_cubic_has_no_noise(places: tuple[int, ...]) -> None:
+    assert measured_noise([k**3 - 2 * k for k in places], places) == pytest.approx(0, abs=1e-11)
+
+
+def test_equal_distances_give_the_formula_of_more_and_wild() -> None:
+    values = [0.3, -0.1, 0.25, 0.8, -0.5, 0.1, 0.6]
+    rows = [sum(w * v for w, v in zip((1, -4, 6, -4, 1), values[n:], strict=False)) for n in range(3)]
+    expected = 2 * math.sqrt(sum(row**2 for row in rows) / 3 / 70)
+    assert measured_noise(values, (-3, -2, -1, 0, 1, 2, 3)) == pytest.approx(expected)
+
+
+def test_rounding_to_multiples_shows_where_a_step_is_nearly_one() -> None:
+    """A slope of 100.1 quanta a step: seven equal steps round it to 100 in each."""
+    assert measured_noise([float(round(100.1 * k)) for k in range(-3, 4)], (-3, -2, -1, 0, 1, 2, 3)) == 0
+    assert 0.2 < measured_noise([float(round(100.1 * k)) for k in TICKS], TICKS) < 1
 
 
 def test_quotients_that_are_not_numbers_are_no_estimate() -> None:

@@ -489,3 +489,24 @@ class RoundsToFloat32(Function):
 def test_a_function_that_stands_still_at_tiny_steps_does_not_speak_for_a_gradient_of_zero(seed: int) -> None:
     report = ac.gradcheck(RoundsToFloat32.apply, tensor(1, seed=seed), raise_exception=False, seed=seed)
     assert [f.status for f in report.findings if f.check == "finite differences"] == [ac.Status.FAILED]
+
+
+def rounded_softmax(x: Tensor) -> Tensor:
+    """x − logsumexp(x) is a multiple of 2e-13 for x near 2,000: at the finest steps the largest entry's part of a slope is lost."""
+    return torch.exp(x - torch.logsumexp(x, 0))
+
+
+@pytest.mark.parametrize("gap", [10, 14, 18, 20, 22])
+def test_an_output_that_stands_still_in_one_entry_does_not_speak_against_a_right_gradient(gap: int) -> None:
+    x = torch.tensor([1975.63, 1491.1, 1140.5, 1975.63 - gap, 1227.0], dtype=torch.float64, requires_grad=True)
+    for seed in range(8):
+        assert ac.gradcheck(rounded_softmax, x, seed=seed)
+
+
+@pytest.mark.parametrize("gap", [10, 14, 18])
+def test_nor_does_it_hide_a_wrong_one(gap: int) -> None:
+    x = torch.tensor([1975.63, 1491.1, 1140.5, 1975.63 - gap, 1227.0], dtype=torch.float64, requires_grad=True)
+    spoilt = scaler(1.1)
+    for seed in range(8):
+        report = ac.gradcheck(lambda x: rounded_softmax(spoilt(x)), x, seed=seed, raise_exception=False)
+        assert report.status is ac.Status.FAILED
