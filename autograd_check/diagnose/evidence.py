@@ -13,7 +13,7 @@ from torch import Tensor
 from autograd_check.causes import Cause
 from autograd_check.diagnose.closeness import floating
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.check import Pair
+from autograd_check.verify.check import Explainer, Pair
 from autograd_check.verify.finding import Diagnosis, Finding, Source, Status, root_subject
 from autograd_check.verify.locate import Suspect
 from autograd_check.verify.memo import Memo
@@ -77,7 +77,7 @@ EXPLAINED = ("autograd", "shape", "value")
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explained(Explainer):
     """What attaches causes to findings: `explain` finds one from all cases in which an array was wrong."""
 
     explain: Callable[[Sequence[Evidence]], Diagnosis | None]

@@ -22,7 +22,7 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import shape_text
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, failed, inconclusive, passed
 from autograd_check.verify.rays import drawn_on, real_dtype
-from autograd_check.verify.tensors import is_differentiable, largest, leaves, map_leaves, named_leaves, norm
+from autograd_check.verify.tensors import is_differentiable, largest, leaves, named_leaves, norm, replaced
 from autograd_check.verify.tolerances import (
     KERNEL_DIRECTIONS,
     KERNEL_DRAWS,
@@ -165,8 +165,7 @@ class Line:
         return total, math.sqrt(squares)
 
     def _at(self, name: str, leaf: int, there: Tensor) -> Point:
-        places = iter(range(len(leaves(self.kernel.point.primals[name]))))
-        nest = map_leaves(lambda old: there if next(places) == leaf else old, self.kernel.point.primals[name])
+        nest = replaced(self.kernel.point.primals[name], leaf, there)
         return Point({**self.kernel.point.primals, name: nest}, self.kernel.point.hyper)
 
     def _sweep(self, points: Sequence[Point]) -> list[Any]:

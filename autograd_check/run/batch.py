@@ -16,7 +16,7 @@ from autograd_check.run.marshal import copied
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import equal_bits, has_room, is_differentiable, largest, leaves, map_leaves
+from autograd_check.verify.tensors import equal_bits, has_room, is_differentiable, largest, leaves, refilled
 
 
 class Batch(Sequence[Row]):
@@ -46,10 +46,7 @@ class Batch(Sequence[Row]):
         return map(self._row, zip(*(column.unbind(0) for column in self.columns), strict=True))
 
     def _row(self, tensors: Sequence[Tensor]) -> Row:
-        if isinstance(self._form, Tensor):
-            return tensors[0], None
-        given = iter(tensors)
-        return map_leaves(lambda _: next(given), self._form), None
+        return tensors[0] if isinstance(self._form, Tensor) else refilled(self._form, tensors), None
 
 
 def batchable(form: Any) -> bool:

@@ -28,7 +28,7 @@ from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point, Question
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors, refilled
 
 
 @dataclass(frozen=True)
@@ -226,9 +226,9 @@ class Wrapped:
                     given[position] = self._nested(position, primals[name], partial(self._dual, iter(leaves(tangents[name]))))
             out = self.out(self._call(*given))
             apart = [forward_ad.unpack_dual(leaf) if is_differentiable(leaf) else (leaf, None) for leaf in leaves(out)]
-        values = iter([value.detach() if is_tensor(value) else value for value, _ in apart])
-        moved = iter([value if not is_tensor(value) else _tangent(value, tangent) for value, tangent in apart])
-        return map_leaves(lambda _: next(values), out), map_leaves(lambda _: next(moved), out)
+        values = [value.detach() if is_tensor(value) else value for value, _ in apart]
+        moved = [value if not is_tensor(value) else _tangent(value, tangent) for value, tangent in apart]
+        return refilled(out, values), refilled(out, moved)
 
     @staticmethod
     def _dual(tangents: Iterator[Any], x: Any, layout: Layout | None) -> Any:

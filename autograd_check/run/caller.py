@@ -30,7 +30,7 @@ from autograd_check.run.state import Trajectory, bind_state
 from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.reference import differentiate
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, refilled
 
 
 @dataclass
@@ -180,8 +180,7 @@ class Session(Here):
             primals = [map_leaves(follow, value) for value in roots.values()]
             out = self._out(forward, self._run_forward(forward, primals, fresh(dict(point.hyper)), self._rewind), returns_cache)
             grads = differentiate(out, dout, [root for name in wrt for root in leaves(roots[name])])
-            given = iter(grads)
-            request.value = [plain(map_leaves(lambda _: next(given), roots[name])) for name in wrt]
+            request.value = [plain(value) for value in refilled([roots[name] for name in wrt], grads)]
         return request.outcome()
 
     def timed(self, forward: str, backward: str, point: Point, dout: Any, times: int) -> Outcome:

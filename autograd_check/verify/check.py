@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -203,31 +203,19 @@ CONVENTIONS = tuple((check, function) for check in CHECKS for function in check.
 """Each convention with the function (`forward`, `backward`) that keeps it or not."""
 
 
-class Explainer(Protocol):
-    """Finds causes, and attaches them to what failed."""
+class Explainer:
+    """Finds causes, and attaches them to what failed. This one finds none; diagnose has another."""
 
     def findings(self, pair: Pair, trials: Sequence[Trial], findings: list[Finding]) -> list[Finding]:
         """The findings of all trials, with a diagnosis for every wrong value and gradient."""
-        ...
-
-    def suspect(self, suspect: Suspect, expected: Tensor) -> Diagnosis | None:
-        """The cause of a gradient that finite differences contradict, given the right one as far as it is known."""
-        ...
-
-
-class NoExplainer:
-    """For those who want no causes."""
-
-    def findings(self, pair: Pair, trials: Sequence[Trial], findings: list[Finding]) -> list[Finding]:
-        """The findings as they are."""
         return findings
 
     def suspect(self, suspect: Suspect, expected: Tensor) -> Diagnosis | None:
-        """Nothing."""
+        """The cause of a gradient that finite differences contradict, given the right one as far as it is known."""
         return None
 
 
-NO_EXPLAINER = NoExplainer()
+NO_EXPLAINER = Explainer()
 
 
 @dataclass(frozen=True)

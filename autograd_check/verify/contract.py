@@ -28,6 +28,7 @@ from autograd_check.verify.tensors import (
     leaves,
     map_leaves,
     natural_size,
+    refilled,
     same_structure,
 )
 from autograd_check.verify.tolerances import (
@@ -345,8 +346,7 @@ def jitter(trial: Trial) -> Any:
     """By how much the output differs from its repeat; None where it does not, or where it has another form."""
     if equal_bits(trial.out, trial.reference.out) or not same_structure(trial.out, trial.reference.out):
         return None
-    again = iter(leaves(trial.reference.out))
-    return map_leaves(lambda leaf: _off(leaf, next(again)), trial.out)
+    return refilled(trial.out, map(_off, leaves(trial.out), leaves(trial.reference.out)))
 
 
 def _off(leaf: Any, other: Any) -> Any:

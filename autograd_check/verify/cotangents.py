@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point, TapeCandidate
 from autograd_check.verify.finding import Finding, Kind, failed, passed
-from autograd_check.verify.precision import Rounding
+from autograd_check.verify.precision import Rounding, compare_rounded
 from autograd_check.verify.tensors import (
     compare,
     is_differentiable,
@@ -21,7 +21,7 @@ from autograd_check.verify.tensors import (
     mismatch_text,
     named_leaves,
 )
-from autograd_check.verify.tolerances import ROUNDINGS, of_its_size
+from autograd_check.verify.tolerances import of_its_size
 from autograd_check.verify.trial import PairNames, draw_cotangent, own_gradients, parts, unpack
 
 UNDEFINED = "undefined gradients"
@@ -61,10 +61,8 @@ def _apart(
     drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
 
     def only(wanted: set[int]) -> Any:
-        places = iter(range(len(outs)))
-        return map_leaves(
-            lambda leaf: drawn[place] if is_differentiable(leaf) and (place := next(places)) in wanted else None, out
-        )
+        given = (dout if place in wanted else None for place, dout in enumerate(drawn))
+        return map_leaves(lambda leaf: next(given) if is_differentiable(leaf) else None, out)
 
     every = set(range(len(outs)))
     outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
@@ -84,9 +82,7 @@ def _apart(
             summed = torch.stack(given[:-1]).sum(0)
             size = sum(map(largest, given))
             tolerance = of_its_size(size, given[0].numel())
-            mismatch = compare(summed, given[-1], tolerance)
-            if mismatch is not None:
-                mismatch = compare(summed, given[-1], tolerance + ROUNDINGS * rounding.largest(name, place))
+            mismatch = compare_rounded(summed, given[-1], tolerance, rounding.largest, name, place)
             if mismatch is not None:
                 text = (
                     f"cotangents for one output at a time give another {path} than all of them together: "

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,8 @@ from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
 from autograd_check.verify.cotangents import compare_batched
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, inconclusive, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
-from autograd_check.verify.precision import RandomRounding
-from autograd_check.verify.rays import Ray, draw_rays
+from autograd_check.verify.precision import RandomRounding, compare_rounded
+from autograd_check.verify.rays import Ray, draw_rays, only
 from autograd_check.verify.tensors import (
     compare,
     is_differentiable,
@@ -31,6 +32,8 @@ from autograd_check.verify.tensors import (
     named_leaves,
     norm,
     number_pair,
+    refilled,
+    replaced,
 )
 from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, GRANTED, LARGE, PRECISION, ROUNDINGS, SAFETY, Leave, of_its_size
 from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult
@@ -39,6 +42,10 @@ FORWARD = "forward mode"
 AGREE = "forward against reverse mode"
 BATCHED = "batched forward gradients"
 UNDEFINED = "undefined tangents"
+
+
+def _zeros(nest: Any) -> Any:
+    return map_leaves(lambda leaf: torch.zeros_like(leaf) if is_differentiable(leaf) else leaf, nest)
 
 
 @dataclass(frozen=True)
@@ -64,13 +71,15 @@ class Tangents:
     def shake(self, ray: Ray) -> float:
         """How far that moves when every operation rounds anew."""
         exact, _ = self.slope(ray)
-        most = 0.0
+        moved = [abs(self._paired(outcome)[0] - exact) for outcome in self.rounded(ray)]
+        return EPS / COARSE * max(filter(math.isfinite, moved), default=0.0)
+
+    def rounded(self, ray: Ray) -> Iterator[Outcome]:
+        """`(out, tangent)` along a ray, a few times, with every operation rounding anew."""
         for seed in range(DRAWS):
             with RandomRounding(Generator().manual_seed(seed)):
                 outcome = self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
-            moved = abs(self._paired(outcome)[0] - exact)
-            most = max(most, moved if math.isfinite(moved) else 0.0)
-        return EPS / COARSE * most
+            yield outcome
 
     def leave(self, ray: Ray) -> float:
         """What the errors δ of the tangent that the user grants may amount to: Σ |δ·d| at most, and for many four times ‖δ·d‖₂."""
@@ -82,11 +91,7 @@ class Tangents:
         return min(sum(float(size.sum()) for size in sizes), GRANTED * math.hypot(*map(norm, sizes)))
 
     def _nest(self, ray: Ray) -> Any:
-        places = iter(range(len(leaves(self.point.primals[ray.primal]))))
-        return map_leaves(
-            lambda leaf: ray.u if next(places) == ray.leaf else torch.zeros_like(leaf) if is_differentiable(leaf) else leaf,
-            self.point.primals[ray.primal],
-        )
+        return replaced(_zeros(self.point.primals[ray.primal]), ray.leaf, ray.u)
 
     def _paired(self, outcome: Outcome) -> tuple[float, float]:
         if outcome.failure is not None:
@@ -177,22 +182,19 @@ class ForwardCheck:
         primal = self.probe.point.primals[name]
         if sum(leaf.numel() for leaf in leaves(primal) if is_differentiable(leaf)) > MOST_ENTRIES:
             return None
-        places = iter(range(len(leaves(primal))))
 
-        def found(leaf: Any) -> Any:
-            place = next(places)
+        def found(place: int, leaf: Any) -> Any:
             if not is_differentiable(leaf):
                 return leaf
             slopes: list[complex] = []
             for entry in range(leaf.numel()):
                 slopes.append(0)
                 for axis in (1.0, 1j) if leaf.is_complex() else (1.0,):
-                    u = torch.zeros_like(leaf, memory_format=torch.contiguous_format)
-                    u.view(-1)[entry] = torch.tensor(axis, dtype=u.dtype, device=u.device)
+                    u = only(leaf, entry, torch.tensor(axis, dtype=leaf.dtype, device=leaf.device))
                     slopes[-1] += says.slope(Ray(name, place, "entry", u, 1, 1))[0] * axis
             return torch.tensor(slopes, dtype=leaf.dtype, device=leaf.device).reshape(leaf.shape)
 
-        return map_leaves(found, primal)
+        return refilled(primal, itertools.starmap(found, enumerate(leaves(primal))))
 
     def _agreement(self, says: Tangents, names: Sequence[str]) -> Iterator[Finding]:
         """⟨d, J u⟩ = ⟨Jᵀ d, u⟩, where both match finite differences already."""
@@ -212,28 +214,25 @@ class ForwardCheck:
         for name in names:
             yield passed(AGREE, f"d{name}", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
 
+    def _rays(self, kind: str) -> dict[str, Ray]:
+        return {ray.primal: ray for ray in self.probe.rays if ray.kind == kind and ray.leaf == 0}
+
     def _linear(self, says: Tangents) -> Iterator[Finding]:
-        """J(u + K v) = J u + J(K v) for K = 2¹⁰."""
-        first = {ray.primal: ray for ray in self.probe.rays if ray.kind == "uniform" and ray.leaf == 0}
-        second = {ray.primal: ray for ray in self.probe.rays if ray.kind == "relative" and ray.leaf == 0}
+        """J(u − K v) = J u − J(K v) for K = 2¹⁰: whatever depends on a sign sees both."""
+        first, second = self._rays("uniform"), self._rays("relative")
         for name in first.keys() & second.keys():
             one, two = first[name], second[name]
             far = Ray(name, one.leaf, "far", LARGE * two.u, 1, 1)
-            both = Ray(name, one.leaf, "both", one.u + far.u, 1, 1)
+            both = Ray(name, one.leaf, "both", one.u - far.u, 1, 1)
             outcomes = [says.along(ray) for ray in (one, far, both)]
             if any(outcome.failure is not None for outcome in outcomes):
                 continue
-            for path, a, b, c in zip(
-                [path for path, _ in named_leaves(outcomes[0].value[1], "out")],
-                *(leaves(outcome.value[1]) for outcome in outcomes),
-                strict=True,
-            ):
-                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a + b)):
+            tangents = (leaves(outcome.value[1]) for outcome in outcomes)
+            for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
+                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
                     continue
                 tolerance = of_its_size(largest(a) + largest(b), max(a.numel(), one.u.numel()))
-                mismatch = compare(c, a + b, tolerance)
-                if mismatch is not None:
-                    mismatch = compare(c, a + b, tolerance + ROUNDINGS * self._moved(far, says, path))
+                mismatch = compare_rounded(c, a - b, tolerance, self._moved, far, says, path)
                 if mismatch is not None:
                     text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
                     yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
@@ -242,28 +241,19 @@ class ForwardCheck:
     def _moved(self, ray: Ray, says: Tangents, path: str) -> float:
         """How far the largest entry of a tangent moves when every operation rounds anew."""
         exact = dict(named_leaves(says.along(ray).value[1], "out"))[path]
-        most = 0.0
-        for seed in range(DRAWS):
-            with RandomRounding(Generator().manual_seed(seed)):
-                outcome = self.candidate.jvp(says.point, {ray.primal: says._nest(ray)})
-            if outcome.failure is None:
-                most = max(
-                    most, largest(torch.nan_to_num(dict(named_leaves(outcome.value[1], "out"))[path] - exact, 0.0, 0.0, 0.0))
-                )
-        return EPS / COARSE * most
+        rounded = (dict(named_leaves(outcome.value[1], "out"))[path] for outcome in says.rounded(ray) if outcome.failure is None)
+        return EPS / COARSE * max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)
 
     def _undefined(self) -> Iterator[Finding]:
         """An input without a tangent gives what one with a tangent of zeros gives."""
         point, names = self.probe.point, self.probe.wrt
-        drawn = {ray.primal: ray for ray in self.probe.rays if ray.kind == "uniform" and ray.leaf == 0}
         says = Tangents(self.candidate, point, self.probe.dout, self.granted)
-        full = {name: says._nest(ray) for name, ray in drawn.items()}
+        full = {name: says._nest(ray) for name, ray in self._rays("uniform").items()}
         for name in names if len(full) > 1 else ():
             if name not in full:
                 continue
-            zeros = map_leaves(lambda leaf: torch.zeros_like(leaf) if is_differentiable(leaf) else leaf, full[name])
             without = self.candidate.jvp(point, {key: value for key, value in full.items() if key != name})
-            with_zeros = self.candidate.jvp(point, {**full, name: zeros})
+            with_zeros = self.candidate.jvp(point, {**full, name: _zeros(full[name])})
             if without.failure is not None:
                 text = f"without a tangent for {name} forward mode raised {without.failure.exception}: {without.failure.says}"
                 yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)

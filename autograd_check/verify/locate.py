@@ -18,9 +18,9 @@ from torch import Generator, Tensor
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Diagnosis, Finding, Status
-from autograd_check.verify.rays import Ray, draw_rays, steps_of
+from autograd_check.verify.rays import Ray, draw_rays, only, steps_of
 from autograd_check.verify.slope import Slopes, Sweep, slopes_at
-from autograd_check.verify.tensors import compare, largest, leaves, map_leaves, mismatch_text, named_leaves
+from autograd_check.verify.tensors import compare, largest, leaves, mismatch_text, named_leaves, replaced
 from autograd_check.verify.tolerances import DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
 from autograd_check.verify.verdict import Gradients, Probe
 
@@ -55,9 +55,7 @@ class Suspect:
         path, x = list(named_leaves(nest, self.subject))[leaf]
 
         def nested(part: Point) -> Point:
-            places = iter(range(leaf + 1))
-            whole = map_leaves(lambda old: part.primals[name] if next(places, None) == leaf else old, nest)
-            return Point({**part.primals, name: whole}, part.hyper)
+            return Point({**part.primals, name: replaced(nest, leaf, part.primals[name])}, part.hyper)
 
         own = leaves(self.tape)
         return replace(
@@ -181,19 +179,12 @@ def _wrong_entries(
 
 def _measure(estimates: Estimates, whole: Ray, gradient: Tensor, ranges: Sequence[tuple[int, int]]) -> list[Span]:
     """The error that the direction sees in each range of entries."""
-    rays = [replace(whole, u=_only(whole.u, slice(start, stop), whole.u.reshape(-1)[start:stop])) for start, stop in ranges]
+    rays = [replace(whole, u=only(whole.u, slice(start, stop), whole.u.reshape(-1)[start:stop])) for start, stop in ranges]
     spans = []
     for ray, estimate, (start, stop) in zip(rays, estimates(rays) if rays else [], ranges, strict=True):
         analytic, size = ray.slope(gradient)
         spans.append(Span(start, stop, analytic - estimate.value, SAFETY * (estimate.error + EPS * size)))
     return spans
-
-
-def _only(like: Tensor, places: slice | int, values: Any) -> Tensor:
-    """Zeros but for some flat entries."""
-    u = torch.zeros_like(like, memory_format=torch.contiguous_format)
-    u.view(-1)[places] = values
-    return u
 
 
 def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, complex | float]:
@@ -217,7 +208,7 @@ def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, co
 def _axis(name: str, x: Tensor, place: int, axis: complex, width: float) -> Ray:
     width = 2.0 ** round(math.log2(width))
     return Ray(
-        name, 0, "entry", _only(x, place, torch.tensor(axis * width, dtype=x.dtype, device=x.device)), steps_of(x)[0], width
+        name, 0, "entry", only(x, place, torch.tensor(axis * width, dtype=x.dtype, device=x.device)), steps_of(x)[0], width
     )
 
 

@@ -19,8 +19,9 @@ from torch import Generator, Tensor
 from torch._decomp import decomposition_table
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import Watching, is_differentiable, largest, leaves
-from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, HALF_UNIT, NEGLIGIBLE, OFTEN, SINGLE, UNEVEN, UNSEEN
+from autograd_check.verify.finding import Mismatch
+from autograd_check.verify.tensors import Watching, compare, is_differentiable, largest, leaves
+from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, HALF_UNIT, NEGLIGIBLE, OFTEN, ROUNDINGS, SINGLE, UNEVEN, UNSEEN
 
 # --- Rounding --------------------------------------------------------------------------------------------------------
 
@@ -123,6 +124,11 @@ class Rounding:
                 return self.gradients(anew)
         except Exception:  # a definition may refuse what rounding took out of its domain
             return None
+
+
+def compare_rounded(got: Tensor, expected: Tensor, tolerance: float, moves: Callable[..., float], *where: Any) -> Mismatch | None:
+    """As `compare`; where they differ, what rounding `moves` is asked, and granted as well."""
+    return compare(got, expected, tolerance) and compare(got, expected, tolerance + ROUNDINGS * moves(*where))
 
 
 def _spread(exact: Any, rounded: Sequence[Any]) -> list[Tensor]:

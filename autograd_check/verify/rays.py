@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, leaves, map_leaves, norm
+from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, leaves, norm, replaced
 from autograd_check.verify.tolerances import STEPS
 
 KINDS = ("uniform", "relative")
@@ -156,8 +156,7 @@ class Ray:
         if isinstance(value, Tensor):
             moved: Any = shifted(value, self.u, t)
         else:
-            places = iter(range(len(leaves(value))))
-            moved = map_leaves(lambda leaf: shifted(leaf, self.u, t) if next(places) == self.leaf else leaf, value)
+            moved = replaced(value, self.leaf, shifted(leaves(value)[self.leaf], self.u, t))
         return Point({**point.primals, self.primal: moved}, point.hyper)
 
     def slope(self, grad: Any) -> tuple[float, float]:
@@ -179,6 +178,13 @@ class Ray:
 def shifted(x: Tensor, u: Tensor, t: float) -> Tensor:
     """x + t·u; a view into a larger storage moves inside a copy of it."""
     return faithful_clone(x).add_(u, alpha=t) if has_room(x) else torch.add(x, u, alpha=t)
+
+
+def only(like: Tensor, places: slice | int, values: Any) -> Tensor:
+    """Zeros but for some flat entries."""
+    u = torch.zeros_like(like, memory_format=torch.contiguous_format)
+    u.view(-1)[places] = values
+    return u
 
 
 class Walk(Sequence[Point]):

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors
+from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_tensors, refilled
 from autograd_check.verify.tolerances import NUDGE, SPREAD, SPREAD_DRAWS
 
 
@@ -35,8 +35,8 @@ def oracle_tape(
 
     def pull(dout: Any) -> dict[str, Any]:
         grads = differentiate(out, dout, inputs, keep=True)
-        filled = iter([torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)])
-        return {name: map_leaves(lambda _: next(filled), primals[name]) for name in wrt}
+        filled = [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, grads, strict=True)]
+        return dict(zip(wrt, refilled([primals[name] for name in wrt], filled), strict=True))
 
     return map_tensors(lambda tensor: tensor.detach(), out), pull
 
@@ -78,21 +78,19 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def oracle_spread(
-    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, *, draws: int = SPREAD_DRAWS
+    oracle: Callable[..., Any] | None, point: Point, wrt: Sequence[str], dout: Any, answer: Any, *, draws: int = SPREAD_DRAWS
 ) -> tuple[Any, dict[str, Any]]:
-    """How far `out` and the gradients move when every primal in `wrt` moves by up to `NUDGE` units in its last place.
+    """How far `answer`, `out` and the gradients, moves when every primal in `wrt` moves by up to `NUDGE` units in its last place.
 
     Same nests as `oracle_vjp`, of real numbers; each entry is `SPREAD` times the largest change over `draws` random moves.
     """
-    answer = oracle_vjp(oracle, point, wrt, dout)
     generator = Generator().manual_seed(2718)
     spreads = [torch.zeros_like(leaf).abs() for leaf in leaves(answer)]
     for _ in range(draws):
         nearby = {name: map_tensors(lambda t: nudged(t, generator), point.primals[name]) for name in wrt}
         moved = oracle_vjp(oracle, Point({**point.primals, **nearby}, point.hyper), wrt, dout)
         spreads = _wider(spreads, leaves(answer), leaves(moved))
-    each = iter(spreads)
-    out_spread, grad_spread = map_leaves(lambda _: next(each), answer)
+    out_spread, grad_spread = refilled(answer, spreads)
     return out_spread, grad_spread
 
 

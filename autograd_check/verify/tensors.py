@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,6 +159,17 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
             return type(value)(*items)
         return tuple(items) if isinstance(value, tuple) else items
     return function(value)
+
+
+def refilled(nest: Any, values: Iterable[Any]) -> Any:
+    """The same nest with these leaves, in order."""
+    each = iter(values)
+    return map_leaves(lambda _: next(each), nest)
+
+
+def replaced(nest: Any, place: int, leaf: Any) -> Any:
+    """The same nest with another leaf at one place."""
+    return refilled(nest, [leaf if n == place else old for n, old in enumerate(leaves(nest))])
 
 
 def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:

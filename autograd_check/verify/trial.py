@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point, Question
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.reference import oracle_spread, oracle_vjp
+from autograd_check.verify.reference import oracle_spread, oracle_tape
 from autograd_check.verify.tensors import (
     is_differentiable,
     is_tensor,
@@ -20,6 +20,7 @@ from autograd_check.verify.tensors import (
     map_tensors,
     named_leaves,
     non_contiguous,
+    refilled,
 )
 from autograd_check.verify.tolerances import COTANGENT, SMALL, SPREAD_DRAWS, WEIGHTS
 
@@ -159,7 +160,7 @@ def try_case(candidate: PairCandidate, names: PairNames, case: Case, *, seed: in
     if names.oracle is None:
         return _try_own(candidate, names, case, seed, full, kept)
     reference, question = asked_of(names, case, seed=seed, full=full, memo=kept)
-    return _answered(candidate.ask(question), names, case, reference, question.given["douts"])
+    return answered(candidate.ask(question), names, case, reference, question.given["douts"])
 
 
 def asked_of(names: PairNames, case: Case, *, seed: int, full: bool, memo: Memo) -> tuple[Reference, Question]:
@@ -180,32 +181,21 @@ def vjp_question(names: PairNames, point: Point, douts: Sequence[Any], **asked: 
 
 def _judged(names: PairNames, case: Case, seed: int, full: bool) -> tuple[Reference, tuple[Any, ...]]:
     """What the oracle gives, and the cotangents for which it was asked."""
-    if names.oracle is None:
-        raise ValueError("without an oracle there is no reference")
-    with torch.no_grad():
-        shape_of_out = names.oracle(*_copies(case), **case.point.hyper)
-    douts = _cotangents(shape_of_out, Generator().manual_seed(seed), full)
+    out, pull = oracle_tape(names.oracle, case.point, names.wrt)
+    douts = _cotangents(out, Generator().manual_seed(seed), full)
     if not is_contiguous(case):
         laid = {id(dout): map_tensors(non_contiguous, dout) for dout in douts}
         douts = tuple(laid[id(dout)] for dout in douts)
-    return _reference(names, case, douts[0]), douts
+    return reference_of(names, case, douts[0], (out, pull(douts[0]))), douts
 
 
-def _copies(case: Case) -> list[Any]:
-    return [map_tensors(lambda tensor: tensor.detach().clone(), value) for value in case.point.primals.values()]
-
-
-def _reference(names: PairNames, case: Case, dout: Any) -> Reference:
-    out, grads = oracle_vjp(names.oracle, case.point, names.wrt, dout)
+def reference_of(names: PairNames, case: Case, dout: Any, answer: tuple[Any, Mapping[str, Any]]) -> Reference:
+    """The reference at a case, for what the oracle gave there."""
     # at a tie a nudge takes another branch: that change is no rounding, and the oracle's own choice is to be kept
     draws = 0 if case.tie else SPREAD_DRAWS
-    out_spread, grad_spread = oracle_spread(names.oracle, case.point, names.wrt, dout, draws=draws)
-    return Reference(
-        out,
-        {f"d{name}": grad for name, grad in grads.items()},
-        out_spread,
-        {f"d{name}": spread for name, spread in grad_spread.items()},
-    )
+    spread = oracle_spread(names.oracle, case.point, names.wrt, dout, answer, draws=draws)
+    grads, grad_spread = ({f"d{name}": part for name, part in one.items()} for _, one in (answer, spread))
+    return Reference(answer[0], grads, spread[0], grad_spread)
 
 
 def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, full: bool, memo: Memo) -> Trial:
@@ -214,12 +204,12 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
     out = first.value[0] if first.ok and first.value is not None else None
     nothing = Reference(out, {}, None, {})
     if out is None:
-        return _answered(first, names, case, nothing, ())
+        return answered(first, names, case, nothing, ())
     kept = memo if isinstance(out, Tensor) else Memo()
     form = (out.shape, out.dtype) if isinstance(out, Tensor) else None
     douts = kept.once(("cotangents", form, seed, full), [], lambda: _cotangents(out, Generator().manual_seed(seed), full))
     outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
-    return _answered(outcome, names, case, nothing, douts)
+    return answered(outcome, names, case, nothing, douts)
 
 
 def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
@@ -227,8 +217,7 @@ def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:
     if not full:
         return (first,)
     mixed, sparse = map_leaves(_ones, first), map_leaves(lambda leaf: _one_of(leaf, generator), first)
-    others = zip(leaves(mixed), leaves(sparse), strict=True)
-    second = map_leaves(lambda leaf: _completing(leaf, *next(others)), first)
+    second = refilled(first, map(_completing, leaves(first), leaves(mixed), leaves(sparse)))
     return (first, second, mixed, sparse, first)
 
 
@@ -252,7 +241,8 @@ def _one_of(leaf: Any, generator: Generator) -> Any:
     return sparse
 
 
-def _answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
+def answered(outcome: Outcome, names: PairNames, case: Case, reference: Reference, douts: tuple[Any, ...]) -> Trial:
+    """The trial of an outcome."""
     if outcome.value is None:
         return Trial(case, reference, douts, None, (), outcome.failure, None, outcome.changed, aliases=outcome.aliases)
     out, answers = outcome.value

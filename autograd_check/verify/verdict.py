@@ -15,7 +15,7 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Status
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, real_dtype, steps_of
+from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, only, real_dtype, steps_of
 from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
 from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
 from autograd_check.verify.tolerances import (
@@ -203,11 +203,8 @@ def _granted_everywhere(test: UnderTest, ray: Ray) -> bool:
     """Whether every entry (of many: every group of neighbours) is within what is granted: one that is not would drown in the rest."""
     count, flat = ray.u.numel(), ray.u.reshape(-1)
     bounds = [count * group // min(count, GROUPS) for group in range(min(count, GROUPS) + 1)]
-    rays = []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
-        u = torch.zeros_like(ray.u, memory_format=torch.contiguous_format)
-        u.view(-1)[start:stop] = flat[start:stop]
-        rays.append(replace(ray, u=u))
+    groups = (slice(*ends) for ends in zip(bounds, bounds[1:], strict=False))
+    rays = [replace(ray, u=only(ray.u, group, flat[group])) for group in groups]
     for ray, estimate in zip(rays, test.slopes.quick(rays), strict=True):
         result, _ = measured(ray, *test.slope(ray), estimate)
         if not abs(result.numeric - result.analytic) <= result.tolerance + test.says.leave(ray):

@@ -93,6 +93,14 @@ def test_wrong_tangents_fail(name: str, backward: bool) -> None:
     assert ("finite differences", "dx") not in failed
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_tangent_whose_error_depends_on_a_sign_fails_in_few_entries_too(count: int) -> None:
+    x = tensor(count)
+    for seed in range(20):
+        report = ac.gradcheck(cube(WRONG["not linear"]), x, check_forward_ad=True, seed=seed, raise_exception=False)
+        assert report.status is ac.Status.FAILED, report.to_text()
+
+
 def test_a_wrong_tangent_is_located_and_explained() -> None:
     report = ac.gradcheck(cube(WRONG["one entry × 1.01"]), X, check_forward_ad=True, raise_exception=False)
     (finding,) = [finding for finding in report.findings if finding.check == "forward mode"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -18,9 +17,9 @@ from autograd_check.grade.kinds.mask import read_mask
 from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.contract import check_aliases, check_count, check_out_form, check_unchanged, failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status
-from autograd_check.verify.reference import oracle_spread, oracle_vjp
+from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Case, PairNames, Reference, Trial, draw_cotangent, unpack
+from autograd_check.verify.trial import Case, PairNames, Reference, Trial, answered, draw_cotangent, reference_of
 from autograd_check.verify.values import check_gradient, check_out
 
 
@@ -48,30 +47,11 @@ def try_draw(task: Stochastic, case: Case, context: Context) -> Draw | list[Find
     if outcome.value is None and outcome.failure is not None:
         return [failure_finding("runs", "out", case.name, task.forward, outcome.failure, Kind.VALUE)]
     names = noisy_names(task, lambda base: base)
-    trial = trial_of(outcome, names, case, Reference(base, {}, None, {}), dout)
+    trial = answered(outcome, names, case, Reference(base, {}, None, {}), (dout,))
     problems = list(check_out_form(trial, names))
     if any(finding.kind is Kind.VALUE for finding in problems):
         return problems
     return _under_its_mask(task, outcome, trial, base, dout)
-
-
-def trial_of(outcome: Outcome, names: PairNames, case: Case, reference: Reference, dout: Tensor) -> Trial:
-    """The trial of an outcome that has a value."""
-    out, answers = outcome.value
-    unpacked = [unpack(answer, names.wrt) for answer in answers]
-    return Trial(
-        case=case,
-        reference=reference,
-        douts=(dout,),
-        out=out,
-        answers=tuple(answers),
-        forward_failure=None,
-        backward_failure=outcome.failure,
-        changed=outcome.changed,
-        spoilt=outcome.spoilt,
-        aliases=outcome.aliases,
-        unpacked=tuple(one for one in unpacked if one is not None),
-    )
 
 
 def _under_its_mask(task: Stochastic, outcome: Outcome, trial: Trial, base: Tensor, dout: Tensor) -> Draw:
@@ -81,18 +61,13 @@ def _under_its_mask(task: Stochastic, outcome: Outcome, trial: Trial, base: Tens
     if bool(unseen.any()):
         kept = kept | (unseen & _shown_by_gradient(trial, _masked(task, torch.ones_like(kept), p), dout))
     names = _masked(task, kept, p)
-    out, grads = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
-    out_spread, spreads = oracle_spread(names.oracle, trial.case.point, names.wrt, dout)
-    reference = Reference(out, _by_subject(grads), out_spread, _by_subject(spreads))
-    return Draw(trial_of(outcome, names, trial.case, reference, dout), names, p, int((kept & unseen).sum()), int(unseen.sum()))
+    answer = oracle_vjp(names.oracle, trial.case.point, names.wrt, dout)
+    reference = reference_of(names, trial.case, dout, answer)
+    return Draw(answered(outcome, names, trial.case, reference, (dout,)), names, p, int((kept & unseen).sum()), int(unseen.sum()))
 
 
 def _masked(task: Stochastic, kept: Tensor, p: float) -> PairNames:
     return noisy_names(task, lambda base: base * kept.to(base.dtype) / (1 - p))
-
-
-def _by_subject(grads: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"d{name}": grad for name, grad in grads.items()}
 
 
 def _matters(task: Stochastic, trial: Trial, base: Tensor, dout: Tensor, p: float) -> Tensor:

@@ -19,13 +19,13 @@ from autograd_check.grade.kinds.base import check_task, draw, stopped
 from autograd_check.grade.kinds.edges import check_cases, non_contiguous_cases
 from autograd_check.grade.kinds.layer import forbidden_operations, watched_runs
 from autograd_check.grade.kinds.mask import TESTS, Drawn, judge_rate, limit, read_mask, slices, surprise
-from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, trial_of, try_draw
+from autograd_check.grade.kinds.masked import Draw, explained, judge_draw, noisy_names, try_draw
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.contract import check_cache_reusable, check_float32
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, aggregate, failed, passed
 from autograd_check.verify.tensors import equal_bits
-from autograd_check.verify.trial import Case, PairNames, Reference, draw_cotangent
+from autograd_check.verify.trial import Case, PairNames, Reference, answered, draw_cotangent
 
 
 @check_task.register
@@ -101,7 +101,7 @@ def _quality(task: Stochastic, case: Case, context: Context) -> list[Finding]:
     outcome = context.candidate.vjp(task.forward, task.backward, single.point, [dout.float()])
     if outcome.ok and outcome.value is not None:
         reference = Reference(task.oracle(*single.point.primals.values()), {}, None, {})
-        findings += check_float32(trial_of(outcome, names, single, reference, dout.float()), names)
+        findings += check_float32(answered(outcome, names, single, reference, (dout.float(),)), names)
     return findings
 
 
