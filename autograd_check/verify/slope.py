@@ -381,7 +381,8 @@ class Careful:
 
     def jumps(self, least: float) -> bool:
         """Whether three finer steps in a row all cross one jump of more than `least`: a quotient times its step stays the same."""
-        sizes = [quotient * level.step for quotient, level in zip(self.quotients, self.levels, strict=True)]
+        pairs = zip(self.quotients, self.levels, strict=True)
+        sizes = [quotient * level.step for quotient, level in pairs if level.step <= self.estimate.step]
         rows = zip(sizes, sizes[1:], sizes[2:], strict=False)
         return any(abs(a) > least and max(abs(b - a), abs(c - b)) <= SAME * abs(a) for a, b, c in rows)
 

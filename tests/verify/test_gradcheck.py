@@ -510,3 +510,15 @@ def test_nor_does_it_hide_a_wrong_one(gap: int) -> None:
     for seed in range(8):
         report = ac.gradcheck(lambda x: rounded_softmax(spoilt(x)), x, seed=seed, raise_exception=False)
         assert report.status is ac.Status.FAILED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_jump_that_only_large_steps_cross_excuses_no_wrong_gradient(seed: int) -> None:
+    """arctan jumps where an entry's real part changes its sign beyond ±i; the steps that the estimate rests on do not reach that far."""
+    g = torch.Generator().manual_seed(seed)
+    z = torch.complex(*(5 * torch.randn(40, dtype=torch.float64, generator=g) for _ in range(2)))
+    z[3], z[7] = 1e-4 + 3j, 1 + 1j
+    z.requires_grad_()
+    assert ac.gradcheck(torch.atan, z)
+    spoilt = spoiler([7], 1e-5)
+    assert ac.gradcheck(lambda z: torch.atan(spoilt(z)), z, raise_exception=False).status is ac.Status.FAILED
