@@ -24,7 +24,6 @@ from autograd_check.verify.finding import (
     Status,
     aggregate,
     failed,
-    inconclusive,
     lost_process,
     passed,
     root_subject,
@@ -35,11 +34,11 @@ from autograd_check.verify.memo import Memo
 from autograd_check.verify.precision import Rounding
 from autograd_check.verify.reference import oracle_vjp
 from autograd_check.verify.slope import Row, Sweep
-from autograd_check.verify.tensors import as_tensors, largest, leaves, number_pair
+from autograd_check.verify.tensors import as_tensors, largest, leaves
 from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, own_gradients, try_case, vjp_question
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult, again, first_rays
+from autograd_check.verify.verdict import Gradients, Probe, again, finding_of, first_rays
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -409,33 +408,16 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
     elsewhere = again(own_gradients(candidate, names, dout), pair.leave)
     verdicts = probe.verdicts(Gradients(grads, spread, pair.leave), elsewhere, lambda: pair.uses_single(trial))
-    findings = {name: _difference(f"d{name}", verdict, trial.case.name, names) for name, verdict in verdicts.items()}
+    findings = {
+        name: finding_of(verdict, DIFFERENCES, f"d{name}", trial.case.name, f"your d{name}", resolution=names.oracle is None)
+        for name, verdict in verdicts.items()
+    }
     for name, finding in findings.items():
         if names.oracle is None and finding.status is Status.FAILED and not verdicts[name].moved:  # on a kink no entry is right
             tape = _trusted_tape(trial, pair, name, probe.sweep)
             suspect = Suspect(f"d{name}", name, point, grads[name], dout, probe.sweep, tape, pair.explain.suspect)
             findings[name] = locate(finding, suspect, verdicts[name].leaf)
     return list(findings.values())
-
-
-def _difference(subject: str, verdict: ProbeResult, probe: str, names: PairNames) -> Finding:
-    if verdict.status is Status.PASSED:
-        text = "matches finite differences of your own forward"
-        if verdict.reason == WITHIN:
-            text += f", {WITHIN}; the measured error is {verdict.error:.1g}"
-        if names.oracle is None and verdict.resolution:
-            text += f"; an error above {verdict.resolution:.1g} in one entry would have been seen"
-        return passed(DIFFERENCES, subject, probe, text, Kind.GRADIENT)
-    if verdict.reason == OTHER_FORM:
-        return failed(DIFFERENCES, subject, probe, f"{OTHER_FORM}: there is no derivative", Kind.GRADIENT, Cause.WRONG_SHAPE)
-    if verdict.status is Status.FAILED:
-        analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
-        text = (
-            f"along a random direction your forward changes by {numeric}, your {subject} says "
-            f"{analytic} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
-        )
-        return failed(DIFFERENCES, subject, probe, text, Kind.GRADIENT)
-    return inconclusive(DIFFERENCES, subject, probe, f"finite differences cannot tell here: {verdict.reason}")
 
 
 def own_sweep(candidate: PairCandidate, names: PairNames, memo: Memo) -> Sweep:

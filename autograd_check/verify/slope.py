@@ -23,6 +23,7 @@ from autograd_check.verify.tolerances import (
     BEND,
     CHANCE,
     COARSE_TICKS,
+    EPS,
     FADING,
     HUM,
     JUMP,
@@ -252,11 +253,16 @@ class Slopes:
         return any(out is not None and form != here for (out, _), form in zip(answers, forms, strict=True))
 
     def flat(self, ray: Ray) -> float | None:
-        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
+        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes.
+
+        An output no larger than what rounding leaves of ones may be nothing else.
+        """
+        ones = NOISE_FLOOR * EPS * self.pairing.unit()
+        noise = max(self.model, ones) if self.pairing.size() <= HUM * ones else self.model
         steps = _Ladder(ray, self.model).next()
         row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
         most = max((abs(value) for value in self.pairing.differences([(out, self.base) for out in row])), default=math.inf)
-        return HUM * self.model / ray.step if most <= HUM * self.model else None
+        return HUM * noise / ray.step if most <= HUM * noise else None
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""

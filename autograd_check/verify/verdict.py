@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import torch
 from torch import Generator, Tensor
 
+from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
-from autograd_check.verify.finding import Status
+from autograd_check.verify.finding import Finding, Kind, Status, failed, inconclusive, passed
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, only, real_dtype, steps_of
 from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
-from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm
+from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm, number_pair
 from autograd_check.verify.tolerances import (
     CLOSE,
     COARSE,
@@ -51,6 +52,7 @@ GROUPS = 512
 ON_A_KINK = "the point lies on a kink"
 OTHER_FORM = "the output has another shape or dtype right beside the point"
 WITHIN = "within your tolerance"
+DROWNED = "rounding drowns the signal"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,25 @@ def measured(
     return result, max(abs(estimate.value), size)
 
 
+def finding_of(verdict: ProbeResult, check: str, subject: str, probe: str, says: str, *, resolution: bool = False) -> Finding:
+    """The finding about a derivative, which a message calls `says`; `resolution` is whether the error is named that would have been seen."""
+    if verdict.status is Status.INCONCLUSIVE:
+        return inconclusive(check, subject, probe, f"finite differences cannot tell here: {verdict.reason}")
+    if verdict.status is Status.PASSED:
+        text = "matches finite differences of your own forward"
+        if verdict.reason == WITHIN:
+            text += f", {WITHIN}; the measured error is {verdict.error:.1g}"
+        if resolution and verdict.resolution:
+            text += f"; an error above {verdict.resolution:.1g} in one entry would have been seen"
+        return passed(check, subject, probe, text, Kind.GRADIENT)
+    if verdict.reason == OTHER_FORM:
+        return failed(check, subject, probe, f"{OTHER_FORM}: there is no derivative", Kind.GRADIENT, Cause.WRONG_SHAPE)
+    analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
+    bounds = f"error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g}"
+    text = f"along a random direction your forward changes by {numeric}, {says} says {analytic} ({bounds})"
+    return failed(check, subject, probe, text, Kind.GRADIENT)
+
+
 def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     """What a careful measurement says of the gradient along a ray."""
     analytic, size = test.slope(ray)
@@ -193,7 +214,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     if signal <= SAFETY * (shake or test.shake(ray, careful.estimate)):
         return replace(result, reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
-        return replace(result, status=Status.INCONCLUSIVE, reason="rounding drowns the signal")
+        return replace(result, status=Status.INCONCLUSIVE, reason=DROWNED)
     if not careful.estimate.settled:
         return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
@@ -220,18 +241,18 @@ def combined(verdicts: Sequence[ProbeResult]) -> ProbeResult:
     """One verdict for a primal: failed where any direction fails, passed where every tensor has one that passes."""
     if not verdicts:
         return ProbeResult(Status.PASSED, reason="it has no entries")
-    failed = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
-    if failed:
-        return failed[0]
+    wrong = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
+    if wrong:
+        return wrong[0]
     best = []
     for leaf in dict.fromkeys(verdict.leaf for verdict in verdicts):
         of_leaf = [verdict for verdict in verdicts if verdict.leaf == leaf]
-        passed = [verdict for verdict in of_leaf if verdict.status is Status.PASSED]
+        right = [verdict for verdict in of_leaf if verdict.status is Status.PASSED]
         kinked = [verdict for verdict in of_leaf if verdict.reason == ON_A_KINK]
-        if not passed and kinked:
+        if not right and kinked:
             return kinked[0]
-        best.append(min(passed or of_leaf, key=lambda verdict: verdict.resolution))
-        if not passed:
+        best.append(min(right or of_leaf, key=lambda verdict: verdict.resolution))
+        if not right:
             return best[-1]
     return max(best, key=lambda verdict: verdict.resolution)
 
@@ -395,22 +416,23 @@ def _unsettled(test: UnderTest, ray: Ray) -> ProbeResult:
 
 
 def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generator) -> tuple[Ray, ProbeResult]:
-    """A verdict on a tensor of tiny numbers, from a direction as long as 1 where its own size resolves too little.
+    """A verdict from larger steps, where those of the tensor's own size resolve too little.
 
-    A bias of 1e-13 says nothing of how far it has to move before a layer's output does. A failure stands where a second
-    direction fails as well.
+    A bias of 1e-13 says nothing of how far it has to move before a layer's output does: a direction as long as 1 does. Any
+    other moves by its own size where rounding drowns what a 64th of it does. A failure stands where a second direction fails as well.
     """
     signal = max(abs(verdict.numeric), abs(verdict.analytic))
     unresolved = verdict.status is Status.INCONCLUSIVE and verdict.reason != ON_A_KINK
-    if ray.kind != "uniform" or ray.narrowest > SHORT or not (unresolved or verdict.tolerance > RESOLVED * signal):
+    short = ray.narrowest <= SHORT and (unresolved or verdict.tolerance > RESOLVED * signal)
+    if ray.kind != "uniform" or not (short or verdict.reason == DROWNED):
         return ray, verdict
     drawn = draw_rays(test.slopes.point.primals, [ray.primal], ("uniform",), generator)
-    longer = [_as_long_as_one(one) for one in (ray, *drawn) if one.leaf == ray.leaf]
+    longer = [_as_long_as_one(one) if short else replace(one, step=1.0) for one in (ray, *drawn) if one.leaf == ray.leaf]
     found = [result for _, result in _carefully(test, longer, whole=True)]
     if all(result.status is Status.FAILED for result in found):
         return ray, found[0]
-    passed = [result for result in found if result.status is Status.PASSED and result.resolution < verdict.resolution]
-    return (ray, passed[0]) if len(passed) == len(found) and verdict.status is not Status.FAILED else (ray, verdict)
+    right = [result for result in found if result.status is Status.PASSED and result.resolution < verdict.resolution]
+    return (ray, right[0]) if len(right) == len(found) and verdict.status is not Status.FAILED else (ray, verdict)
 
 
 def _as_long_as_one(ray: Ray) -> Ray:

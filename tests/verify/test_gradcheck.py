@@ -517,8 +517,30 @@ def test_a_jump_that_only_large_steps_cross_excuses_no_wrong_gradient(seed: int)
     """arctan jumps where an entry's real part changes its sign beyond ±i; the steps that the estimate rests on do not reach that far."""
     g = torch.Generator().manual_seed(seed)
     z = torch.complex(*(5 * torch.randn(40, dtype=torch.float64, generator=g) for _ in range(2)))
-    z[3], z[7] = 1e-4 + 3j, 1 + 1j
+    z[[3, 7]] = torch.tensor([1e-4 + 3j, 1 + 1j], dtype=z.dtype)
     z.requires_grad_()
     assert ac.gradcheck(torch.atan, z)
     spoilt = spoiler([7], 1e-5)
     assert ac.gradcheck(lambda z: torch.atan(spoilt(z)), z, raise_exception=False).status is ac.Status.FAILED
+
+
+def test_a_slope_far_below_the_output_is_measured_with_larger_steps() -> None:
+    """A bias that adds 1e-11 of the output: steps of a 64th of its size leave a tenth of the slope to rounding."""
+
+    def layer(x: Tensor, bias: Tensor) -> Tensor:
+        return 1e3 * x.exp() + 1e-8 * bias
+
+    x, bias, spoilt = tensor(3), 3 * tensor(3, seed=1).detach(), scaler(1.2)
+    bias.requires_grad_()
+    for seed in range(4):
+        assert ac.gradcheck(layer, (x, bias), seed=seed)
+        report = ac.gradcheck(lambda x, b: layer(x, spoilt(b)), (x, bias), seed=seed, raise_exception=False)
+        assert report.status is ac.Status.FAILED
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pieces_of_a_function_that_is_zero_but_for_rounding_are_no_kinks(seed: int) -> None:
+    """Two columns correlate by ±1, which is clipped: whether rounding reached beyond 1 decides what the gradient of 1e-16 is."""
+    x = (5 * tensor(3, 2, seed=seed).detach()).requires_grad_()
+    for other in range(4):
+        assert ac.gradgradcheck(torch.corrcoef, (x,), seed=other)
