@@ -84,10 +84,7 @@ def _apart(
             tolerance = of_its_size(size, given[0].numel())
             mismatch = compare_rounded(summed, given[-1], tolerance, rounding.largest, name, place)
             if mismatch is not None:
-                text = (
-                    f"cotangents for one output at a time give another {path} than all of them together: "
-                    f"{mismatch_text(mismatch)}"
-                )
+                text = f"cotangents for one output at a time give another {path} than all together: {mismatch_text(mismatch)}"
                 says = "A backward gets None for an output that nothing uses; what it does then must be what a zero would give."
                 yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.NONLINEAR_IN_UPSTREAM, says=says, mismatch=mismatch)
                 return

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
 from autograd_check.verify.cotangents import compare_batched
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, inconclusive, passed
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
 from autograd_check.verify.precision import RandomRounding, compare_rounded
 from autograd_check.verify.rays import Ray, draw_rays, only
@@ -36,7 +36,7 @@ from autograd_check.verify.tensors import (
     replaced,
 )
 from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, GRANTED, LARGE, PRECISION, ROUNDINGS, SAFETY, Leave, of_its_size
-from autograd_check.verify.verdict import OTHER_FORM, WITHIN, Gradients, Probe, ProbeResult
+from autograd_check.verify.verdict import OTHER_FORM, Gradients, Probe, ProbeResult, finding_of
 
 FORWARD = "forward mode"
 AGREE = "forward against reverse mode"
@@ -55,13 +55,18 @@ class Tangents:
     candidate: TapeCandidate
     point: Point
     dout: Any
+    wrt: Sequence[str]
     granted: Leave
     _known: dict[int, tuple[Ray, Outcome]] = field(default_factory=dict, repr=False)
 
     def along(self, ray: Ray) -> Outcome:
         """`(out, tangent)` along a ray."""
         if id(ray) not in self._known:
-            self._known[id(ray)] = ray, self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+            outcome = self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+            if outcome.failure is not None:  # an input without a tangent is a matter of its own
+                zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
+                outcome = self.candidate.jvp(self.point, {**zeros, ray.primal: self._nest(ray)})
+            self._known[id(ray)] = ray, outcome
         return self._known[id(ray)][1]
 
     def slope(self, ray: Ray) -> tuple[float, float]:
@@ -125,7 +130,7 @@ class ForwardCheck:
     def findings(self) -> Iterator[Finding]:
         """All findings about forward mode."""
         point = self.probe.point
-        says = Tangents(self.candidate, point, self.probe.dout, self.granted)
+        says = self._says(point)
         failure = next((says.along(ray).failure for ray in self.probe.rays if says.along(ray).failure is not None), None)
         if failure is not None:
             for name in self.probe.wrt:
@@ -133,9 +138,7 @@ class ForwardCheck:
                 yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
             return
         yield from self._forms(says)
-        verdicts = self.probe.verdicts(
-            says, lambda there: Tangents(self.candidate, there, self.probe.dout, self.granted), self.single
-        )
+        verdicts = self.probe.verdicts(says, self._says, self.single)
         for name, verdict in verdicts.items():
             yield self._difference(name, verdict, says)
         sound = [name for name in self.probe.wrt if verdicts[name].status is Status.PASSED and not verdicts[name].moved]
@@ -143,6 +146,9 @@ class ForwardCheck:
         yield from self._linear(says)
         if self.undefined:
             yield from self._undefined()
+
+    def _says(self, point: Point) -> Tangents:
+        return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted)
 
     def _forms(self, says: Tangents) -> Iterator[Finding]:
         for ray in self.probe.rays:
@@ -154,27 +160,13 @@ class ForwardCheck:
                     return
 
     def _difference(self, name: str, verdict: ProbeResult, says: Tangents) -> Finding:
-        subject = f"d{name}"
-        if verdict.status is Status.PASSED:
-            text = "the jvp matches finite differences of your own forward"
-            if verdict.reason == WITHIN:
-                text += f", {WITHIN}; the measured error is {verdict.error:.1g}"
-            return passed(FORWARD, subject, "", text, Kind.GRADIENT)
-        if verdict.status is Status.INCONCLUSIVE:
-            return inconclusive(FORWARD, subject, "", f"finite differences cannot tell here: {verdict.reason}")
-        if verdict.reason == OTHER_FORM:
-            return failed(FORWARD, subject, "", f"{OTHER_FORM}: there is no derivative", Kind.GRADIENT, Cause.WRONG_SHAPE)
-        analytic, numeric = number_pair(verdict.analytic, verdict.numeric)
-        text = (
-            f"along a random direction your forward changes by {numeric}, the jvp with respect to {name} says "
-            f"{analytic} (error bound {verdict.tolerance:.1g}, resolution {verdict.resolution:.1g})"
-        )
-        finding = failed(FORWARD, subject, "", text, Kind.GRADIENT)
-        gradient = self._gradient(name, says)
+        finding = finding_of(verdict, FORWARD, f"d{name}", "", f"the jvp with respect to {name}")
+        wrong = verdict.status is Status.FAILED and verdict.reason != OTHER_FORM
+        gradient = self._gradient(name, says) if wrong else None
         if gradient is None:
             return finding
         tape = self.gradients.get(name)
-        suspect = Suspect(subject, name, self.probe.point, gradient, self.probe.dout, self.probe.sweep, tape, self.explain)
+        suspect = Suspect(f"d{name}", name, self.probe.point, gradient, self.probe.dout, self.probe.sweep, tape, self.explain)
         return locate(finding, suspect, verdict.leaf)
 
     def _gradient(self, name: str, says: Tangents) -> Any:
@@ -225,6 +217,8 @@ class ForwardCheck:
             far = Ray(name, one.leaf, "far", LARGE * two.u, 1, 1)
             both = Ray(name, one.leaf, "both", one.u - far.u, 1, 1)
             outcomes = [says.along(ray) for ray in (one, far, both)]
+            x = leaves(says.point.primals[name])[one.leaf].abs()
+            stretch = largest(torch.nan_to_num((one.u.abs() + far.u.abs()) / x, 0.0, 0.0, 0.0))
             if any(outcome.failure is not None for outcome in outcomes):
                 continue
             tangents = (leaves(outcome.value[1]) for outcome in outcomes)
@@ -232,26 +226,29 @@ class ForwardCheck:
                 if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
                     continue
                 tolerance = of_its_size(largest(a) + largest(b), max(a.numel(), one.u.numel()))
-                mismatch = compare_rounded(c, a - b, tolerance, self._moved, far, says, path)
+                mismatch = compare_rounded(c, a - b, tolerance, self._moved, far, says, path, stretch)
                 if mismatch is not None:
                     text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
                     yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
                     return
 
-    def _moved(self, ray: Ray, says: Tangents, path: str) -> float:
-        """How far the largest entry of a tangent moves when every operation rounds anew."""
+    def _moved(self, ray: Ray, says: Tangents, path: str, stretch: float) -> float:
+        """How far the largest entry of a tangent moves when every operation rounds anew, or one that nobody sees.
+
+        `stretch` is the size of the tangents in sizes of the input: the output changes by so many times itself.
+        """
+        unseen = EPS * stretch * largest(dict(named_leaves(says.along(ray).value[0], "out"))[path])
         exact = dict(named_leaves(says.along(ray).value[1], "out"))[path]
         rounded = (dict(named_leaves(outcome.value[1], "out"))[path] for outcome in says.rounded(ray) if outcome.failure is None)
-        return EPS / COARSE * max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)
+        moved = max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)
+        return max(unseen, EPS / COARSE * moved)
 
     def _undefined(self) -> Iterator[Finding]:
         """An input without a tangent gives what one with a tangent of zeros gives."""
-        point, names = self.probe.point, self.probe.wrt
-        says = Tangents(self.candidate, point, self.probe.dout, self.granted)
-        full = {name: says._nest(ray) for name, ray in self._rays("uniform").items()}
-        for name in names if len(full) > 1 else ():
-            if name not in full:
-                continue
+        point = self.probe.point
+        full = {name: self._says(point)._nest(ray) for name, ray in self._rays("uniform").items()}
+        names = list(full) if len(full) > 1 else []
+        for name in names:
             without = self.candidate.jvp(point, {key: value for key, value in full.items() if key != name})
             with_zeros = self.candidate.jvp(point, {**full, name: _zeros(full[name])})
             if without.failure is not None:
@@ -267,7 +264,7 @@ class ForwardCheck:
                         text = f"the tangent of {path} is another without a tangent for {name} than with zeros: {mismatch_text(mismatch)}"
                         yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
                         return
-        for name in names if len(full) > 1 else ():
+        for name in names:
             yield passed(UNDEFINED, f"d{name}", "", "an input without a tangent counts as one with zeros", Kind.GRADIENT)
 
 
@@ -276,7 +273,7 @@ def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[
     generator = Generator().manual_seed(seed)
     for name in wrt:
         drawn = [[ray for ray in draw_rays(point.primals, [name], ("uniform",), generator) if ray.leaf == 0] for _ in range(2)]
-        says = Tangents(candidate, point, None, Leave())
+        says = Tangents(candidate, point, None, wrt, Leave())
         tangents = [{name: says._nest(rays[0])} for rays in drawn if rays]
         if len(tangents) < 2:
             continue

@@ -210,3 +210,42 @@ def test_a_wrong_jvp_before_a_scalar_operator_on_symbolic_zeros_is_failed_and_no
     report = ac.gradcheck(ldexp, tensor(3), check_forward_ad=True, raise_exception=False)
     assert report.status is ac.Status.FAILED
     assert not any(f.diagnosis and f.diagnosis.cause == "crashed" for f in report.findings)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_tangent_that_cancels_is_linear_to_the_rounding_of_its_terms(seed: int) -> None:
+    """The gradient of the first of several products is taken as dout·x/x, whose tangent is zero but for rounding."""
+    x = tensor(5)
+    asked = {"check_fwd_over_rev": True, "check_rev_over_rev": False, "check_undefined_grad": False}
+    assert ac.gradgradcheck(lambda x: torch.cumprod(x, 0)[:1], (x,), seed=seed, **asked)
+
+
+class NeedsBoth(torch.autograd.Function):
+    """A product whose forward mode takes it for granted that both factors move."""
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        x, y = ctx.saved_tensors
+        return (None, None) if dout is None else (dout * y, dout * x)
+
+    @staticmethod
+    def jvp(ctx: Any, t: Tensor, s: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        return t * y + x * s
+
+
+def test_an_input_without_a_tangent_is_a_matter_of_its_own() -> None:
+    report = ac.gradcheck(NeedsBoth.apply, (X, X.detach().cos().requires_grad_()), check_forward_ad=True, raise_exception=False)
+    failed = {finding.check for finding in report.findings if finding.status is ac.Status.FAILED}
+    assert failed == {"undefined tangents"}
+    assert "without a tangent for" in report.to_text()

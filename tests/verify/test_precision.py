@@ -233,9 +233,7 @@ def test_one_output_at_a_time_gives_the_same_in_sum() -> None:
     report = ac.gradcheck(lambda x: OneAtATime.apply(x, True), (x,), raise_exception=False)
     (found,) = [f for f in report.findings if f.status is ac.Status.FAILED]
     assert (found.check, found.subject) == ("undefined gradients", "dx")
-    assert found.message.startswith(
-        "cotangents for one output at a time give another dx than all of them together: 50 of 50 entries"
-    )
+    assert found.message.startswith("cotangents for one output at a time give another dx than all together: 50 of 50 entries")
 
 
 def test_a_complex_primal_is_held_against_an_oracle() -> None:
