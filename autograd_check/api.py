@@ -18,7 +18,7 @@ from autograd_check.kernel.definition import Definition, against
 from autograd_check.kernel.own_differences import alone
 from autograd_check.report.gradient_error import GradientError
 from autograd_check.report.result import Report, Reports
-from autograd_check.run.callable import Callee, TorchCallable, Wrapped, callee, input_names
+from autograd_check.run.callable import Callee, TorchCallable, Wrapped, callee, input_names, pull_back
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import Rewind, same_start
@@ -316,7 +316,7 @@ def _first_gradient(called: Callee, count: int) -> Callable[[Sequence[Any]], Cal
             outputs = [o for o in leaves(called.call(*roots)) if is_differentiable(o) and o.requires_grad]
             sources = [leaf for root, moves in zip(roots, moving, strict=True) if moves for leaf in leaves(root)]
             sources = [leaf for leaf in sources if is_differentiable(leaf)]
-            grads = torch.autograd.grad(outputs, sources, leaves(list(douts)), create_graph=True, allow_unused=True)
+            grads = pull_back(outputs, sources, leaves(list(douts)), create_graph=True)
         return tuple(torch.zeros_like(s) if g is None else g for s, g in zip(sources, grads, strict=True))
 
     names = ("dout",) if count == 1 else tuple(f"dout{place}" for place in range(count))

@@ -178,7 +178,7 @@ class Wrapped:
         """The gradients of `wrt`, each in the nest of its primal and strided; zeros where the tape does not reach."""
         out, roots = cache
         if isinstance(out, Tensor) and isinstance(dout, Tensor) and out.requires_grad and all(map(is_tensor, roots)):
-            return self._answers(roots, _grads((out,), roots, (dout,)))
+            return self._answers(roots, pull_back((out,), roots, (dout,)))
         pairs = [
             (o, d) for o, d in zip(leaves(out), leaves(dout), strict=True) if is_tensor(o) and o.requires_grad and is_tensor(d)
         ]
@@ -187,7 +187,7 @@ class Wrapped:
         moving = [leaf for leaf in flat if is_differentiable(leaf)]
         if pairs:
             outputs, cotangents = zip(*pairs, strict=True)
-            found = iter(_grads(outputs, moving, cotangents))
+            found = iter(pull_back(outputs, moving, cotangents))
             grads = [next(found) if is_differentiable(leaf) else None for leaf in flat]
         return self._answers(roots, grads)
 
@@ -200,7 +200,7 @@ class Wrapped:
         flat = [leaf for root in roots for leaf in leaves(root)]
         moving = [leaf for leaf in flat if is_differentiable(leaf)]
         zeros = [torch.zeros_like(o) for o in undefined]
-        found = iter(_grads(undefined, moving, zeros))
+        found = iter(pull_back(undefined, moving, zeros))
         return self._answers(roots, [next(found) if is_differentiable(leaf) else None for leaf in flat])
 
     def batched_backward(self, douts: Sequence[Any], cache: Any) -> list[Tensor]:
@@ -265,7 +265,9 @@ class Wrapped:
         return map_leaves(lambda leaf: function(leaf, self._layouts.get((position, next(places)))), value)
 
 
-def _grads(outs: Sequence[Tensor], roots: Sequence[Tensor], douts: Sequence[Tensor]) -> Sequence[Tensor | None]:
+def pull_back(
+    outs: Sequence[Tensor], roots: Sequence[Tensor], douts: Sequence[Tensor], *, create_graph: bool = False
+) -> Sequence[Tensor | None]:
     """What `torch.autograd.grad` gives; the graph stays.
 
     `grad` looks at its arguments for as long as the backward of a small function takes. It does so here only where a cotangent
@@ -274,10 +276,10 @@ def _grads(outs: Sequence[Tensor], roots: Sequence[Tensor], douts: Sequence[Tens
     plain = all(type(x) is Tensor for x in (*outs, *roots)) and len(roots) > 0
     if plain and all(out.shape == dout.shape and out.dtype is dout.dtype for out, dout in zip(outs, douts, strict=True)):
         found: Sequence[Tensor | None] = _engine_run_backward(
-            tuple(outs), tuple(douts), True, False, tuple(roots), True, accumulate_grad=False
+            tuple(outs), tuple(douts), True, create_graph, tuple(roots), True, accumulate_grad=False
         )
         return found
-    return torch.autograd.grad(outs, roots, douts, retain_graph=True, allow_unused=True)
+    return torch.autograd.grad(outs, roots, douts, retain_graph=True, create_graph=create_graph, allow_unused=True)
 
 
 def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:
