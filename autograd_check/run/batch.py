@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, overload
 
@@ -59,6 +58,8 @@ WORTHWHILE = 4
 """Fewer points than this are not worth a batch."""
 MOST = 2**17
 """More entries of moving input than this gain nothing from a batch."""
+FIRST = 2
+"""So many points are evaluated before it is decided how the others are."""
 LONG = 1.2e-3
 """A batch is tried where a loop over the points would take this many seconds: twice what `torch.vmap` itself takes."""
 ROUNDING = 2**10
@@ -100,34 +101,19 @@ def _apart(rows: Sequence[Row]) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class Known:
-    """A value that the code under test gave already: `out` at a point, and the seconds that it took."""
-
-    point: Point
-    out: Any
-    seconds: float
-
-
 class BatchedSweep:
     """A sweep that tries `torch.vmap` once, and remembers whether the function allows it and gains from it.
 
-    It does not where the function writes into tensors of its own, branches on values or leaves torch. The first batch is
-    compared with the function itself; where the two differ by more than rounding, or the batch takes longer, no further
-    one is tried. `batched` is None until that is decided. `form` is the same function in a form that can be batched where
-    `forward` itself cannot; if it gives the same bits it is also what is called point by point, since it costs less.
-    `known` may tell a value at the point through which lines go: then no other is computed for the comparison.
+    It does not where the function writes into tensors of its own, branches on values or leaves torch. The first points are
+    evaluated one by one: they say how long the others would take, and what a batch has to give. Where that differs by more than
+    rounding, or takes longer, no further one is tried. `batched` is None until that is decided. `form` is the same function in a
+    form that can be batched where `forward` itself cannot; if it gives the same bits it is also what is called point by point,
+    since it costs less.
     """
 
-    def __init__(
-        self,
-        forward: Callable[..., Any],
-        form: Callable[..., Any] | None = None,
-        known: Callable[[], Known | None] = lambda: None,
-    ) -> None:
+    def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
         self._forward = forward
         self._form = form or forward
-        self._known = known
         self.batched: bool | None = None
 
     def __call__(self, points: Sequence[Point], signatures: bool) -> Sequence[Row]:
@@ -141,30 +127,19 @@ class BatchedSweep:
         return self._first(points)
 
     def _first(self, points: Sequence[Point]) -> Sequence[Row]:
-        self.batched = False
-        possible = isinstance(points, Walk) and _entries(points) <= MOST
-        known = self._value_at(points.origin, possible) if isinstance(points, Walk) else None
-        if known is not None and isinstance(points, Walk):
-            seconds = known.seconds * len(points)
-            if possible and seconds > LONG:
-                start = perf_counter()
-                rows = self._at_once(points.from_origin())
-                if rows is not None and perf_counter() - start < seconds and _close(rows[0][0], known.out):
-                    self.batched = True
-                    return rows[1:]
-            if self._form is not self._forward and equal_bits(sweep(self._form, [points.origin])[0][0], known.out):
-                self._forward = self._form
-        return sweep(self._forward, points)
-
-    def _value_at(self, point: Point, wanted: bool) -> Known | None:
-        known = self._known()
-        if known is not None and known.point is point:
-            return known
-        if not wanted:
-            return None
         start = perf_counter()
-        out = sweep(self._forward, [point])[0][0]
-        return None if out is None else Known(point, out, perf_counter() - start)
+        rows = sweep(self._forward, points[:FIRST])
+        seconds = (perf_counter() - start) / FIRST * len(points)
+        out, self.batched = rows[0][0], False
+        if seconds > LONG and out is not None:
+            start = perf_counter()
+            batch = self._at_once(points)
+            if batch is not None and perf_counter() - start < seconds and _close(batch[0][0], out):
+                self.batched = True
+                return batch
+        if self._form is not self._forward and equal_bits(sweep(self._form, points[:1])[0][0], out):
+            self._forward = self._form
+        return [*rows, *sweep(self._forward, points[FIRST:])]
 
     def _at_once(self, points: Sequence[Point]) -> Batch | None:
         if not isinstance(points, Walk) or _entries(points) > MOST:

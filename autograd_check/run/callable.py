@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, signature
 from itertools import count
-from time import perf_counter
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch.autograd import forward_ad
 from torch.autograd.graph import _engine_run_backward
 
 from autograd_check.causes import Cause
-from autograd_check.run.batch import Batch, BatchedSweep, Known
+from autograd_check.run.batch import Batch, BatchedSweep
 from autograd_check.run.failures import failure_of
 from autograd_check.run.layouts import Layout, strided
 from autograd_check.run.marshal import copied
@@ -331,7 +330,6 @@ class Run:
     primals: dict[str, Any]
     out: Any
     cache: Any
-    seconds: float
     asked: list[tuple[Any, Any]] = field(default_factory=list)
 
 
@@ -357,7 +355,7 @@ class TorchCallable:
         self._taping = False
         self.doubted = False
         self.raised: Exception | None = None
-        self._sweep = BatchedSweep(self._value, None if body is None else self._plainly, self._known)
+        self._sweep = BatchedSweep(self._value, None if body is None else self._plainly)
 
     @property
     def returned(self) -> tuple[Any] | None:
@@ -504,14 +502,8 @@ class TorchCallable:
         self._stale |= bool(self._rewind())
 
     def _run(self, point: Point) -> Run:
-        start = perf_counter()
-        run = self._forward(point)
-        self._last, self._stale = Run(point, *run, perf_counter() - start), False
+        self._last, self._stale = Run(point, *self._forward(point)), False
         return self._last
-
-    def _known(self) -> Known | None:
-        run = self._last
-        return None if run is None else Known(run.point, run.out, run.seconds)
 
     def _forward(self, point: Point) -> tuple[dict[str, Any], Any, Any]:
         self._start()

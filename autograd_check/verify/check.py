@@ -38,7 +38,7 @@ from autograd_check.verify.tensors import as_tensors, largest, leaves
 from autograd_check.verify.tolerances import NEGLIGIBLE, NO_LEAVE, Leave
 from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, asked_of, own_gradients, try_case, vjp_question
 from autograd_check.verify.values import FLOAT64
-from autograd_check.verify.verdict import Gradients, Probe, again, finding_of, first_rays
+from autograd_check.verify.verdict import Gradients, Probe, finding_of, first_rays
 
 DIFFERENCED = 2
 """How many cases are checked by finite differences as well."""
@@ -405,8 +405,11 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
         known = [change + NEGLIGIBLE * largest(leaf) for leaf, change in right]
         return [one + other for one, other in zip(known, moved, strict=True)] if moved else known
 
+    def elsewhere(there: Point) -> Gradients | None:
+        grads = own_gradients(candidate, names, dout)(there)
+        return None if grads is None else Gradients(grads, granted=pair.leave)
+
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    elsewhere = again(own_gradients(candidate, names, dout), pair.leave)
     verdicts = probe.verdicts(Gradients(grads, spread, pair.leave), elsewhere, lambda: pair.uses_single(trial))
     findings = {
         name: finding_of(verdict, DIFFERENCES, f"d{name}", trial.case.name, f"your d{name}", resolution=names.oracle is None)

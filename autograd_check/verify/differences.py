@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,8 +18,7 @@ from torch import Tensor
 from autograd_check.verify.tolerances import ASYMPTOTIC, RATIO, ROUNDOFF, SIGNIFICANT, VETO
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A derivative, its two error parts, and the step it rests on; `settled` where the ladder was seen to converge."""
 
     value: float

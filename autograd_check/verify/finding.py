@@ -204,6 +204,9 @@ def aggregate(findings: Iterable[Finding]) -> list[Finding]:
         groups.setdefault((finding.check, finding.subject), []).append(finding)
     aggregated = []
     for group in groups.values():
+        if len(group) == 1:
+            aggregated += group
+            continue
         good = [finding for finding in group if finding.status is Status.PASSED]
         bad = [finding for finding in group if finding.status.severity >= Status.TODO.severity]
         if bad:

@@ -20,7 +20,7 @@ from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Diagnosis, Finding, Status
 from autograd_check.verify.rays import Ray, draw_rays, only, steps_of
 from autograd_check.verify.slope import Slopes, Sweep, slopes_at
-from autograd_check.verify.tensors import compare, largest, leaves, mismatch_text, named_leaves, replaced
+from autograd_check.verify.tensors import compare, has_room, largest, leaves, mismatch_text, named_leaves, replaced
 from autograd_check.verify.tolerances import DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
 from autograd_check.verify.verdict import Gradients, Probe
 
@@ -207,9 +207,8 @@ def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, co
 
 def _axis(name: str, x: Tensor, place: int, axis: complex, width: float) -> Ray:
     width = 2.0 ** round(math.log2(width))
-    return Ray(
-        name, 0, "entry", only(x, place, torch.tensor(axis * width, dtype=x.dtype, device=x.device)), steps_of(x)[0], width
-    )
+    u = only(x, place, torch.tensor(axis * width, dtype=x.dtype, device=x.device))
+    return Ray(name, 0, "entry", u, steps_of(x)[0], width, has_room(x))
 
 
 def _passes(slopes: Slopes, name: str, gradient: Tensor, slack: Tensor, generator: Generator) -> bool:

@@ -135,7 +135,7 @@ Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direct
 class Ray:
     """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
 
-    `narrowest` is the least |u| of an entry that moves.
+    `narrowest` is the least |u| of an entry that moves, `room` whether the tensor is a view into a larger storage (`has_room`).
     """
 
     primal: str
@@ -144,6 +144,7 @@ class Ray:
     u: Tensor
     step: float
     narrowest: float
+    room: bool = False
 
     @property
     def smallest(self) -> float:
@@ -154,10 +155,14 @@ class Ray:
         """x + t·u in this tensor, all others as they are."""
         value = point.primals[self.primal]
         if isinstance(value, Tensor):
-            moved: Any = shifted(value, self.u, t)
+            moved: Any = self._shifted(value, t)
         else:
-            moved = replaced(value, self.leaf, shifted(leaves(value)[self.leaf], self.u, t))
+            moved = replaced(value, self.leaf, self._shifted(leaves(value)[self.leaf], t))
         return Point({**point.primals, self.primal: moved}, point.hyper)
+
+    def _shifted(self, x: Tensor, t: float) -> Tensor:
+        """x + t·u; a view into a larger storage moves inside a copy of it."""
+        return faithful_clone(x).add_(self.u, alpha=t) if self.room else torch.add(x, self.u, alpha=t)
 
     def slope(self, grad: Any) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
@@ -175,11 +180,6 @@ class Ray:
         return total, norm(products)
 
 
-def shifted(x: Tensor, u: Tensor, t: float) -> Tensor:
-    """x + t·u; a view into a larger storage moves inside a copy of it."""
-    return faithful_clone(x).add_(u, alpha=t) if has_room(x) else torch.add(x, u, alpha=t)
-
-
 def only(like: Tensor, places: slice | int, values: Any) -> Tensor:
     """Zeros but for some flat entries."""
     u = torch.zeros_like(like, memory_format=torch.contiguous_format)
@@ -193,10 +193,6 @@ class Walk(Sequence[Point]):
     def __init__(self, point: Point, stops: Sequence[tuple[Ray | None, float]]) -> None:
         self.origin = point
         self.stops = stops
-
-    def from_origin(self) -> Walk:
-        """The same walk with one stop more at its beginning: the point itself."""
-        return Walk(self.origin, [(None, 0.0), *self.stops])
 
     def __len__(self) -> int:
         return len(self.stops)
@@ -230,7 +226,8 @@ def draw_rays(
     ]
     drawn = draw([leaf for _, _, leaf in tensors], kinds, generator)
     return [
-        Ray(name, position, kind, one.u, steps_of(one.u)[0], one.narrowest)
-        for (name, position, _), directions in zip(tensors, drawn, strict=True)
+        Ray(name, position, kind, one.u, largest, one.narrowest, room)
+        for (name, position, leaf), directions in zip(tensors, drawn, strict=True)
+        for largest, room in [(steps_of(leaf)[0], has_room(leaf))]
         for kind, one in zip(kinds, directions, strict=True)
     ]

@@ -365,7 +365,7 @@ class Careful:
             if level.step < best.step and math.isfinite(level.error):
                 if not abs(level.value - analytic) < FADING * abs(best.value - analytic):
                     break
-                best = replace(level, settled=best.settled)
+                best = level._replace(settled=best.settled)
         return best
 
     @property

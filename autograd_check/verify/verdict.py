@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -55,8 +55,7 @@ WITHIN = "within your tolerance"
 DROWNED = "rounding drowns the signal"
 
 
-@dataclass(frozen=True)
-class ProbeResult:
+class ProbeResult(NamedTuple):
     """The verdict on one primal: of its worst direction, or of those that could tell.
 
     `numeric` and `analytic` are the two directional derivatives and `tolerance` the bound on their difference; `resolution`
@@ -179,44 +178,44 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     result, signal = measured(ray, analytic, size, careful.estimate)
     gap = abs(result.numeric - result.analytic)
     if analytic == 0 == size and careful.constant:
-        return replace(result, reason="constant around the point")
+        return result._replace(reason="constant around the point")
     if max(signal, gap) <= FAINT * test.slopes.pairing.unit() and _is_noise(test, ray, careful):
-        return replace(result, reason="no larger than rounding")
+        return result._replace(reason="no larger than rounding")
     shake = 0.0
     if result.tolerance < gap < math.inf:
         shake = test.shake(ray, careful.estimate)
         result, signal = measured(ray, analytic, size, careful.against(analytic), shake)
         gap = abs(result.numeric - result.analytic)
         if gap <= result.tolerance and signal <= SAFETY * shake:
-            return replace(result, reason="no larger than rounding")
+            return result._replace(reason="no larger than rounding")
     if result.tolerance < gap <= result.tolerance + SINGLE * size and test.single():
         result, signal = measured(ray, analytic, size, careful.against(analytic), shake, SINGLE)
     if gap != gap and result.numeric == result.numeric and abs(result.numeric) != float("inf"):
-        return replace(result, status=Status.FAILED, reason="the gradient is not finite")
+        return result._replace(status=Status.FAILED, reason="the gradient is not finite")
     if gap != gap or gap == float("inf"):
-        return replace(result, status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
+        return result._replace(status=Status.INCONCLUSIVE, reason="the function is not finite around the point")
     if gap > result.tolerance and gap <= result.tolerance + test.says.leave(ray) and _granted_everywhere(test, ray):
-        return replace(result, reason=WITHIN, error=gap / float(torch.linalg.vector_norm(ray.u)))
+        return result._replace(reason=WITHIN, error=gap / float(torch.linalg.vector_norm(ray.u)))
     if gap > result.tolerance:
         if careful.kinked(gap) or careful.jumps(JUMP * test.slopes.pairing.size()):
-            return replace(result, status=Status.INCONCLUSIVE, reason=ON_A_KINK)
+            return result._replace(status=Status.INCONCLUSIVE, reason=ON_A_KINK)
         rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.slopes.pairing.size()
         if rough and not _is_noise(test, ray, careful):
-            return replace(result, status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
+            return result._replace(status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
         if careful.estimate.settled or careful.steady(gap):
-            return replace(result, status=Status.FAILED, reason="the slopes differ")
-        return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
+            return result._replace(status=Status.FAILED, reason="the slopes differ")
+        return result._replace(status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
     quiet = careful.estimate.error <= QUIET * test.slopes.pairing.size() or _is_noise(test, ray, careful)
     if quiet and signal <= max(2 * careful.estimate.roundoff, careful.estimate.error):
-        return replace(result, reason="no larger than rounding")
+        return result._replace(reason="no larger than rounding")
     if signal <= SAFETY * (shake or test.shake(ray, careful.estimate)):
-        return replace(result, reason="no larger than rounding")
+        return result._replace(reason="no larger than rounding")
     if result.tolerance > INCONCLUSIVE_SHARE * signal and (signal > 0 or result.tolerance > 0):
-        return replace(result, status=Status.INCONCLUSIVE, reason=DROWNED)
+        return result._replace(status=Status.INCONCLUSIVE, reason=DROWNED)
     if not careful.estimate.settled:
-        return replace(result, status=Status.INCONCLUSIVE, reason="the differences do not converge")
+        return result._replace(status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
 
 
@@ -256,8 +255,6 @@ def combined(verdicts: Sequence[ProbeResult]) -> ProbeResult:
             return best[-1]
     return max(best, key=lambda verdict: verdict.resolution)
 
-
-Regrad = Callable[[Point], Mapping[str, Any] | None]
 
 MOVES = 3
 """How often a point that lies on a kink is moved."""
@@ -318,7 +315,7 @@ class Probe:
                 break
             rays = draw_rays(there.primals, kinked, KINDS, generator)
             found = _on(UnderTest(moved, derivative, single), kinked, rays, moved.quick(rays), generator)
-            results |= {name: replace(result, moved=True) for name, result in found.items()}
+            results |= {name: result._replace(moved=True) for name, result in found.items()}
         return results
 
 
@@ -333,16 +330,6 @@ def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tup
         return rays, quick_walk(point, rays)
 
     return memo.once(("rays", wrt, seed), [point], make)
-
-
-def again(regrad: Regrad, granted: Leave = NO_LEAVE) -> Callable[[Point], Says | None]:
-    """The gradients at another point, as far as there are any."""
-
-    def elsewhere(point: Point) -> Says | None:
-        grads = regrad(point)
-        return None if grads is None else Gradients(grads, granted=granted)
-
-    return elsewhere
 
 
 def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
@@ -390,7 +377,7 @@ def _at_once(
         if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
             verdicts.append((ray, result))
         elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step > STANDS_STILL:
-            verdicts.append((ray, replace(result, reason="constant around the point")))
+            verdicts.append((ray, result._replace(reason="constant around the point")))
         else:
             rest.append(ray)
     return verdicts, rest
@@ -455,7 +442,7 @@ def _confirmed(
     stands = {key: verdict.status is Status.FAILED for key, verdict in zip(again, answers, strict=True)}
     left = [ray for ray in wrong if not stands[ray.primal, ray.leaf, ray.kind]]
     seen = {id(ray.u): verdict for ray, verdict in _carefully(test, left, whole=True)}
-    doubt = partial(replace, status=Status.INCONCLUSIVE, reason="one direction disagrees and another does not")
+    doubt = "one direction disagrees and another does not"
     clear = {u: verdict.status is Status.PASSED or verdict.reason == ON_A_KINK for u, verdict in seen.items()}
-    seen = {u: verdict if clear[u] else doubt(verdict) for u, verdict in seen.items()}
+    seen = {u: verdict if clear[u] else verdict._replace(status=Status.INCONCLUSIVE, reason=doubt) for u, verdict in seen.items()}
     return [(ray, seen.get(id(ray.u), verdict)) for ray, verdict in verdicts]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.run import batch as sweeping
-from autograd_check.run.batch import Batch, BatchedSweep, Known, sweep
+from autograd_check.run.batch import Batch, BatchedSweep, sweep
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk, draw_rays
 from autograd_check.verify.slope import Pairing
@@ -69,7 +69,7 @@ def test_a_batch_is_used_where_the_function_allows_it_and_only_there(forward: Ca
         assert swept.batched is batched
 
 
-def test_a_value_that_is_known_is_not_computed_again() -> None:
+def test_the_first_points_are_evaluated_one_by_one_and_all_in_one_batch() -> None:
     points = walk()
     calls: list[bool] = []
 
@@ -77,21 +77,25 @@ def test_a_value_that_is_known_is_not_computed_again() -> None:
         calls.append(torch._C._functorch.is_batchedtensor(x))
         return (x * w).sin()
 
-    x, w = points.origin.primals.values()
-    swept = BatchedSweep(forward, known=lambda: Known(points.origin, (x * w).sin(), 1e6))
-    rows = swept(points, False)
-    assert calls == [True]
+    rows = BatchedSweep(forward)(points, False)
+    assert calls == [False, False, True]
     assert len(rows) == len(points)
     for (got, _), point in zip(rows, points, strict=True):
         torch.testing.assert_close(got, (point.primals["x"] * point.primals["w"]).sin(), rtol=1e-14, atol=1e-14)
 
 
-def test_a_batch_that_contradicts_the_known_value_is_not_used() -> None:
-    points = walk()
-    x, w = points.origin.primals.values()
-    swept = BatchedSweep(lambda x, w: (x * w).cos(), known=lambda: Known(points.origin, (x * w).sin(), 1e6))
-    swept(points, False)
-    assert swept.batched is False
+@pytest.mark.parametrize(("each", "batch", "batched"), [(1, 3, True), (1, 5, False), (0.1, 0.1, False)])
+def test_a_batch_is_kept_where_it_takes_less_than_the_points_would(
+    each: float, batch: float, batched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two points take `each`, so all eight would take four times that; nothing that takes half a second is worth a try."""
+    times = iter([0, each, each, each + batch])
+    monkeypatch.setattr(sweeping, "LONG", 0.5)
+    monkeypatch.setattr(sweeping, "perf_counter", times.__next__)
+    swept = BatchedSweep(smooth)
+    swept(walk(), False)
+    assert swept.batched is batched
+    assert len(list(times)) == (2 if each == 0.1 else 0)
 
 
 def test_differences_of_a_batch_are_those_of_its_rows() -> None:

@@ -544,3 +544,21 @@ def test_pieces_of_a_function_that_is_zero_but_for_rounding_are_no_kinks(seed: i
     x = (5 * tensor(3, 2, seed=seed).detach()).requires_grad_()
     for other in range(4):
         assert ac.gradgradcheck(torch.corrcoef, (x,), seed=other)
+
+
+def test_a_backward_that_writes_into_its_cotangent_spoils_no_other_check() -> None:
+    """Cotangents of one form are drawn once for all checks."""
+
+    class Writes(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Any:
+            return grad.zero_()
+
+    x = tensor(7)
+    first = ac.gradcheck(torch.tanh, x).to_text()
+    assert ac.gradcheck(Writes.apply, x, raise_exception=False).status is ac.Status.FAILED
+    assert ac.gradcheck(torch.tanh, x).to_text() == first
