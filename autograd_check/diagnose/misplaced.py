@@ -46,7 +46,7 @@ def read_in_another_order(evidence: Sequence[Evidence]) -> Diagnosis | None:
     smallest_first = sorted(evidence, key=lambda one: one.expected.numel())
     for name in _operands(piece):
         arrays = [x for one in evidence if (x := _operand(one, name)) is not None]
-        for order, lay_out in _layouts(max(arrays, key=Tensor.numel)):
+        for order, lay_out in _layouts(max(arrays, key=Tensor.numel)) if arrays else ():
             if same_numbers(smallest_first, partial(_with_order, name, order, lay_out)):
                 says = (
                     f"{piece.name} is what it would be if the numbers of {name} stood in another order: a reshape stands where "

@@ -106,3 +106,10 @@ def test_a_flatten_that_is_taken_back_in_another_order_is_named() -> None:
         "reshape alone, to the shape that came in.",
     )
     assert one_step([evidence(flat, "dx", lambda d, x, w: unflattened(0, 1, 2, 3)(d, x, w).flip(3), primals)]) is None
+
+
+def test_an_operand_that_is_no_tensor_is_no_clue() -> None:
+    """In a second derivative the first cotangent is an input of this name, and the cotangent a nest."""
+    piece = evidence(conv, "dx", mixed, CONV)
+    odd = replace(piece, primals={**piece.primals, "dout": tensor(3, 4, 4, 4)}, dout=(piece.dout,), vjp=lambda _: {})
+    assert read_in_another_order([odd]) is None
