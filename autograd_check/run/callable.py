@@ -494,8 +494,15 @@ class TorchCallable:
         return self._held(point) or self._run(point)
 
     def _held(self, point: Point) -> Run | None:
-        """The last run, where it was at this very point and its tape still runs: it serves any number of cotangents."""
-        return self._last if self._last is not None and self._last.point is point and not self._stale else None
+        """The last run, where it was at this very point and its tape still runs: it serves any number of cotangents.
+
+        A function that returns the same buffer again and again takes the tape off it in a run without gradients.
+        """
+        run = self._last
+        if run is None or run.point is not point or self._stale:
+            return None
+        taped = any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(run.out))
+        return run if taped or not self._wrapped.taped else None
 
     def _start(self) -> None:
         """Before every evaluation; what the tape of the last run saved of a buffer is gone once the buffer is put back."""
