@@ -231,12 +231,8 @@ class ForwardCheck:
 
     def _moved(self, ray: Ray, says: Tangents, path: str) -> float:
         """How far the largest entry of a tangent moves when every operation rounds anew, or one of its size that nobody sees."""
-        stretch = ray.u.abs() / leaves(says.point.primals[ray.primal])[ray.leaf].abs()
-        unseen = (
-            EPS
-            * largest(torch.nan_to_num(stretch, 0.0, 0.0, 0.0))
-            * largest(dict(named_leaves(says.along(ray).value[0], "out"))[path])
-        )
+        stretch = norm(ray.u) / (norm(leaves(says.point.primals[ray.primal])[ray.leaf]) or math.inf)
+        unseen = EPS * stretch * largest(dict(named_leaves(says.along(ray).value[0], "out"))[path])
         exact = dict(named_leaves(says.along(ray).value[1], "out"))[path]
         rounded = (dict(named_leaves(outcome.value[1], "out"))[path] for outcome in says.rounded(ray) if outcome.failure is None)
         moved = max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)

@@ -138,17 +138,18 @@ class Pairing:
         return totals
 
     def grain(self, row: Sequence[Any]) -> float:
-        """The noise of entries that move at one pair of steps and stand still at the next, `RATIO` times smaller, along a ladder."""
-        most, noise = JUMP * self.size(), 0.0
+        """The noise of entries that move at one pair of steps and stand still at the next; what is smooth and flat moved by more before."""
+        most, noise = max(JUMP * self.size(), HUM * EPS * self.unit()), 0.0
         for part in self._parts:
-            before = None
+            earlier = before = None
             for one, other in zip(row[::2], row[1::2], strict=True):
                 sides = [leaves(out)[part.place].detach() for out in (one, other) if out is not None and self._fits(leaves(out))]
                 changes = [(side - part.out).reshape(-1).abs() * part.weight.abs() for side in sides]
                 moved = torch.maximum(*changes) if len(changes) == 2 else None
-                if moved is not None and before is not None:
-                    noise = math.hypot(noise, norm(before[(moved == 0) & (before <= most)]) / RATIO)
-                before = moved
+                if moved is not None and before is not None and earlier is not None:
+                    still = (moved == 0) & (before <= most) & (earlier <= RATIO**2 * before)
+                    noise = math.hypot(noise, norm(before[still]) / RATIO)
+                earlier, before = before, moved
         return noise
 
     def alternating(self, rows: Sequence[Row]) -> list[float]:
@@ -253,16 +254,15 @@ class Slopes:
         return any(out is not None and form != here for (out, _), form in zip(answers, forms, strict=True))
 
     def flat(self, ray: Ray) -> float | None:
-        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes.
-
-        An output no larger than what rounding leaves of ones may be nothing else.
-        """
-        ones = NOISE_FLOOR * EPS * self.pairing.unit()
-        noise = max(self.model, ones) if self.pairing.size() <= HUM * ones else self.model
+        """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
         steps = _Ladder(ray, self.model).next()
         row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
-        most = max((abs(value) for value in self.pairing.differences([(out, self.base) for out in row])), default=math.inf)
-        return HUM * noise / ray.step if most <= HUM * noise else None
+        changes = [abs(value) for value in self.pairing.differences([(out, self.base) for out in row])] or [math.inf]
+        ones, noise = NOISE_FLOOR * EPS * self.pairing.unit(), self.model
+        # what rounding leaves of ones changes as much at small steps as at large ones
+        if self.pairing.size() <= HUM * ones and max(changes) <= RATIO**2 * max(changes[-4:]):
+            noise = max(noise, ones)
+        return HUM * noise / ray.step if max(changes) <= HUM * noise else None
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
@@ -280,7 +280,7 @@ class Slopes:
 
     def _go_down(self, ladder: _Ladder, row: Sequence[Any], steps: Sequence[float]) -> None:
         ladder.noise = max(ladder.noise, self.pairing.grain([*ladder.finest, *row]))
-        ladder.finest = row[-2:]
+        ladder.finest = row[-4:]
         ladder.steps += steps
         differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
         ladder.quotients += [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
@@ -400,7 +400,7 @@ class Careful:
 
 @dataclass
 class _Ladder:
-    """A ray whose steps are gone down: `noise` of a difference, `finest` the outputs at both ends of the last step.
+    """A ray whose steps are gone down: `noise` of a difference, `finest` the outputs at both ends of the last two steps.
 
     A bend is half the difference of the one-sided slopes: it falls with h where φ is smooth, and stays where it has a kink.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point, Question
 from autograd_check.verify.memo import Memo
@@ -208,7 +209,12 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
     nothing = Reference(out, {}, None, {})
     if out is None:
         return answered(first, names, case, nothing, ())
-    small = type(out) is Tensor and out.numel() <= SMALL_OUTPUT and not torch.is_inference_mode_enabled()
+    small = (
+        type(out) is Tensor
+        and out.numel() <= SMALL_OUTPUT
+        and not torch.is_inference_mode_enabled()
+        and not _get_current_dispatch_mode()
+    )
     douts = (
         _known(out.shape, out.dtype, out.device, seed, full) if small else _cotangents(out, Generator().manual_seed(seed), full)
     )

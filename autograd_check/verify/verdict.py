@@ -18,7 +18,7 @@ from autograd_check.verify.finding import Finding, Kind, Status, failed, inconcl
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, only, real_dtype, steps_of
 from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
-from autograd_check.verify.tensors import is_differentiable, leaves, map_leaves, map_tensors, norm, number_pair
+from autograd_check.verify.tensors import is_differentiable, largest, leaves, map_leaves, map_tensors, norm, number_pair
 from autograd_check.verify.tolerances import (
     CLOSE,
     COARSE,
@@ -38,7 +38,6 @@ from autograd_check.verify.tolerances import (
     SAFETY,
     SHORT,
     SINGLE,
-    STANDS_STILL,
     TIGHT,
     Leave,
 )
@@ -130,9 +129,10 @@ class UnderTest:
         return self.says.slope(ray)
 
     def shake(self, ray: Ray, beside: Estimate | None = None) -> float:
-        """See `Says`. Beside a slope measured well, what coarse rounding moves by more than all of it jumps: that excuses nothing."""
+        """See `Says`. Beside a slope measured well, what moves by more than all of it, and than the rounding of ones, excuses no more."""
         exact = beside is not None and beside.error < TIGHT * abs(beside.value)
-        most = EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()) if exact else math.inf
+        tail = EPS * self.slopes.pairing.unit() * largest(ray.u)
+        most = max(EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()), tail) if exact else math.inf
         return min(self.says.shake(ray), most)
 
 
@@ -376,7 +376,7 @@ def _at_once(
         result, signal = measured(ray, analytic, size, estimate)
         if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
             verdicts.append((ray, result))
-        elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step > STANDS_STILL:
+        elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step >= steps_of(ray.u)[0]:
             verdicts.append((ray, result._replace(reason="constant around the point")))
         else:
             rest.append(ray)

@@ -249,3 +249,10 @@ def test_an_input_without_a_tangent_is_a_matter_of_its_own() -> None:
     failed = {finding.check for finding in report.findings if finding.status is ac.Status.FAILED}
     assert failed == {"undefined tangents"}
     assert "without a tangent for" in report.to_text()
+
+
+@pytest.mark.parametrize("tangent", [lambda t: t.clamp(-5, 5), lambda t: t.float().double()])
+def test_a_tiny_input_excuses_no_tangent_that_is_not_linear(tangent: Any) -> None:
+    x = torch.tensor([1e-20, 1.0, 2.0, -1.0], dtype=torch.float64, requires_grad=True)
+    report = ac.gradcheck(cube(lambda x, t: 3 * x**2 * tangent(t)), x, check_forward_ad=True, raise_exception=False)
+    assert report.status is ac.Status.FAILED

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import autograd_check as ac
 from tests.verify.spoiling import scaler, spoiler
@@ -562,3 +563,68 @@ def test_a_backward_that_writes_into_its_cotangent_spoils_no_other_check() -> No
     first = ac.gradcheck(torch.tanh, x).to_text()
     assert ac.gradcheck(Writes.apply, x, raise_exception=False).status is ac.Status.FAILED
     assert ac.gradcheck(torch.tanh, x).to_text() == first
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e-20, 1e-100])
+def test_a_tiny_function_at_a_kink_is_no_rounding(scale: float) -> None:
+    """It falls with the step, as rounding does not."""
+    x, zero = torch.tensor([0.0, 1.0, -1.0], dtype=torch.float64, requires_grad=True), scaler(0.0)
+    assert ac.gradcheck(lambda x: scale * x.abs(), x)
+    assert ac.gradcheck(lambda x: scale * zero(x).abs(), x, raise_exception=False).status is ac.Status.FAILED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_smooth_and_flat_is_no_rounding(seed: int) -> None:
+    """exp(−1/z²) falls below one unit of 1 within a step or two; a quarter of what it moved by before is no noise."""
+
+    def function(x: Tensor) -> Tensor:
+        return torch.cat([1e4 + 1e4 * torch.exp(-1 / (1e3 * (x - 1) ** 2 + 1e-30)), x.sin()])
+
+    x, spoilt = torch.ones(3, dtype=torch.float64, requires_grad=True), scaler(1.0001)
+    assert ac.gradcheck(function, x, seed=seed)
+    assert ac.gradcheck(lambda x: function(spoilt(x)), x, seed=seed, raise_exception=False).status is ac.Status.FAILED
+
+
+def test_a_function_that_moves_at_large_steps_is_not_constant_at_small_ones() -> None:
+    """log rounded to multiples of 0.002: it stands still at small steps, and a gradient of zero is not right."""
+    x, zero = torch.tensor([0.3, 0.7, 1.4, 2.0], dtype=torch.float64, requires_grad=True), scaler(0.0)
+    for seed in range(4):
+        report = ac.gradcheck(lambda x: (zero(x).log() + 1e13) - 1e13, x, seed=seed, raise_exception=False)
+        assert report.status is not ac.Status.PASSED
+
+
+@pytest.mark.parametrize("gap", [20.0, 38.0, 100.0])
+def test_a_second_derivative_below_the_rounding_of_ones_is_not_called_wrong(gap: float) -> None:
+    """g − Σ g·s is 0 where s is 1 to the last bit: the tail of 1e-17 is lost in it, and not in the other entries."""
+    x = torch.tensor([gap, 0.0, -2.0], dtype=torch.float64, requires_grad=True)
+    for seed in range(6):
+        assert ac.gradgradcheck(lambda x: x.softmax(0), x, seed=seed, raise_exception=False).status is ac.Status.PASSED
+
+
+def test_cotangents_drawn_under_a_mode_are_its_own() -> None:
+    class Zeroes(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = func(*args, **(kwargs or {}))
+            return out.mul_(0) if "uniform_" in str(func) else out
+
+    x, zero = tensor(11), scaler(0.0)
+    with Zeroes():
+        ac.gradcheck(torch.sin, x, raise_exception=False)
+    assert ac.gradcheck(lambda x: zero(x).sin(), x, raise_exception=False).status is ac.Status.FAILED
+
+
+def test_a_buffer_that_is_returned_again_and_again_has_a_tape_in_every_check() -> None:
+    buffer = torch.zeros(5, dtype=torch.float64)
+
+    class Fills(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            torch.sin(x.detach(), out=buffer)
+            return buffer
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Any:
+            return grad * ctx.saved_tensors[0].cos()
+
+    assert ac.gradcheck(Fills.apply, tensor(5), check_batched_grad=True)
