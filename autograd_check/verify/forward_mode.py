@@ -210,20 +210,21 @@ class ForwardCheck:
         return {ray.primal: ray for ray in self.probe.rays if ray.kind == kind and ray.leaf == 0}
 
     def _linear(self, says: Tangents) -> Iterator[Finding]:
-        """J(u − K v) = J u − K J v for K = 2¹⁰: whatever depends on a sign sees both."""
+        """J(u − K v) = J u − J(K v) for K = 2¹⁰: whatever depends on a sign sees both."""
         first, second = self._rays("uniform"), self._rays("relative")
         for name in first.keys() & second.keys():
             one, two = first[name], second[name]
-            both = Ray(name, one.leaf, "both", one.u - LARGE * two.u, 1, 1)
-            outcomes = [says.along(ray) for ray in (one, two, both)]
+            far = Ray(name, one.leaf, "far", LARGE * two.u, 1, 1)
+            both = Ray(name, one.leaf, "both", one.u - far.u, 1, 1)
+            outcomes = [says.along(ray) for ray in (one, far, both)]
             if any(outcome.failure is not None for outcome in outcomes):
                 continue
             tangents = (leaves(outcome.value[1]) for outcome in outcomes)
             for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
-                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - LARGE * b)):
+                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
                     continue
-                tolerance = of_its_size(largest(a) + LARGE * largest(b), max(a.numel(), one.u.numel()))
-                mismatch = compare_rounded(c, a - LARGE * b, tolerance, self._moved, both, says, path)
+                tolerance = of_its_size(largest(a) + largest(b), max(a.numel(), one.u.numel()))
+                mismatch = compare_rounded(c, a - b, tolerance, self._moved, both, says, path)
                 if mismatch is not None:
                     text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
                     yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)

@@ -256,3 +256,12 @@ def test_a_tiny_input_excuses_no_tangent_that_is_not_linear(tangent: Any) -> Non
     x = torch.tensor([1e-20, 1.0, 2.0, -1.0], dtype=torch.float64, requires_grad=True)
     report = ac.gradcheck(cube(lambda x, t: 3 * x**2 * tangent(t)), x, check_forward_ad=True, raise_exception=False)
     assert report.status is ac.Status.FAILED
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tangent_is_held_to_others_of_its_size(seed: int) -> None:
+    """matrix_exp squares a matrix that holds x and the tangent: a large tangent costs digits that a small one keeps."""
+    g = torch.Generator().manual_seed(seed)
+    x = (18 * torch.rand(5, 5, 5, dtype=torch.float64, generator=g) - 9).requires_grad_()
+    for other in range(4):
+        assert ac.gradcheck(torch.matrix_exp, x, check_forward_ad=True, check_backward_ad=False, seed=other)
