@@ -501,7 +501,11 @@ class TorchCallable:
         run = self._last
         if run is None or run.point is not point or self._stale:
             return None
-        taped = any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(run.out))
+        taped = (
+            run.out.requires_grad
+            if isinstance(run.out, Tensor)
+            else any(is_tensor(o) and o.requires_grad for o in leaves(run.out))
+        )
         return run if taped or not self._wrapped.taped else None
 
     def _start(self) -> None:
