@@ -267,12 +267,12 @@ class Wrapped:
 def pull_back(
     outs: Sequence[Tensor], roots: Sequence[Tensor], douts: Sequence[Tensor], *, create_graph: bool = False
 ) -> Sequence[Tensor | None]:
-    """What `torch.autograd.grad` gives; the graph stays.
+    """The gradients of `roots`, each of its root's shape and dtype, None where the tape does not reach; the graph stays.
 
-    `grad` looks at its arguments for as long as the backward of a small function takes. It does so here only where a cotangent
-    does not have the form of its output, or a class of its own takes part.
+    As `torch.autograd.grad`, and with its errors. `grad` looks at its arguments for as long as the backward of a small function
+    takes. It does so here only where a cotangent does not have the form of its output, or a class of its own takes part.
     """
-    plain = all(type(x) is Tensor for x in (*outs, *roots)) and len(roots) > 0
+    plain = len(roots) > 0 and len(outs) == len(douts) and all(type(x) is Tensor for x in (*outs, *roots, *douts))
     if plain and all(out.shape == dout.shape and out.dtype is dout.dtype for out, dout in zip(outs, douts, strict=True)):
         found: Sequence[Tensor | None] = _engine_run_backward(
             tuple(outs), tuple(douts), True, create_graph, tuple(roots), True, accumulate_grad=False

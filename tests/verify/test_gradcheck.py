@@ -628,3 +628,10 @@ def test_a_buffer_that_is_returned_again_and_again_has_a_tape_in_every_check() -
             return grad * ctx.saved_tensors[0].cos()
 
     assert ac.gradcheck(Fills.apply, tensor(5), check_batched_grad=True)
+
+
+@pytest.mark.parametrize(("given", "said"), [(None, "RuntimeError"), (torch.ones(2, dtype=torch.float64), "Mismatch in shape")])
+def test_a_cotangent_that_does_not_fit_is_refused_in_the_words_of_torch(given: Tensor | None, said: str) -> None:
+    report = ac.gradgradcheck(torch.tanh, tensor(3), [given], raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    assert said in report.to_text()
