@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -22,11 +22,10 @@ from autograd_check.run.callable import Callee, TorchCallable, Wrapped, callee, 
 from autograd_check.run.in_process import Trusted
 from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import Rewind, same_start
+from autograd_check.tape.further import GIVEN, Asked, Further
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.check import After, Pair, check_pair, nothing_after
-from autograd_check.verify.contract import check_forward_repeatable, failure_finding
-from autograd_check.verify.cotangents import check_batched, check_undefined
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed, root_subject, skipped
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, failed, passed
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import nudged
 from autograd_check.verify.tensors import compare as compare_entries
@@ -44,38 +43,11 @@ from autograd_check.verify.tensors import (
     non_contiguous,
 )
 from autograd_check.verify.tolerances import DRAWS, NO_LEAVE, OWN_NUDGE, OWN_PRECISION, Leave
-from autograd_check.verify.trial import Case, PairNames, Reference, Trial, UsesSingle, draw_cotangent, parts
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, draw_cotangent
 from autograd_check.verify.values import FLOAT64, narrowed
 
 NOTHING_TO_SET = {"eps": "steps are chosen from the function", "fast_mode": "there is one mode"}
 """Arguments of torch.autograd.gradcheck that have nothing to set here, each with the reason; a note in the report says it."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a call of `gradcheck` asks for: the checks, and what the user grants."""
-
-    backward: bool = True
-    forward: bool = False
-    undefined: bool = True
-    dtypes: bool = False
-    batched: bool = False
-    batched_forward: bool = False
-    masked: bool = False
-    leave: Leave = NO_LEAVE
-    oracle: Callable[..., Any] | None = None
-    notes: tuple[str, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        """Raises `ValueError` for a check that cannot be done without another one that is switched off."""
-        if not (self.forward or self.backward):
-            raise ValueError(
-                "nothing is left to check: set check_backward_ad or check_forward_ad (check_rev_over_rev, check_fwd_over_rev)"
-            )
-        if self.batched and not self.backward:
-            raise ValueError("check_batched_grad needs check_backward_ad (check_rev_over_rev)")
-        if self.batched_forward and not self.forward:
-            raise ValueError("check_batched_forward_grad needs check_forward_ad")
 
 
 def check_vjp(
@@ -374,7 +346,7 @@ def _gradcheck(called: Callee, func: Callable[..., Any], asked: Asked, seed: int
                 kernel = Kernel(own, names, _point(given, memo), seed, _cause_of(point))
                 return Checked(list(_judged(kernel, exact, point, asked, rewind)), own.raised)
         narrows = _Narrows(wrapped, point, seed)
-        further = _Further(candidate, asked)
+        further = Further(candidate, asked)
         if asked.backward:
             findings = _check(candidate, names, point, seed, narrows, memo, asked.leave, further)
         else:
@@ -466,10 +438,6 @@ def _check(
     )
 
 
-GIVEN = "the given point"
-"""What the one case of a callable is called."""
-
-
 def _point(wrapped: Wrapped, memo: Memo) -> Point:
     return Point({name: _detached(value, memo) for name, value in zip(wrapped.names, wrapped.primals, strict=True)})
 
@@ -483,72 +451,6 @@ def _name(func: Callable[..., Any]) -> str:
     if isinstance(owner, type):
         return f"{owner.__name__}.{getattr(func, '__name__', 'apply')}"
     return getattr(func, "__name__", type(func).__name__)
-
-
-# --- What only a callable under autograd can get wrong ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Further:
-    """The checks that `gradcheck` was asked for beside that of a pair."""
-
-    candidate: TorchCallable
-    asked: Asked
-
-    def __call__(self, trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iterator[Finding]:
-        """After the checks of a pair."""
-        names, point = pair.names, trial.case.point
-        if self.candidate.returned is None or not trial.gradients:
-            return
-        if self.asked.dtypes:
-            yield from _dtypes(trial, names)
-        linear = not any(finding.check == "linear in dout" and finding.status is Status.FAILED for finding in findings)
-        if self.asked.undefined and not linear:
-            for subject in names.gradients:
-                yield skipped("undefined gradients", subject, "", "the backward is not linear in its cotangent")
-        elif self.asked.undefined:
-            yield from check_undefined(self.candidate, names, point, self.candidate.returned[0], pair.seed)
-        if self.asked.batched:
-            yield from check_batched(self.candidate, names, point, trial.douts[:2])
-        wrong = {root_subject(finding.subject) for finding in findings if finding.status is not Status.PASSED}
-        gradients = {g.primal: g.value for g in trial.gradients.values() if g.subject not in wrong}
-        yield from self._forward_mode(trial, pair, gradients)
-
-    def alone(self, pair: Pair) -> Iterator[Finding]:
-        """Forward mode, where nobody asks for a backward."""
-        names, point = pair.names, pair.points[0]
-        runs = [self.candidate.vjp(names.forward, names.backward, at, []) for at in (Point(dict(point.primals)), point)]
-        if runs[1].failure is not None:
-            yield failure_finding("runs", "out", GIVEN, names.forward, runs[1].failure, Kind.VALUE)
-            return
-        again, out = (run.value[0] if run.value is not None else None for run in runs)
-        dout = draw_cotangent(out, Generator().manual_seed(pair.seed * 1009))
-        trial = Trial(Case(GIVEN, point), Reference(again, {}, None, {}), (dout,), out, (), None, None)
-        yield from check_forward_repeatable(trial, self.asked.leave)
-        yield from self._forward_mode(trial, pair, {})
-
-    def _forward_mode(self, trial: Trial, pair: Pair, gradients: Mapping[str, Any]) -> Iterator[Finding]:
-        if self.asked.forward:
-            from autograd_check.verify.forward_mode import ForwardCheck, check_batched_forward
-
-            probe, single = pair.probe(trial, pair.names.wrt), partial(pair.uses_single, trial)
-            leave, undefined = self.asked.leave, self.asked.undefined
-            yield from ForwardCheck(self.candidate, probe, gradients, pair.explain.suspect, single, leave, undefined).findings()
-            if self.asked.batched_forward:
-                yield from check_batched_forward(self.candidate, trial.case.point, pair.names.wrt, pair.seed)
-
-
-def _dtypes(trial: Trial, names: PairNames) -> Iterator[Finding]:
-    """Every gradient has the dtype of its input."""
-    for gradient in trial.gradients.values():
-        primals = leaves(trial.case.point.primals[gradient.primal])
-        for (path, got), want in zip(parts(gradient.value, gradient.subject, names), primals, strict=True):
-            if is_tensor(got) and is_tensor(want) and got.dtype is not want.dtype:
-                text = f"{path} is {str(got.dtype)[6:]}, expected {str(want.dtype)[6:]}, the dtype of {path[1:]}"
-                yield failed("dtypes", path, "", text, Kind.GRADIENT, Cause.WRONG_DTYPE)
-                return
-    for subject in names.gradients:
-        yield passed("dtypes", subject, "", "every gradient has the dtype of its input", Kind.GRADIENT)
 
 
 def _misfits(wrapped: Wrapped) -> Iterator[Finding]:

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from autograd_check.run.branches import BranchRecorder
-from autograd_check.run.marshal import copied
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Walk
 from autograd_check.verify.slope import Row
-from autograd_check.verify.tensors import equal_bits, has_room, is_differentiable, largest, leaves, refilled
+from autograd_check.verify.tensors import copied, equal_bits, has_room, is_differentiable, largest, leaves, refilled
 
 
 class Batch(Sequence[Row]):

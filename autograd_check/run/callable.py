@@ -21,13 +21,12 @@ from autograd_check.causes import Cause
 from autograd_check.run.batch import Batch, BatchedSweep
 from autograd_check.run.failures import failure_of
 from autograd_check.run.layouts import Layout, strided
-from autograd_check.run.marshal import copied
 from autograd_check.run.restore import Rewind
 from autograd_check.run.side_effects import changed_paths
 from autograd_check.verify.candidate import Failure, Outcome, Point, Question
 from autograd_check.verify.contract import type_text
 from autograd_check.verify.reference import oracle_vjp
-from autograd_check.verify.tensors import is_differentiable, is_tensor, leaves, map_leaves, map_tensors, refilled
+from autograd_check.verify.tensors import copied, is_differentiable, is_tensor, leaves, map_leaves, map_tensors, refilled
 
 
 @dataclass(frozen=True)

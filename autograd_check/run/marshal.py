@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autograd_check.requests import Code, Seed
 from autograd_check.verify.candidate import Opaque
-from autograd_check.verify.tensors import faithful_clone, map_leaves, map_tensors
+from autograd_check.verify.tensors import faithful_clone, map_leaves
 
 MAX_DEPTH = 24
 MAX_VALUES = 20_000
@@ -106,8 +106,3 @@ def tensors_in(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Ten
     elif depth < MAX_DEPTH and isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             yield from tensors_in(item, f"{name}[{position}]", depth + 1)
-
-
-def copied(value: Any) -> Any:
-    """The same nest with a faithful clone of every tensor; other leaves stay."""
-    return faithful_clone(value) if isinstance(value, Tensor) else map_tensors(faithful_clone, value)

@@ -134,6 +134,11 @@ class PairCandidate(Protocol):
 class TapeCandidate(PairCandidate, Protocol):
     """A callable under autograd, which can be asked for more than a vjp. Nests of `out` have None where no gradient goes."""
 
+    @property
+    def returned(self) -> tuple[Any] | None:
+        """What took part of the last run's output, alone in a tuple; None where there was no run."""
+        ...
+
     def jvp(self, point: Point, tangents: Mapping[str, Any]) -> Outcome:
         """`(out, tangent)` by forward mode, for the tangents of some primals, in their nests; the others stand still."""
         ...

@@ -12,9 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_check.run.marshal import copied
 from autograd_check.run.side_effects import share_memory
-from autograd_check.verify.tensors import equal_bits, faithful_clone, number_pair
+from autograd_check.verify.tensors import copied, equal_bits, faithful_clone, number_pair
 
 BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
 

@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
+from autograd_check.tape.cotangents import compare_batched
 from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
-from autograd_check.verify.cotangents import compare_batched
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
 from autograd_check.verify.precision import RandomRounding, compare_rounded
