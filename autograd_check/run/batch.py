@@ -164,7 +164,7 @@ class BatchedSweep:
 
 def _entries(walk: Walk) -> int:
     """How many numbers a batched call would move."""
-    names = {ray.primal for ray, _ in walk.stops if ray is not None}
+    names = {ray.primal for path, _ in walk.stops if path is not None for ray in path.rays}
     moving = [leaf for name in names for leaf in leaves(walk.origin.primals[name]) if isinstance(leaf, Tensor)]
     return len(walk) * sum(leaf.numel() for leaf in moving)
 
@@ -175,8 +175,8 @@ def _stacked(walk: Walk) -> tuple[list[Any], list[int | None]] | None:
     None where a primal that moves is a nest of tensors, or a view into a larger storage.
     """
     moving: dict[str, list[int]] = {}
-    for place, (ray, _) in enumerate(walk.stops):
-        if ray is not None:
+    for place, (path, _) in enumerate(walk.stops):
+        for ray in path.rays if path is not None else ():
             moving.setdefault(ray.primal, []).append(place)
     primals = walk.origin.primals
     if not all(isinstance(primals[name], Tensor) and not has_room(primals[name]) for name in moving):
@@ -192,11 +192,12 @@ def _stack(walk: Walk, name: str, places: list[int], ts: Tensor) -> Tensor:
     ts = ts.to(x.device, x.dtype).reshape(-1, *(1 for _ in x.shape))
     start = 0
     while start < len(places):
-        ray, stop = walk.stops[places[start]][0], start
-        while stop < len(places) and walk.stops[places[stop]][0] is ray and places[stop] - places[start] == stop - start:
+        path, stop = walk.stops[places[start]][0], start
+        while stop < len(places) and walk.stops[places[stop]][0] is path and places[stop] - places[start] == stop - start:
             stop += 1
-        if ray is not None:
+        if path is not None:
             run = slice(places[start], places[stop - 1] + 1)
+            (ray,) = (ray for ray in path.rays if ray.primal == name)
             torch.addcmul(x, ts[run], ray.u, out=column[run])
         start = stop
     return column

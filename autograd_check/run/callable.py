@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from inspect import Parameter, signature
 from itertools import count
 from types import BuiltinFunctionType
@@ -216,9 +216,8 @@ class Wrapped:
     def jvp(self, primals: Mapping[str, Any], tangents: Mapping[str, Any]) -> tuple[Any, Any]:
         """`out` and its tangent (zeros where none came) by forward mode; primals without a tangent stand still."""
         given = list(self.given(tuple(primals.values())))
-        with warnings.catch_warnings(), forward_ad.dual_level():
-            # torch loads its own decompositions where forward mode is first used
-            warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        _load_forward_mode()
+        with forward_ad.dual_level():
             for position, name in zip(self._positions, self.wrt, strict=True):
                 if name in tangents:
                     given[position] = self._nested(position, primals[name], partial(self._dual, iter(leaves(tangents[name]))))
@@ -278,6 +277,14 @@ def pull_back(
         )
         return found
     return torch.autograd.grad(outs, roots, douts, retain_graph=True, create_graph=create_graph, allow_unused=True)
+
+
+@cache
+def _load_forward_mode() -> None:
+    """Let torch load its own decompositions, which it does where forward mode is first used, and with a warning."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        forward_ad.make_dual(torch.zeros((), device="cpu"), torch.zeros((), device="cpu"))
 
 
 def _tangent(value: Tensor, tangent: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,10 +18,11 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.tape.cotangents import compare_batched
 from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, Status, failed, passed
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
 from autograd_check.verify.precision import RandomRounding, compare_rounded
-from autograd_check.verify.rays import Ray, draw_rays, only
+from autograd_check.verify.rays import Bundle, Path, Ray, draw_rays, only
+from autograd_check.verify.slope import Slopes
 from autograd_check.verify.tensors import (
     compare,
     is_differentiable,
@@ -57,48 +58,66 @@ class Tangents:
     dout: Any
     wrt: Sequence[str]
     granted: Leave
-    _known: dict[int, tuple[Ray, Outcome]] = field(default_factory=dict, repr=False)
+    slopes: Slopes | None = None
+    _known: dict[tuple[int, ...], tuple[Path, Outcome, tuple[float, float]]] = field(default_factory=dict, repr=False)
 
-    def along(self, ray: Ray) -> Outcome:
-        """`(out, tangent)` along a ray."""
-        if id(ray) not in self._known:
-            outcome = self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+    def along(self, path: Path) -> Outcome:
+        """`(out, tangent)` along a path; along a relative one `LARGE` times as far, so that tangents of two sizes are seen."""
+        return self._asked(path)[0]
+
+    def slope(self, path: Path) -> tuple[float, float]:
+        """⟨d, J u⟩ and ‖d·J u‖₂; nan where forward mode does not run or its tangent does not fit."""
+        return self._asked(path)[1]
+
+    def _asked(self, path: Path) -> tuple[Outcome, tuple[float, float]]:
+        key = tuple(map(id, path.rays))
+        if key not in self._known:
+            tangents = self.tangents(path)
+            outcome = self.candidate.jvp(self.point, tangents)
             if outcome.failure is not None:  # an input without a tangent is a matter of its own
                 zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
-                outcome = self.candidate.jvp(self.point, {**zeros, ray.primal: self._nest(ray)})
-            self._known[id(ray)] = ray, outcome
-        return self._known[id(ray)][1]
+                outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
+            self._known[key] = path, outcome, self._paired(outcome, path)
+        return self._known[key][1:]
 
-    def slope(self, ray: Ray) -> tuple[float, float]:
-        """⟨d, J u⟩ and ‖d·J u‖₂; nan where forward mode does not run or its tangent does not fit."""
-        return self._paired(self.along(ray))
+    def sizes(self, rays: Sequence[Ray]) -> list[float]:
+        """‖d·J u‖₂ for every ray, as a small step of the function shows it where there are several: forward mode costs more."""
+        if self.slopes is None or len({(ray.primal, ray.leaf) for ray in rays}) == 1:
+            return [self.slope(ray)[1] for ray in rays]
+        return self.slopes.sizes(rays)
 
-    def shake(self, ray: Ray) -> float:
+    def shake(self, path: Path) -> float:
         """How far that moves when every operation rounds anew."""
-        exact, _ = self.slope(ray)
-        moved = [abs(self._paired(outcome)[0] - exact) for outcome in self.rounded(ray)]
+        exact, _ = self.slope(path)
+        moved = [abs(self._paired(outcome, path)[0] - exact) for outcome in self.rounded(path)]
         return EPS / COARSE * max(filter(math.isfinite, moved), default=0.0)
 
-    def rounded(self, ray: Ray) -> Iterator[Outcome]:
-        """`(out, tangent)` along a ray, a few times, with every operation rounding anew."""
+    def rounded(self, path: Path) -> Iterator[Outcome]:
+        """`(out, tangent)` along a path, a few times, with every operation rounding anew."""
         for seed in range(DRAWS):
             with RandomRounding(Generator().manual_seed(seed)):
-                outcome = self.candidate.jvp(self.point, {ray.primal: self._nest(ray)})
+                outcome = self.candidate.jvp(self.point, self.tangents(path))
             yield outcome
 
-    def leave(self, ray: Ray) -> float:
+    def leave(self, path: Path) -> float:
         """What the errors δ of the tangent that the user grants may amount to: Σ |δ·d| at most, and for many four times ‖δ·d‖₂."""
-        outcome = self.along(ray)
+        outcome = self.along(path)
         if not self.granted or outcome.failure is not None:
             return 0.0
         pairs = zip(leaves(outcome.value[1]), leaves(self.dout), strict=True)
-        sizes = [self.granted.of(t).to(torch.float64) * d.abs() for t, d in pairs if is_differentiable(t)]
+        sizes = [self.granted.of(t / _stretch(path)).to(torch.float64) * d.abs() for t, d in pairs if is_differentiable(t)]
         return min(sum(float(size.sum()) for size in sizes), GRANTED * math.hypot(*map(norm, sizes)))
 
-    def _nest(self, ray: Ray) -> Any:
-        return replaced(_zeros(self.point.primals[ray.primal]), ray.leaf, ray.u)
+    def tangents(self, path: Path) -> dict[str, Any]:
+        """The tangents of the primals along a path."""
+        along: dict[str, Any] = {}
+        for ray in path.rays:
+            nest = along.get(ray.primal, self.point.primals[ray.primal])
+            nest = nest if ray.primal in along else _zeros(nest)
+            along[ray.primal] = replaced(nest, ray.leaf, _stretch(path) * ray.u)
+        return along
 
-    def _paired(self, outcome: Outcome) -> tuple[float, float]:
+    def _paired(self, outcome: Outcome, path: Path) -> tuple[float, float]:
         if outcome.failure is not None:
             return math.nan, math.nan
         total, sizes = 0.0, []
@@ -112,7 +131,12 @@ class Tangents:
                     products = torch.where(torch.isfinite(out), products, 0)
                 total += float(products.sum())
                 sizes.append(norm(products))
-        return total, math.hypot(*sizes)
+        return total / _stretch(path), math.hypot(*sizes) / _stretch(path)
+
+
+def _stretch(path: Path) -> float:
+    """How many times as far forward mode goes along a path: the same tangents serve the check that it is linear."""
+    return LARGE if path.rays and path.kind == "relative" else 1.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +155,8 @@ class ForwardCheck:
         """All findings about forward mode."""
         point = self.probe.point
         says = self._says(point)
-        failure = next((says.along(ray).failure for ray in self.probe.rays if says.along(ray).failure is not None), None)
+        outcomes = map(says.along, self.probe.first[1])
+        failure = next((outcome.failure for outcome in outcomes if outcome.failure is not None), None)
         if failure is not None:
             for name in self.probe.wrt:
                 text = f"forward mode raised {failure.exception}: {failure.says}"
@@ -148,15 +173,17 @@ class ForwardCheck:
             yield from self._undefined()
 
     def _says(self, point: Point) -> Tangents:
-        return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted)
+        slopes = self.probe.slopes if point is self.probe.point else None
+        return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted, slopes)
 
     def _forms(self, says: Tangents) -> Iterator[Finding]:
-        for ray in self.probe.rays:
-            out, tangent = says.along(ray).value
+        for bundle in self.probe.first[1]:
+            out, tangent = says.along(bundle).value
             for (path, one), other in zip(named_leaves(out, "out"), leaves(tangent), strict=True):
                 if is_differentiable(one) and one.shape != other.shape:
                     text = f"the tangent of {path} has shape {tuple(other.shape)}, expected {tuple(one.shape)}"
-                    yield failed(FORWARD, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.WRONG_SHAPE)
+                    for name in self.probe.wrt:
+                        yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.WRONG_SHAPE)
                     return
 
     def _difference(self, name: str, verdict: ProbeResult, says: Tangents) -> Finding:
@@ -193,56 +220,73 @@ class ForwardCheck:
         if not names:
             return
         backward = Gradients(self.gradients, granted=self.granted)
-        for ray in self.probe.rays:
-            if ray.primal not in names:
+        together = self.probe.first[1] if len(names) == len(self.probe.wrt) else self.probe.rays
+        for path in together:
+            if path.rays[0].primal not in names:
                 continue
-            (forward, size), (reverse, other) = says.slope(ray), backward.slope(ray)
-            tolerance = PRECISION * max(size, other) + says.leave(ray) + backward.leave(ray)
-            if abs(forward - reverse) > tolerance and abs(forward - reverse) > tolerance + SAFETY * ROUNDINGS * says.shake(ray):
+            (forward, size), (reverse, other) = says.slope(path), backward.slope(path)
+            tolerance = PRECISION * max(size, other) + says.leave(path) + sum(map(backward.leave, path.rays))
+            if abs(forward - reverse) > tolerance and abs(forward - reverse) > tolerance + SAFETY * ROUNDINGS * says.shake(path):
                 one, two = number_pair(forward, reverse)
                 text = f"along a random direction forward mode gives {one}, the backward {two} (error bound {tolerance:.1g})"
-                yield failed(AGREE, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
+                for name in dict.fromkeys(ray.primal for ray in path.rays):
+                    yield failed(AGREE, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
                 return
         for name in names:
             yield passed(AGREE, f"d{name}", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
 
-    def _rays(self, kind: str) -> dict[str, Ray]:
-        return {ray.primal: ray for ray in self.probe.rays if ray.kind == kind and ray.leaf == 0}
-
     def _linear(self, says: Tangents) -> Iterator[Finding]:
-        """J(u − K v) = J u − J(K v) for K = 2¹⁰: whatever depends on a sign sees both."""
-        first, second = self._rays("uniform"), self._rays("relative")
-        for name in first.keys() & second.keys():
-            one, two = first[name], second[name]
-            far = Ray(name, one.leaf, "far", LARGE * two.u, 1, 1)
-            both = Ray(name, one.leaf, "both", one.u - far.u, 1, 1)
-            outcomes = [says.along(ray) for ray in (one, far, both)]
-            if any(outcome.failure is not None for outcome in outcomes):
-                continue
-            tangents = (leaves(outcome.value[1]) for outcome in outcomes)
-            for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
-                if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
-                    continue
-                tolerance = of_its_size(largest(a) + largest(b), max(a.numel(), one.u.numel()))
-                mismatch = compare_rounded(c, a - b, tolerance, self._moved, both, says, path)
-                if mismatch is not None:
-                    text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
-                    yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
-                    return
+        """J(u − K v) = J u − J(K v) for K = 2¹⁰ where all tensors move: whatever depends on a sign sees both.
 
-    def _moved(self, ray: Ray, says: Tangents, path: str) -> float:
+        Where that does not hold, the tensors for themselves say whose tangent it is, or none does.
+        """
+        found = self._nonlinear(says, [ray for ray in self.probe.rays if ray.kind == "uniform"])
+        if found is None:
+            return
+        mismatch, path = found
+        alone = {ray.primal: self._nonlinear(says, [ray]) for ray in self.probe.rays if ray.kind == "uniform"}
+        names = [name for name, own in alone.items() if own is not None][:1] or list(alone)
+        for name in names:
+            mismatch, path = alone[name] or found
+            text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
+            yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+
+    def _nonlinear(self, says: Tangents, rays: Sequence[Ray]) -> tuple[Mismatch, str] | None:
+        """The first tensor of the output whose tangents do not add up, and its path."""
+        second = {(ray.primal, ray.leaf): ray for ray in self.probe.rays if ray.kind == "relative"}
+        others = [second[ray.primal, ray.leaf] for ray in rays]
+        moved = [replace(one, kind="both", u=one.u - LARGE * two.u) for one, two in zip(rays, others, strict=True)]
+        near, far, both = (Bundle(tuple(some), ()) for some in (rays, others, moved))
+        outcomes = [says.along(bundle) for bundle in (near, far, both)]
+        if any(outcome.failure is not None for outcome in outcomes):
+            return None
+        tangents = (leaves(outcome.value[1]) for outcome in outcomes)
+        for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
+            if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
+                continue
+            terms = max([a.numel(), *(ray.u.numel() for ray in rays)])
+            tolerance = of_its_size(largest(a) + largest(b), terms)
+            mismatch = compare_rounded(c, a - b, tolerance, self._moved, both, says, path)
+            if mismatch is not None:
+                return mismatch, path
+        return None
+
+    def _moved(self, bundle: Bundle, says: Tangents, path: str) -> float:
         """How far the largest entry of a tangent moves when every operation rounds anew, or one of its size that nobody sees."""
-        stretch = norm(ray.u) / (norm(leaves(says.point.primals[ray.primal])[ray.leaf]) or math.inf)
-        unseen = EPS * stretch * largest(dict(named_leaves(says.along(ray).value[0], "out"))[path])
-        exact = dict(named_leaves(says.along(ray).value[1], "out"))[path]
-        rounded = (dict(named_leaves(outcome.value[1], "out"))[path] for outcome in says.rounded(ray) if outcome.failure is None)
+        primals = says.point.primals
+        stretch = max(norm(ray.u) / (norm(leaves(primals[ray.primal])[ray.leaf]) or math.inf) for ray in bundle.rays)
+        unseen = EPS * stretch * largest(dict(named_leaves(says.along(bundle).value[0], "out"))[path])
+        exact = dict(named_leaves(says.along(bundle).value[1], "out"))[path]
+        rounded = (
+            dict(named_leaves(outcome.value[1], "out"))[path] for outcome in says.rounded(bundle) if outcome.failure is None
+        )
         moved = max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)
         return max(unseen, EPS / COARSE * moved)
 
     def _undefined(self) -> Iterator[Finding]:
         """An input without a tangent gives what one with a tangent of zeros gives."""
         point = self.probe.point
-        full = {name: self._says(point)._nest(ray) for name, ray in self._rays("uniform").items()}
+        full = self._says(point).tangents(Bundle(tuple(ray for ray in self.probe.rays if ray.kind == "uniform"), ()))
         names = list(full) if len(full) > 1 else []
         for name in names:
             without = self.candidate.jvp(point, {key: value for key, value in full.items() if key != name})
@@ -270,7 +314,7 @@ def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[
     for name in wrt:
         drawn = [[ray for ray in draw_rays(point.primals, [name], ("uniform",), generator) if ray.leaf == 0] for _ in range(2)]
         says = Tangents(candidate, point, None, wrt, Leave())
-        tangents = [{name: says._nest(rays[0])} for rays in drawn if rays]
+        tangents = [says.tangents(rays[0]) for rays in drawn if rays]
         if len(tangents) < 2:
             continue
         singly = [candidate.jvp(point, tangent) for tangent in tangents]

@@ -89,7 +89,7 @@ class Pair:
 
     def differences(self, point: Point) -> Question:
         """What finite differences ask first where all gradients are to be measured."""
-        _, walk = first_rays(point, self.names.wrt, self.seed, self.memo)
+        _, _, walk = first_rays(point, self.names.wrt, self.seed, self.memo)
         given = {"forward": self.names.forward, "points": walk, "signatures": False, "returns_cache": True}
         return self.memo.once(("sweep", self.names.forward), [walk], lambda: Question("sweep", given))
 

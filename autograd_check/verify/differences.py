@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from autograd_check.verify.tolerances import ASYMPTOTIC, RATIO, ROUNDOFF, SIGNIFICANT, VETO
+from autograd_check.verify.tolerances import ASYMPTOTIC, BENDS, ROUNDOFF, SIGNIFICANT, VETO
 
 
 class Estimate(NamedTuple):
@@ -89,15 +89,16 @@ def climb(quotients: Sequence[float], steps: Sequence[float], noise: float) -> E
 
 
 def brief(quotients: Sequence[float], steps: Sequence[float], noise: float) -> Estimate:
-    """The estimate of a ladder of two or three steps, on which convergence cannot be seen yet.
+    """The estimate of a ladder of at most three steps, on which convergence cannot be seen yet.
 
-    Two quotients tell their own error, not that of Richardson's value made of them: it is smaller by another h², of
-    which a sixty-fourth is claimed.
+    One or two quotients tell their own error, not that of Richardson's value made of them: it is smaller by (h/`BENDS`)², as
+    is that of a single quotient than the quotient.
     """
     if len(quotients) > 2:
         return climb(quotients, steps, noise)
     last = levels(quotients, steps, noise)[-1]
-    return Estimate(last.value, last.truncation / RATIO**3, last.roundoff, last.step)
+    change = last.truncation if len(quotients) > 1 else abs(last.value)
+    return Estimate(last.value, change * (steps[0] / BENDS) ** 2, last.roundoff, last.step)
 
 
 def _richardson(coarse: float, fine: float, power: int) -> float:

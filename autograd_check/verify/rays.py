@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, leaves, norm, replaced
-from autograd_check.verify.tolerances import STEPS
+from autograd_check.verify.tolerances import RATIO, STEPS
 
 KINDS = ("uniform", "relative")
 """Sizes of a direction's entries: all of the size of rms(x), or each of the size of its own entry.
@@ -131,7 +131,7 @@ def _rms(size: Tensor) -> float:
 Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ray:
     """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
 
@@ -151,14 +151,25 @@ class Ray:
         """The smallest step in the precision of this tensor."""
         return steps_of(self.u)[1]
 
+    @property
+    def rays(self) -> tuple[Ray, ...]:
+        """Itself: the one ray that it moves along."""
+        return (self,)
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """The steps of a quick measurement."""
+        return tuple(self.step / RATIO**n for n in range(3))
+
     def at(self, point: Point, t: float) -> Point:
         """x + t·u in this tensor, all others as they are."""
-        value = point.primals[self.primal]
+        return Point({**point.primals, self.primal: self.moved(point.primals[self.primal], t)}, point.hyper)
+
+    def moved(self, value: Any, t: float) -> Any:
+        """The primal with x + t·u in this tensor."""
         if isinstance(value, Tensor):
-            moved: Any = self._shifted(value, t)
-        else:
-            moved = replaced(value, self.leaf, self._shifted(leaves(value)[self.leaf], t))
-        return Point({**point.primals, self.primal: moved}, point.hyper)
+            return self._shifted(value, t)
+        return replaced(value, self.leaf, self._shifted(leaves(value)[self.leaf], t))
 
     def _shifted(self, x: Tensor, t: float) -> Tensor:
         """x + t·u; a view into a larger storage moves inside a copy of it."""
@@ -180,6 +191,29 @@ class Ray:
         return total, norm(products)
 
 
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """Rays that are walked at once: all their tensors move. `steps` are those of a quick measurement."""
+
+    rays: tuple[Ray, ...]
+    steps: tuple[float, ...]
+
+    @property
+    def kind(self) -> str:
+        """The kind of its rays."""
+        return self.rays[0].kind
+
+    def at(self, point: Point, t: float) -> Point:
+        """x + t·u in every tensor of a ray, all others as they are."""
+        primals = dict(point.primals)
+        for ray in self.rays:
+            primals[ray.primal] = ray.moved(primals[ray.primal], t)
+        return Point(primals, point.hyper)
+
+
+Path = Ray | Bundle
+
+
 def only(like: Tensor, places: slice | int, values: Any) -> Tensor:
     """Zeros but for some flat entries."""
     u = torch.zeros_like(like, memory_format=torch.contiguous_format)
@@ -190,7 +224,7 @@ def only(like: Tensor, places: slice | int, values: Any) -> Tensor:
 class Walk(Sequence[Point]):
     """Points along rays through one point, each made when it is asked for: a large tensor is never held twenty times."""
 
-    def __init__(self, point: Point, stops: Sequence[tuple[Ray | None, float]]) -> None:
+    def __init__(self, point: Point, stops: Sequence[tuple[Path | None, float]]) -> None:
         self.origin = point
         self.stops = stops
 

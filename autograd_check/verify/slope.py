@@ -17,7 +17,7 @@ from torch import Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
-from autograd_check.verify.rays import Ray, Walk
+from autograd_check.verify.rays import Path, Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import (
     BEND,
@@ -77,7 +77,7 @@ class Part:
         rows = differences.reshape(len(differences), -1).to(self.weight.dtype)
         if self.finite is not None:
             rows = torch.where(self.weight != 0, rows, 0)
-        sums = (rows * self.weight).sum(1)
+        sums = rows @ self.weight
         found: list[float] = (sums.real if sums.is_complex() else sums).tolist()
         return found
 
@@ -106,6 +106,13 @@ class Pairing:
     def size(self) -> float:
         """‖f·dout‖₂."""
         return math.hypot(*self._sizes)
+
+    def change(self, out: Any) -> float:
+        """‖dout·(f − base)‖₂; nan where an output is missing or of another shape."""
+        given = leaves(out)
+        if not self._fits(given):
+            return math.nan
+        return math.hypot(*(norm((given[part.place] - part.out).reshape(-1) * part.weight) for part in self._parts))
 
     def unit(self) -> float:
         """‖dout‖₂: what an output of ones amounts to."""
@@ -183,8 +190,6 @@ def fits(base: Any, dout: Any) -> bool:
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
 
-QUICK_LEVELS = {"relative": 2}
-"""Steps of the quick measurement: three, or two for the second opinion of the relative direction."""
 CAREFUL_LEVELS = 5
 """How many steps of a ladder are asked for at a time."""
 
@@ -207,24 +212,31 @@ class Slopes:
     def __post_init__(self) -> None:
         self.pairing = Pairing(self.base, self.dout)
         self.model = self.pairing.model_noise()
-        self.still: dict[int, Ray] = {}  # rays along which a quick measurement saw no change at all, by their direction
         if self.jitter is not None:
             self.model = math.hypot(self.model, NOISE_FLOOR * Pairing(self.jitter, self.dout).size())
 
-    def quick(self, rays: Sequence[Ray], walk: Walk | None = None) -> list[Estimate]:
-        """Every ray's slope from two or three steps, one request for all: for the points of `quick_walk`, where it is there already."""
-        ladders = [_quick_steps(ray) for ray in rays]
-        rows = self.sweep(walk or quick_walk(self.point, rays), False) if rays else []
+    def quick(self, paths: Sequence[Path], walk: Walk | None = None) -> list[Estimate]:
+        """The slope along every path from its few steps, one request for all: for the points of `quick_walk`, where it is there already.
+
+        Where the function does not change at all the error is 0.
+        """
+        rows = self.sweep(walk or quick_walk(self.point, paths), False) if paths else []
         differences, place, found = iter(self.pairing.alternating(rows)), 0, []
-        for ray, steps in zip(rays, ladders, strict=True):
-            quotients = [next(differences) / (2 * step) for step in steps]
+        for path in paths:
+            quotients = [next(differences) / (2 * step) for step in path.steps]
+            noise = self.model
             if not any(quotients):
-                outs = [rows[k][0] for k in range(place, place + 2 * len(steps))]
-                if not any(self.pairing.differences([(out, self.base) for out in outs])):
-                    self.still[id(ray.u)] = ray
-            place += 2 * len(steps)
-            found.append(brief(quotients, steps, self.model))
+                outs = [rows[k][0] for k in range(place, place + 2 * len(path.steps))]
+                noise = self.model if any(self.pairing.differences([(out, self.base) for out in outs])) else 0.0
+            place += 2 * len(path.steps)
+            found.append(brief(quotients, path.steps, noise))
         return found
+
+    def sizes(self, rays: Sequence[Ray]) -> list[float]:
+        """‖dout·J u‖₂ for every ray, roughly: what a small step changes."""
+        t = [ray.steps[-1] for ray in rays]
+        rows = self._evaluate(rays, [[step] for step in t])
+        return [self.pairing.change(row[0]) / step for row, step in zip(rows, t, strict=True)]
 
     def settle(self, rays: Sequence[Ray]) -> list[Ray]:
         """Each ray with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
@@ -263,6 +275,13 @@ class Slopes:
         if self.pairing.size() <= HUM * ones and max(changes) <= RATIO**2 * max(changes[-4:]):
             noise = max(noise, ones)
         return HUM * noise / ray.step if max(changes) <= HUM * noise else None
+
+    def stands_still(self, ray: Ray) -> bool:
+        """Whether the function does not change at all, to the last bit, along a settled ray, from steps that are large enough to tell."""
+        if ray.step <= STANDS_STILL:
+            return False
+        row = self._evaluate([ray], [[s * h for h in _Ladder(ray, self.model).next() for s in (1, -1)]])[0]
+        return not any(self.pairing.differences([(out, self.base) for out in row]))
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
@@ -327,13 +346,9 @@ class Slopes:
         return self.sweep(Walk(self.point, stops), signatures) if stops else []
 
 
-def _quick_steps(ray: Ray) -> list[float]:
-    return [ray.step / RATIO**n for n in range(QUICK_LEVELS.get(ray.kind, 3))]
-
-
-def quick_walk(point: Point, rays: Sequence[Ray]) -> Walk:
+def quick_walk(point: Point, paths: Sequence[Path]) -> Walk:
     """The points that a quick measurement asks for."""
-    return Walk(point, [(ray, t) for ray in rays for step in _quick_steps(ray) for t in (step, -step)])
+    return Walk(point, [(path, t) for path in paths for step in path.steps for t in (step, -step)])
 
 
 @dataclass(frozen=True)
@@ -367,12 +382,6 @@ class Careful:
                     break
                 best = level._replace(settled=best.settled)
         return best
-
-    @property
-    def constant(self) -> bool:
-        """Whether the function did not change at all, to the last bit, at any step of a ladder that began with large ones."""
-        largest_step = self.estimate.step * RATIO ** len(self.quotients)
-        return largest_step > STANDS_STILL and not self.bends and all(quotient == 0 for quotient in self.quotients)
 
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.

@@ -16,7 +16,19 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Finding, Kind, Status, failed, inconclusive, passed
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.rays import KINDS, Direction, Ray, Walk, draw_directions, draw_rays, only, real_dtype, steps_of
+from autograd_check.verify.rays import (
+    KINDS,
+    Bundle,
+    Direction,
+    Path,
+    Ray,
+    Walk,
+    draw_directions,
+    draw_rays,
+    only,
+    real_dtype,
+    steps_of,
+)
 from autograd_check.verify.slope import Careful, Slopes, Sweep, quick_walk, slopes_at
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, map_leaves, map_tensors, norm, number_pair
 from autograd_check.verify.tolerances import (
@@ -24,6 +36,7 @@ from autograd_check.verify.tolerances import (
     COARSE,
     EPS,
     FAINT,
+    FARTHER,
     FINER,
     GRANTED,
     INCONCLUSIVE_SHARE,
@@ -38,7 +51,9 @@ from autograd_check.verify.tolerances import (
     SAFETY,
     SHORT,
     SINGLE,
+    STILL,
     TIGHT,
+    TOGETHER,
     Leave,
 )
 
@@ -72,12 +87,25 @@ class ProbeResult(NamedTuple):
     leaf: int = 0
     error: float = 0.0
 
+    @property
+    def gap(self) -> float:
+        """By how much the two derivatives differ."""
+        return abs(self.numeric - self.analytic)
+
+
+CONSTANT = ProbeResult(Status.PASSED, reason="constant around the point")
+"""The verdict on a gradient of zero where the function does not change at all, to the last bit, at large steps and small ones."""
+
 
 class Says(Protocol):
     """What a derivative under test says along rays, and what may be said for it where it disagrees with the function."""
 
-    def slope(self, ray: Ray) -> tuple[float, float]:
-        """The slope along the ray, and the size of what was added up for it."""
+    def slope(self, path: Path) -> tuple[float, float]:
+        """The slope along the path, and the size of what was added up for it."""
+        ...
+
+    def sizes(self, rays: Sequence[Ray]) -> list[float]:
+        """The size of each ray's own part of that, where all of them are walked at once."""
         ...
 
     def shake(self, ray: Ray) -> float:
@@ -97,9 +125,19 @@ class Gradients:
     spread: Spread | None = None
     granted: Leave = NO_LEAVE
 
-    def slope(self, ray: Ray) -> tuple[float, float]:
+    _known: dict[int, tuple[Ray, tuple[float, float]]] = field(default_factory=dict, repr=False)
+
+    def slope(self, path: Path) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂."""
-        return ray.slope(self.grads[ray.primal])
+        for ray in path.rays:
+            if id(ray) not in self._known:
+                self._known[id(ray)] = ray, ray.slope(self.grads[ray.primal])
+        slopes, sizes = zip(*(self._known[id(ray)][1] for ray in path.rays), strict=True)
+        return sum(slopes), math.hypot(*sizes)
+
+    def sizes(self, rays: Sequence[Ray]) -> list[float]:
+        """‖g·u‖₂ for every ray."""
+        return [self.slope(ray)[1] for ray in rays]
 
     def shake(self, ray: Ray) -> float:
         """‖δg·u‖₂ for what rounding does to the gradient."""
@@ -124,9 +162,9 @@ class UnderTest:
     says: Says
     single: Callable[[], bool] = lambda: False
 
-    def slope(self, ray: Ray) -> tuple[float, float]:
+    def slope(self, path: Path) -> tuple[float, float]:
         """See `Says`."""
-        return self.says.slope(ray)
+        return self.says.slope(path)
 
     def shake(self, ray: Ray, beside: Estimate | None = None) -> float:
         """See `Says`. Beside a slope measured well, what moves by more than all of it, and than the rounding of ones, excuses no more."""
@@ -176,16 +214,14 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     """What a careful measurement says of the gradient along a ray."""
     analytic, size = test.slope(ray)
     result, signal = measured(ray, analytic, size, careful.estimate)
-    gap = abs(result.numeric - result.analytic)
-    if analytic == 0 == size and careful.constant:
-        return result._replace(reason="constant around the point")
+    gap = result.gap
     if max(signal, gap) <= FAINT * test.slopes.pairing.unit() and _is_noise(test, ray, careful):
         return result._replace(reason="no larger than rounding")
     shake = 0.0
     if result.tolerance < gap < math.inf:
         shake = test.shake(ray, careful.estimate)
         result, signal = measured(ray, analytic, size, careful.against(analytic), shake)
-        gap = abs(result.numeric - result.analytic)
+        gap = result.gap
         if gap <= result.tolerance and signal <= SAFETY * shake:
             return result._replace(reason="no larger than rounding")
     if result.tolerance < gap <= result.tolerance + SINGLE * size and test.single():
@@ -227,7 +263,7 @@ def _granted_everywhere(test: UnderTest, ray: Ray) -> bool:
     rays = [replace(ray, u=only(ray.u, group, flat[group])) for group in groups]
     for ray, estimate in zip(rays, test.slopes.quick(rays), strict=True):
         result, _ = measured(ray, *test.slope(ray), estimate)
-        if not abs(result.numeric - result.analytic) <= result.tolerance + test.says.leave(ray):
+        if not result.gap <= result.tolerance + test.says.leave(ray):
             return False
     return True
 
@@ -284,16 +320,21 @@ class Probe:
         """The slopes at the point."""
         return slopes_at(self.sweep, self.point, self.dout, self.base, jitter=self.jitter)
 
+    @cached_property
+    def first(self) -> tuple[list[Ray], list[Bundle], Walk]:
+        """See `first_rays`."""
+        return first_rays(self.point, tuple(self.wrt), self.seed, self.memo)
+
     @property
     def rays(self) -> list[Ray]:
         """A ray of each kind through every tensor."""
-        return first_rays(self.point, tuple(self.wrt), self.seed, self.memo)[0]
+        return self.first[0]
 
     @cached_property
-    def estimates(self) -> Sequence[Estimate]:
-        """The quick measurement of every ray."""
-        first = first_rays(self.point, tuple(self.wrt), self.seed, self.memo)
-        return self.slopes.quick(*first) if self.slopes is not None else ()
+    def estimates(self) -> Sequence[tuple[Bundle, Estimate]]:
+        """The quick measurement of all tensors at once."""
+        _, bundles, walk = self.first
+        return list(zip(bundles, self.slopes.quick(bundles, walk), strict=True)) if self.slopes is not None else ()
 
     def verdicts(
         self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
@@ -303,7 +344,7 @@ class Probe:
         if self.slopes is None:
             return dict.fromkeys(self.wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
         test = UnderTest(self.slopes, says, single)
-        results = _on(test, self.wrt, self.rays, self.estimates, generator)
+        results = _on(test, self.wrt, self.rays, generator, lambda: self.estimates)
         for _ in range(MOVES):
             kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
             if not kinked:
@@ -314,20 +355,21 @@ class Probe:
             if moved is None or derivative is None or not moved.pairing.regular(self.slopes.base):
                 break
             rays = draw_rays(there.primals, kinked, KINDS, generator)
-            found = _on(UnderTest(moved, derivative, single), kinked, rays, moved.quick(rays), generator)
+            found = _on(UnderTest(moved, derivative, single), kinked, rays, generator)
             results |= {name: result._replace(moved=True) for name, result in found.items()}
         return results
 
 
-def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tuple[list[Ray], Walk]:
-    """A ray of each kind through every tensor of a point, and the points of a quick measurement along them."""
+def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tuple[list[Ray], list[Bundle], Walk]:
+    """A ray of each kind through every tensor of a point, all of a kind in a bundle, and the points of a quick measurement."""
 
     def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
         return memo.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
 
-    def make() -> tuple[list[Ray], Walk]:
+    def make() -> tuple[list[Ray], list[Bundle], Walk]:
         rays = draw_rays(point.primals, wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * seed), draw)
-        return rays, quick_walk(point, rays)
+        bundles = bundled(dict.fromkeys(rays, 1.0))
+        return rays, bundles, quick_walk(point, bundles)
 
     return memo.once(("rays", wrt, seed), [point], make)
 
@@ -346,14 +388,19 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
     return Point(primals, point.hyper)
 
 
+First = Callable[[], Sequence[tuple[Bundle, Estimate]]]
+"""A quick measurement along all rays that is there already."""
+
+
 def _on(
-    test: UnderTest, names: Sequence[str], rays: Sequence[Ray], estimates: Sequence[Estimate], generator: Generator
+    test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: Generator, first: First | None = None
 ) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
-    verdicts, rest = _at_once(test, rays, estimates)
+    verdicts, rest = _together(test, rays, first)
     if rest:  # large steps cross kinks that small ones do not reach
         fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
-        agreed, _ = _at_once(test, fine, test.slopes.quick(fine)) if len(fine) == len(rest) else ([], [])
+        fine = [ray for ray in fine if test.slope(ray)[1]]
+        agreed = _at_once(test, fine) if fine else []
         known = {id(ray.u) for ray, _ in agreed}
         verdicts += agreed
         rest = [ray for ray in rest if id(ray.u) not in known]
@@ -365,29 +412,71 @@ def _on(
     return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
-def _at_once(
-    test: UnderTest, rays: Sequence[Ray], estimates: Sequence[Estimate]
-) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
-    """The verdicts that a quick measurement settles, and the rays that it leaves open."""
-    verdicts: list[tuple[Ray, ProbeResult]] = []
+def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+    """The verdicts of rays that agree while all tensors move, each to its own tolerance, and the rays that this leaves open.
+
+    What rounding or the other tensors drown moves further, without those that are settled.
+    """
+    found: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
-    for ray, estimate in zip(rays, estimates, strict=True):
-        analytic, size = test.slope(ray)
-        result, signal = measured(ray, analytic, size, estimate)
-        if abs(result.numeric - result.analytic) <= result.tolerance <= CLOSE[ray.kind] * signal:
-            verdicts.append((ray, result))
-        elif analytic == 0 == size and id(ray.u) in test.slopes.still and ray.step >= steps_of(ray.u)[0]:
-            verdicts.append((ray, result._replace(reason="constant around the point")))
+    waiting, shares = dict(zip(rays, test.says.sizes(rays), strict=True)), TOGETHER
+    while waiting:
+        if first is not None and all(waiting.values()):
+            measurements = first()
         else:
-            rest.append(ray)
-    return verdicts, rest
+            bundles = bundled(waiting, shares)
+            measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
+        drowned: dict[Ray, float] = {}
+        for bundle, estimate in measurements:
+            analytic, size = test.slope(bundle)
+            if analytic == 0 == size and estimate.error == 0:
+                found += [(ray, CONSTANT._replace(leaf=ray.leaf)) for ray in bundle.rays]
+                continue
+            judged = {ray: measured(ray, analytic, waiting[ray], estimate)[0] for ray in bundle.rays}
+            agreed = [(ray, result) for ray, result in judged.items() if _is_close(result, ray, waiting[ray])]
+            left = judged.keys() - {ray for ray, _ in agreed}
+            again = {ray for ray in left if judged[ray].gap <= judged[ray].tolerance and (agreed or shares is TOGETHER)}
+            found += agreed
+            drowned |= {ray: waiting[ray] for ray in bundle.rays if ray in again}
+            rest += [ray for ray in bundle.rays if ray in left - again]
+        waiting, shares, first = drowned, FARTHER, None
+    return found, rest
+
+
+def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = TOGETHER) -> list[Bundle]:
+    """All rays of a kind in one bundle, those along which nothing is to change in another; steps are shares of the largest."""
+    groups: dict[tuple[str, bool], list[Ray]] = {}
+    for ray, size in sizes.items():
+        groups.setdefault((ray.kind, size == 0), []).append(ray)
+    return [
+        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]))
+        for (kind, still), rays in groups.items()
+    ]
+
+
+def _is_close(result: ProbeResult, ray: Ray, size: float) -> bool:
+    """Whether a quick measurement settles it."""
+    return size > 0 and result.gap <= result.tolerance <= CLOSE[ray.kind] * size
+
+
+def _at_once(test: UnderTest, rays: Sequence[Ray]) -> list[tuple[Ray, ProbeResult]]:
+    """The verdicts that a quick measurement of each ray for itself settles."""
+    estimates = test.slopes.quick(rays)
+    judged = [(ray, *measured(ray, *test.slope(ray), estimate)) for ray, estimate in zip(rays, estimates, strict=True)]
+    return [(ray, result) for ray, result, signal in judged if _is_close(result, ray, signal)]
 
 
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
-    measurements = iter(test.slopes.careful([ray for ray in settled if ray.step], whole=whole))
-    return [(ray, verdict_on(test, ray, next(measurements)) if ray.step else _unsettled(test, ray)) for ray in settled]
+    constant = {ray for ray in settled if test.slope(ray) == (0, 0) and test.slopes.stands_still(ray)}
+    measurements = iter(test.slopes.careful([ray for ray in settled if ray.step and ray not in constant], whole=whole))
+    return [
+        (ray, CONSTANT._replace(leaf=ray.leaf))
+        if ray in constant
+        else (ray, verdict_on(test, ray, next(measurements)) if ray.step else _unsettled(test, ray))
+        for ray in settled
+    ]
 
 
 def _unsettled(test: UnderTest, ray: Ray) -> ProbeResult:

@@ -13,7 +13,7 @@ from torch import Tensor
 from autograd_check.run import batch as sweeping
 from autograd_check.run.batch import Batch, BatchedSweep, sweep
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.rays import Walk, draw_rays
+from autograd_check.verify.rays import Bundle, Walk, draw_rays
 from autograd_check.verify.slope import Pairing
 
 
@@ -149,6 +149,18 @@ def test_a_stack_holds_the_points_of_a_walk() -> None:
     for place, point in enumerate(points):
         assert torch.equal(values[0][place], point.primals["x"])
         assert torch.equal(values[1][place], point.primals["w"])
+
+
+def test_a_stack_holds_the_points_of_a_walk_on_which_all_tensors_move() -> None:
+    point = walk().origin
+    rays = draw_rays(point.primals, ["x", "w"], ("uniform",), torch.Generator().manual_seed(0))
+    points = Walk(point, [(Bundle(tuple(rays), ()), 0.5), (None, 0.0), (rays[0], 0.25)])
+    stacked = sweeping._stacked(points)
+    assert stacked is not None
+    for place, moved in enumerate(points):
+        assert torch.equal(stacked[0][0][place], moved.primals["x"])
+        assert torch.equal(stacked[0][1][place], moved.primals["w"])
+    assert not torch.equal(stacked[0][1][0], point.primals["w"])
 
 
 def test_a_point_where_the_function_raises_has_no_value() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograd_check.verify.rays import draw_directions, draw_rays
+from autograd_check.verify.candidate import Point
+from autograd_check.verify.rays import Bundle, draw_directions, draw_rays
 from autograd_check.verify.tolerances import STEPS
 
 
@@ -90,3 +91,16 @@ def test_integer_primals_and_empty_tensors_get_no_line() -> None:
     primals = {"x": [torch.ones(2, dtype=torch.float64), torch.arange(3), torch.zeros(0, dtype=torch.float64)]}
     lines = draw_rays(primals, ["x"], ("uniform",), torch.Generator().manual_seed(0))
     assert [line.leaf for line in lines] == [0]
+
+
+def test_a_bundle_moves_every_tensor_of_its_rays_and_no_other() -> None:
+    x = torch.tensor([1.0, -2.0, 4.0], dtype=torch.float64)
+    point = Point({"x": x, "nest": [x, (x, 3)], "still": x}, {"axis": 0})
+    rays = draw_rays(point.primals, ["x", "nest"], ("uniform",), torch.Generator().manual_seed(0))
+    moved = Bundle(tuple(rays), (0.5,)).at(point, 0.5)
+    assert torch.equal(moved.primals["x"], x + 0.5 * rays[0].u)
+    assert torch.equal(moved.primals["nest"][0], x + 0.5 * rays[1].u)
+    assert torch.equal(moved.primals["nest"][1][0], x + 0.5 * rays[2].u)
+    assert moved.primals["nest"][1][1] == 3
+    assert moved.primals["still"] is x
+    assert moved.hyper == {"axis": 0}

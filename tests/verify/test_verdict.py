@@ -72,6 +72,45 @@ def test_a_small_tensor_is_not_drowned_by_a_large_one() -> None:
     assert found["b"].status is Status.FAILED
 
 
+def asked(forward: Callable[..., Any], primals: Mapping[str, Any], grads: Mapping[str, Any]) -> tuple[list[int], set[Status]]:
+    """How many points each request had, and the verdicts."""
+    requests: list[int] = []
+
+    def ask(points: Any, signatures: bool) -> Any:
+        requests.append(len(points))
+        return sweep(forward, points, signatures=signatures)
+
+    dout = torch.ones_like(forward(*primals.values()))
+    base = forward(*primals.values())
+    found = Probe(ask, Point(primals), dout, tuple(grads), 0, base).verdicts(Gradients(grads), lambda _: None)
+    return requests, {result.status for result in found.values()}
+
+
+def test_tensors_that_are_all_right_are_measured_at_once() -> None:
+    primals = {name: normal(4, seed=place) for place, name in enumerate("abcde")}
+    grads = {name: x.cos() for name, x in primals.items()}
+    requests, statuses = asked(lambda *xs: sum(x.sin() for x in xs), primals, grads)
+    assert statuses == {Status.PASSED}
+    assert requests == [6]
+
+
+def test_what_is_too_small_beside_the_others_is_measured_without_them() -> None:
+    primals = {"a": normal(4), "b": normal(4, seed=1)}
+    grads = {"a": primals["a"].cos(), "b": 0.01 * primals["b"].cos()}
+    requests, statuses = asked(lambda a, b: a.sin() + 0.01 * b.sin(), primals, grads)
+    assert statuses == {Status.PASSED}
+    assert requests == [6, 6]  # three larger steps of one ray
+
+
+@pytest.mark.parametrize(("factor", "status"), [(0.0, Status.PASSED), (1e-9, Status.FAILED)])
+def test_a_gradient_of_zero_beside_others_is_checked(factor: float, status: Status) -> None:
+    primals = {"a": normal(4), "b": normal(4, seed=1), "c": normal(4, seed=2)}
+    zero = torch.zeros(4, dtype=torch.float64)
+    grads = {"a": primals["a"].cos(), "b": zero, "c": zero}
+    _, statuses = asked(lambda a, b, c: a.sin() + factor * b.sin(), primals, grads)
+    assert max(statuses, key=lambda found: found.severity) is status
+
+
 def test_a_tensor_of_a_nest_has_a_line_of_its_own() -> None:
     params = [(1e3 * normal(30, 20), normal(20, seed=1)), (normal(20, 2, seed=2), normal(2, seed=3))]
     dout = normal(4, 2, seed=5)
