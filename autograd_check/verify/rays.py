@@ -67,21 +67,21 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
     """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
     counts = [x.numel() for x in tensors]
     size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
-    scales = [_rms(part) for part in size.split_with_sizes(counts)]
+    scales = [_rms(part) for part in _split(size, counts)]
     still = None if all(map(math.isfinite, scales)) else ~torch.isfinite(size)
     if still is not None:
         size = torch.where(still, 0, size)
-        scales = [_rms(part) for part in size.split_with_sizes(counts)]
+        scales = [_rms(part) for part in _split(size, counts)]
     rms: Any = scales[0]
     if len(scales) > 1:
         each = torch.tensor(scales, dtype=size.dtype, device=size.device)
         rms = torch.repeat_interleave(each, torch.tensor(counts, device=size.device))
     own, least = size, scales
     if kinds != ("uniform",):
-        least = [float(part.min()) for part in size.split_with_sizes(counts)]
+        least = [float(part.min()) for part in _split(size, counts)]
         if 0 in least:
             own = torch.where(size > 0, size, rms)
-            least = [float(part.min()) for part in own.split_with_sizes(counts)]
+            least = [float(part.min()) for part in _split(own, counts)]
     u = drawn_on(size, (len(kinds), size.numel()), generator)
     u.add_(u.sign())
     rows = u.unbind(0)
@@ -90,7 +90,7 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
     _shorten(u, max(counts))
     if still is not None:
         u.masked_fill_(still, 0)
-    split = [row.split_with_sizes(counts) for row in rows]
+    split = [_split(row, counts) for row in rows]
     return [
         [
             Direction(row[k].view(x.shape), least[k] if kind == "relative" else scales[k])
@@ -98,6 +98,10 @@ def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -
         ]
         for k, x in enumerate(tensors)
     ]
+
+
+def _split(row: Tensor, counts: Sequence[int]) -> Sequence[Tensor]:
+    return row.split_with_sizes(list(counts)) if len(counts) > 1 else [row]
 
 
 def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:

@@ -139,7 +139,7 @@ class Pairing:
             at_once = max(1, STACKED // part.weight.numel())
             for start in range(0, len(usable), at_once):
                 chosen = usable[start : start + at_once]
-                ones, others = (_stacked([given[n][side][part.place].detach() for n in chosen]) for side in (0, 1))
+                ones, others = (_stacked([given[n][side][part.place] for n in chosen]) for side in (0, 1))
                 for n, value in zip(chosen, part.sums(ones - others), strict=True):
                     totals[n] += value
         return totals
@@ -177,7 +177,7 @@ class Pairing:
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]
+    return (torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]).detach()
 
 
 def fits(base: Any, dout: Any) -> bool:
