@@ -10,19 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
+from autograd_check.verify.precision import RandomRounding
 from autograd_check.verify.rays import Path, Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import (
     BEND,
     CHANCE,
+    COARSE,
     COARSE_TICKS,
+    DRAWS,
     EPS,
     FADING,
     HUM,
@@ -31,6 +35,7 @@ from autograd_check.verify.tolerances import (
     NOISE_FLOOR,
     QUIET,
     RATIO,
+    ROUGH,
     SAME,
     STANDS_STILL,
     STEADY,
@@ -320,6 +325,16 @@ class Slopes:
             places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
         return found
 
+    @cached_property
+    def rounding(self) -> float:
+        """How far ⟨dout, f⟩ moves where every operation rounds anew; 0 where it jumps, and where the function runs in another process."""
+        moved = []
+        for seed in range(DRAWS):
+            with RandomRounding(Generator().manual_seed(seed)):
+                out = self.sweep([self.point], False)[0][0]
+            moved.append(abs(self.pairing.differences([(out, self.base)])[0]))
+        return EPS / COARSE * max(moved) if max(moved) <= ROUGH * self.pairing.size() else 0.0
+
     def is_noise(self, ray: Ray, noise: float) -> bool:
         """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""
         return self.pairing.size() <= min(HUM * noise, QUIET * max(1.0, largest(ray.u)) * self.pairing.unit())
@@ -382,6 +397,10 @@ class Careful:
                     break
                 best = level._replace(settled=best.settled)
         return best
+
+    def noisier(self, noise: float) -> Estimate:
+        """The estimate if a difference had this noise."""
+        return climb(self.quotients, [level.step for level in self.levels], noise)
 
     def kinked(self, gap: float) -> bool:
         """Whether a kink right at the point, unseen by the signature, explains that a gradient is off by `gap`.

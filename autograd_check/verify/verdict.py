@@ -210,8 +210,8 @@ def finding_of(verdict: ProbeResult, check: str, subject: str, probe: str, says:
     return failed(check, subject, probe, text, Kind.GRADIENT)
 
 
-def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
-    """What a careful measurement says of the gradient along a ray."""
+def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = False) -> ProbeResult:
+    """What a careful measurement says of the gradient along a ray; the `last` word is no failure where rounding may be all there is."""
     analytic, size = test.slope(ray)
     result, signal = measured(ray, analytic, size, careful.estimate)
     gap = result.gap
@@ -239,7 +239,8 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
         if rough and not _is_noise(test, ray, careful):
             return result._replace(status=Status.INCONCLUSIVE, reason="the function is rough at the smallest steps")
         if careful.estimate.settled or careful.steady(gap):
-            return result._replace(status=Status.FAILED, reason="the slopes differ")
+            drowned = _drowned(test, ray, careful, shake) if last else None
+            return drowned or result._replace(status=Status.FAILED, reason="the slopes differ")
         return result._replace(status=Status.INCONCLUSIVE, reason="the differences do not converge")
     if result.tolerance <= TIGHT * signal:
         return result
@@ -253,6 +254,13 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful) -> ProbeResult:
     if not careful.estimate.settled:
         return result._replace(status=Status.INCONCLUSIVE, reason="the differences do not converge")
     return result
+
+
+def _drowned(test: UnderTest, ray: Ray, careful: Careful, shake: float) -> ProbeResult | None:
+    """The verdict where the function's own rounding may be all that the differences saw: entries that stand still hide it from them."""
+    coarse, signal = measured(ray, *test.slope(ray), careful.noisier(test.slopes.rounding), shake)
+    drowned = coarse.gap <= coarse.tolerance and coarse.tolerance > INCONCLUSIVE_SHARE * signal
+    return coarse._replace(status=Status.INCONCLUSIVE, reason=DROWNED) if drowned else None
 
 
 def _granted_everywhere(test: UnderTest, ray: Ray) -> bool:
@@ -474,7 +482,7 @@ def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> 
     return [
         (ray, CONSTANT._replace(leaf=ray.leaf))
         if ray in constant
-        else (ray, verdict_on(test, ray, next(measurements)) if ray.step else _unsettled(test, ray))
+        else (ray, verdict_on(test, ray, next(measurements), last=whole) if ray.step else _unsettled(test, ray))
         for ray in settled
     ]
 
