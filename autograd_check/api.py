@@ -141,7 +141,8 @@ def gradcheck(
     Raises:
         GradientError: a gradient is wrong or could not be judged; the text names input, entry, both values and the cause. An
             exception of `func` is its `__cause__`.
-        ValueError: no input requires grad; or a check was asked for that needs another one, which is switched off.
+        ValueError: no input requires grad, or one is on the meta device; or a check was asked for that needs another one, which is
+            switched off.
 
     """
     asked = Asked(

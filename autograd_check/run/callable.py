@@ -108,7 +108,7 @@ class Wrapped:
     fractions takes part: then the gradient is zero, and has to be.
     `returned` says what came of that run, for a message. `misfits` names the gradients that came in another layout than their input has.
 
-    Raises `ValueError` where no input requires grad, unless `forward_only`.
+    Raises `ValueError` where no input requires grad, unless `forward_only`, and where one has no numbers.
     """
 
     def __init__(self, called: Callee, *, masked: bool = False, forward_only: bool = False) -> None:
@@ -118,6 +118,13 @@ class Wrapped:
         moving = [any(is_tensor(leaf) and leaf.requires_grad for leaf in leaves(value)) for value in called.inputs]
         if not any(moving) and not forward_only:
             raise ValueError("gradcheck expects at least one input tensor with requires_grad=True; all inputs pass through.")
+        for name, value in zip(called.names, called.inputs, strict=True):
+            if any(
+                type(leaf) in (Tensor, nn.Parameter) and leaf.is_meta for leaf in leaves(value)
+            ):  # others may hold numbers inside
+                raise ValueError(
+                    f"gradcheck expects inputs with numbers in them; {name} is on the meta device, which keeps shapes alone."
+                )
         self.wrt = tuple(name for name, moves in zip(called.names, moving, strict=True) if moves)
         self._positions = [position for position, moves in enumerate(moving) if moves]
         self._layouts = {

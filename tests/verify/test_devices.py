@@ -211,3 +211,10 @@ def test_a_wrong_gradient_on_another_device_is_found_and_named() -> None:
 def test_what_is_mixed_is_seen() -> None:
     with Made(), Elsewhere(), pytest.raises(RuntimeError, match="tensors on two devices"):
         there(tensor(3)) + torch.ones(3, device="cpu")
+
+
+@pytest.mark.parametrize("check", [ac.gradcheck, ac.gradgradcheck])
+def test_an_input_without_numbers_is_refused_by_name(check: Callable[..., Any]) -> None:
+    x = torch.randn(3, dtype=torch.float64, device="meta", requires_grad=True)
+    with pytest.raises(ValueError, match="expects inputs with numbers in them; input0 is on the meta device"):
+        check(torch.sin, x)
