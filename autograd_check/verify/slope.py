@@ -26,6 +26,7 @@ from autograd_check.verify.tolerances import (
     CHANCE,
     COARSE,
     COARSE_TICKS,
+    CONSTANT,
     DRAWS,
     EPS,
     FADING,
@@ -281,12 +282,12 @@ class Slopes:
             noise = max(noise, ones)
         return HUM * noise / ray.step if max(changes) <= HUM * noise else None
 
-    def stands_still(self, ray: Ray) -> bool:
-        """Whether the function does not change at all, to the last bit, along a settled ray, from steps that are large enough to tell."""
-        if ray.step <= STANDS_STILL:
-            return False
-        row = self._evaluate([ray], [[s * h for h in _Ladder(ray, self.model).next() for s in (1, -1)]])[0]
-        return not any(self.pairing.differences([(out, self.base) for out in row]))
+    def constant(self, rays: Sequence[Ray]) -> set[Ray]:
+        """The settled rays along which the function does not change at all, to the last bit, from steps that are large enough to tell."""
+        asked = [ray for ray in rays if ray.step > STANDS_STILL]
+        rows = self._evaluate(asked, [[s * share * ray.step for share in CONSTANT for s in (1, -1)] for ray in asked])
+        changes = [self.pairing.differences([(out, self.base) for out in row]) for row in rows]
+        return {ray for ray, row in zip(asked, changes, strict=True) if not any(row)}
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""

@@ -221,6 +221,8 @@ FARTHER = {"uniform": (1.0, 2.0**-2, 2.0**-4), "relative": (1.0, 2.0**-2)}
 """The same for what rounding drowned at those. Derivation: 64 times as far leaves a sixty-fourth of eps/h; two columns of Richardson keep h⁶."""
 STILL = {"uniform": (1.0, 2.0**-6), "relative": (1.0,)}
 """The same where the gradient is zero. Derivation: a function that is constant is so at the largest step as well."""
+CONSTANT = 1.0, 2.0**-4, 2.0**-8
+"""At which shares of a settled step a function that is constant has to stand still. Derivation: as `STILL`, and once in between."""
 FINER = 2.0**8
 """How much smaller the steps of a second quick measurement are. Derivation: from 2⁻¹⁴ on a step crosses one kink where it crossed 256, and eps/h at
 2⁻¹⁸ is 6e-11, within what `CLOSE` asks for."""

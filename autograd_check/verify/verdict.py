@@ -93,7 +93,7 @@ class ProbeResult(NamedTuple):
         return abs(self.numeric - self.analytic)
 
 
-CONSTANT = ProbeResult(Status.PASSED, reason="constant around the point")
+UNMOVED = ProbeResult(Status.PASSED, reason="constant around the point")
 """The verdict on a gradient of zero where the function does not change at all, to the last bit, at large steps and small ones."""
 
 
@@ -438,7 +438,7 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
         for bundle, estimate in measurements:
             analytic, size = test.slope(bundle)
             if analytic == 0 == size and estimate.error == 0:
-                found += [(ray, CONSTANT._replace(leaf=ray.leaf)) for ray in bundle.rays]
+                found += [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays]
                 continue
             judged = {ray: measured(ray, analytic, waiting[ray], estimate)[0] for ray in bundle.rays}
             agreed = [(ray, result) for ray, result in judged.items() if _is_close(result, ray, waiting[ray])]
@@ -477,10 +477,10 @@ def _at_once(test: UnderTest, rays: Sequence[Ray]) -> list[tuple[Ray, ProbeResul
 def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
-    constant = {ray for ray in settled if test.slope(ray) == (0, 0) and test.slopes.stands_still(ray)}
+    constant = test.slopes.constant([ray for ray in settled if test.slope(ray) == (0, 0)])
     measurements = iter(test.slopes.careful([ray for ray in settled if ray.step and ray not in constant], whole=whole))
     return [
-        (ray, CONSTANT._replace(leaf=ray.leaf))
+        (ray, UNMOVED._replace(leaf=ray.leaf))
         if ray in constant
         else (ray, verdict_on(test, ray, next(measurements), last=whole) if ray.step else _unsettled(test, ray))
         for ray in settled
