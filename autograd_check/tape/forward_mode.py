@@ -112,9 +112,10 @@ class Tangents:
         """The tangents of the primals along a path."""
         along: dict[str, Any] = {}
         for ray in path.rays:
-            nest = along.get(ray.primal, self.point.primals[ray.primal])
-            nest = nest if ray.primal in along else _zeros(nest)
-            along[ray.primal] = replaced(nest, ray.leaf, _stretch(path) * ray.u)
+            u = ray.u if _stretch(path) == 1 else _stretch(path) * ray.u
+            primal = self.point.primals[ray.primal]
+            nest = u if isinstance(primal, Tensor) else along.get(ray.primal, None) or _zeros(primal)
+            along[ray.primal] = replaced(nest, ray.leaf, u)
         return along
 
     def _paired(self, outcome: Outcome, path: Path) -> tuple[float, float]:
