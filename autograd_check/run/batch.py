@@ -113,6 +113,7 @@ class BatchedSweep:
     def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
         self._forward = forward
         self._form = form or forward
+        self._compared = form is None
         self.batched: bool | None = None
 
     def __call__(self, points: Sequence[Point], signatures: bool) -> Sequence[Row]:
@@ -126,18 +127,20 @@ class BatchedSweep:
         return self._first(points)
 
     def _first(self, points: Sequence[Point]) -> Sequence[Row]:
+        """A request while nothing is decided: of few points, or of a quick function, it decides nothing."""
         start = perf_counter()
         rows = sweep(self._forward, points[:FIRST])
         seconds = (perf_counter() - start) / FIRST * len(points)
-        out, self.batched = rows[0][0], False
+        out = rows[0][0]
         if seconds > LONG and out is not None:
-            start = perf_counter()
+            start, self.batched = perf_counter(), False
             batch = self._at_once(points)
             if batch is not None and perf_counter() - start < seconds and _close(batch[0][0], out):
                 self.batched = True
                 return batch
-        if self._form is not self._forward and equal_bits(sweep(self._form, points[:1])[0][0], out):
+        if not self._compared and equal_bits(sweep(self._form, points[:1])[0][0], out):
             self._forward = self._form
+        self._compared = True
         return [*rows, *sweep(self._forward, points[FIRST:])]
 
     def _at_once(self, points: Sequence[Point]) -> Batch | None:

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -24,7 +24,6 @@ from autograd_check.verify.precision import RandomRounding, compare_rounded
 from autograd_check.verify.rays import Bundle, Path, Ray, draw_rays, only
 from autograd_check.verify.slope import Slopes
 from autograd_check.verify.tensors import (
-    compare,
     is_differentiable,
     largest,
     leaves,
@@ -49,6 +48,15 @@ def _zeros(nest: Any) -> Any:
     return map_leaves(lambda leaf: torch.zeros_like(leaf) if is_differentiable(leaf) else leaf, nest)
 
 
+class Answer(NamedTuple):
+    """What forward mode gave along a path for tangents that are `stretch` times as long, and the slope."""
+
+    path: Path
+    outcome: Outcome
+    stretch: float
+    slope: tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Tangents:
     """What forward mode says at a point: a `Says` for the cotangent `dout`. Each ray is asked for once."""
@@ -59,44 +67,53 @@ class Tangents:
     wrt: Sequence[str]
     granted: Leave
     slopes: Slopes | None = None
-    _known: dict[tuple[int, ...], tuple[Path, Outcome, tuple[float, float]]] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[int, ...], Answer] = field(default_factory=dict, repr=False)
+    _sizes: dict[int, tuple[Ray, float]] = field(default_factory=dict, repr=False)
 
     def along(self, path: Path) -> Outcome:
-        """`(out, tangent)` along a path; along a relative one `LARGE` times as far, so that tangents of two sizes are seen."""
-        return self._asked(path)[0]
+        """`(out, tangent)` along a path; along a relative one `stretch` times as far, so that tangents of two sizes are seen."""
+        return self._asked(path).outcome
 
     def slope(self, path: Path) -> tuple[float, float]:
         """⟨d, J u⟩ and ‖d·J u‖₂; nan where forward mode does not run or its tangent does not fit."""
-        return self._asked(path)[1]
+        return self._asked(path).slope
 
-    def _asked(self, path: Path) -> tuple[Outcome, tuple[float, float]]:
+    def stretch(self, path: Path) -> float:
+        """How many times as far forward mode went along a path."""
+        return self._asked(path).stretch
+
+    def _asked(self, path: Path) -> Answer:
         key = tuple(map(id, path.rays))
-        if key not in self._known:
-            tangents = self.tangents(path)
+        for stretch in (LARGE, 1.0) if path.rays and path.rays[0].kind == "relative" else (1.0,):
+            if key in self._known and math.isfinite(self._known[key].slope[0]):  # else it may have overflown
+                break
+            tangents = self.tangents(path, stretch)
             outcome = self.candidate.jvp(self.point, tangents)
             if outcome.failure is not None:  # an input without a tangent is a matter of its own
                 zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
                 outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
-            self._known[key] = path, outcome, self._paired(outcome, path)
-        return self._known[key][1:]
+            self._known[key] = Answer(path, outcome, stretch, self._paired(outcome, stretch))
+        return self._known[key]
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
         """‖d·J u‖₂ for every ray, as a small step of the function shows it where there are several: forward mode costs more."""
         if self.slopes is None or len({(ray.primal, ray.leaf) for ray in rays}) == 1:
             return [self.slope(ray)[1] for ray in rays]
-        return self.slopes.sizes(rays)
+        new = [ray for ray in rays if id(ray) not in self._sizes]
+        self._sizes.update((id(ray), (ray, size)) for ray, size in zip(new, self.slopes.sizes(new), strict=True))
+        return [self._sizes[id(ray)][1] for ray in rays]
 
     def shake(self, path: Path) -> float:
         """How far that moves when every operation rounds anew."""
         exact, _ = self.slope(path)
-        moved = [abs(self._paired(outcome, path)[0] - exact) for outcome in self.rounded(path)]
+        moved = [abs(self._paired(outcome, self.stretch(path))[0] - exact) for outcome in self.rounded(path)]
         return EPS / COARSE * max(filter(math.isfinite, moved), default=0.0)
 
     def rounded(self, path: Path) -> Iterator[Outcome]:
         """`(out, tangent)` along a path, a few times, with every operation rounding anew."""
         for seed in range(DRAWS):
             with RandomRounding(Generator().manual_seed(seed)):
-                outcome = self.candidate.jvp(self.point, self.tangents(path))
+                outcome = self.candidate.jvp(self.point, self.tangents(path, self.stretch(path)))
             yield outcome
 
     def leave(self, path: Path) -> float:
@@ -105,20 +122,20 @@ class Tangents:
         if not self.granted or outcome.failure is not None:
             return 0.0
         pairs = zip(leaves(outcome.value[1]), leaves(self.dout), strict=True)
-        sizes = [self.granted.of(t / _stretch(path)).to(torch.float64) * d.abs() for t, d in pairs if is_differentiable(t)]
+        sizes = [self.granted.of(t / self.stretch(path)).to(torch.float64) * d.abs() for t, d in pairs if is_differentiable(t)]
         return min(sum(float(size.sum()) for size in sizes), GRANTED * math.hypot(*map(norm, sizes)))
 
-    def tangents(self, path: Path) -> dict[str, Any]:
-        """The tangents of the primals along a path."""
+    def tangents(self, path: Path, stretch: float = 1.0) -> dict[str, Any]:
+        """The tangents of the primals along a path, `stretch` times as long."""
         along: dict[str, Any] = {}
         for ray in path.rays:
-            u = ray.u if _stretch(path) == 1 else _stretch(path) * ray.u
+            u = ray.u if stretch == 1 else stretch * ray.u
             primal = self.point.primals[ray.primal]
-            nest = u if isinstance(primal, Tensor) else along.get(ray.primal, None) or _zeros(primal)
+            nest = u if isinstance(primal, Tensor) else along.get(ray.primal) or _zeros(primal)
             along[ray.primal] = replaced(nest, ray.leaf, u)
         return along
 
-    def _paired(self, outcome: Outcome, path: Path) -> tuple[float, float]:
+    def _paired(self, outcome: Outcome, stretch: float) -> tuple[float, float]:
         if outcome.failure is not None:
             return math.nan, math.nan
         total, sizes = 0.0, []
@@ -132,12 +149,7 @@ class Tangents:
                     products = torch.where(torch.isfinite(out), products, 0)
                 total += float(products.sum())
                 sizes.append(norm(products))
-        return total / _stretch(path), math.hypot(*sizes) / _stretch(path)
-
-
-def _stretch(path: Path) -> float:
-    """How many times as far forward mode goes along a path: the same tangents serve the check that it is linear."""
-    return LARGE if path.rays and path.kind == "relative" else 1.0
+        return total / stretch, math.hypot(*sizes) / stretch
 
 
 @dataclass(frozen=True)
@@ -171,7 +183,7 @@ class ForwardCheck:
         yield from self._agreement(says, [name for name in sound if name in self.gradients])
         yield from self._linear(says)
         if self.undefined:
-            yield from self._undefined()
+            yield from self._undefined(says)
 
     def _says(self, point: Point) -> Tangents:
         slopes = self.probe.slopes if point is self.probe.point else None
@@ -221,53 +233,71 @@ class ForwardCheck:
         if not names:
             return
         backward = Gradients(self.gradients, granted=self.granted)
-        together = self.probe.first[1] if len(names) == len(self.probe.wrt) else self.probe.rays
-        for path in together:
-            if path.rays[0].primal not in names:
-                continue
-            (forward, size), (reverse, other) = says.slope(path), backward.slope(path)
-            tolerance = PRECISION * max(size, other) + says.leave(path) + sum(map(backward.leave, path.rays))
-            if abs(forward - reverse) > tolerance and abs(forward - reverse) > tolerance + SAFETY * ROUNDINGS * says.shake(path):
-                one, two = number_pair(forward, reverse)
-                text = f"along a random direction forward mode gives {one}, the backward {two} (error bound {tolerance:.1g})"
-                for name in dict.fromkeys(ray.primal for ray in path.rays):
-                    yield failed(AGREE, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
+        paths: Sequence[Path] = self.probe.first[1]
+        if len(names) < len(self.probe.wrt):
+            paths = [ray for ray in self.probe.rays if ray.primal in names]
+        for path in paths:
+            least = min((size for size in backward.sizes(path.rays) if size), default=0.0)
+            if abs(says.slope(path)[0] - backward.slope(path)[0]) <= PRECISION * least:
+                continue  # whichever of them it was, it would be small enough
+            found = {ray: self._apart(ray, says, backward) for ray in path.rays}
+            if not any(found.values()):
+                found = dict.fromkeys(path.rays, self._apart(path, says, backward))
+            for ray, text in found.items():
+                if text is not None:
+                    yield failed(AGREE, f"d{ray.primal}", "", text, Kind.GRADIENT, Cause.UNKNOWN)
+            if any(found.values()):
                 return
         for name in names:
             yield passed(AGREE, f"d{name}", "", "⟨d, J u⟩ = ⟨Jᵀ d, u⟩", Kind.GRADIENT)
 
+    def _apart(self, path: Path, says: Tangents, backward: Gradients) -> str | None:
+        """What there is to say where the two modes are not the same, to `PRECISION` of their size."""
+        (forward, size), (reverse, other) = says.slope(path), backward.slope(path)
+        tolerance = PRECISION * max(size, other) + says.leave(path) + sum(map(backward.leave, path.rays))
+        if abs(forward - reverse) <= tolerance or abs(forward - reverse) <= tolerance + SAFETY * ROUNDINGS * says.shake(path):
+            return None
+        one, two = number_pair(forward, reverse)
+        return f"along a random direction forward mode gives {one}, the backward {two} (error bound {tolerance:.1g})"
+
     def _linear(self, says: Tangents) -> Iterator[Finding]:
-        """J(u − K v) = J u − J(K v) for K = 2¹⁰ where all tensors move: whatever depends on a sign sees both.
+        """J(u − K v) = J u − J(K v) for K = 2¹⁰ where all tensors of a size move: whatever depends on a sign sees both.
 
         Where that does not hold, the tensors for themselves say whose tangent it is, or none does.
         """
-        found = self._nonlinear(says, [ray for ray in self.probe.rays if ray.kind == "uniform"])
-        if found is None:
+        for rays in self._of_one_size(says):
+            found = self._nonlinear(says, rays)
+            if found is None:
+                continue
+            alone = [(ray, own) for ray, own in ((ray, self._nonlinear(says, [ray])) for ray in rays) if own is not None]
+            for ray, (mismatch, path) in alone[:1] or [(ray, found) for ray in rays]:
+                text = f"the tangent of {path} is not linear in that of {ray.primal}: {mismatch_text(mismatch)}"
+                check, cause = "linear in the tangent", Cause.UNKNOWN
+                yield failed(check, f"d{ray.primal}", "", text, Kind.GRADIENT, cause, mismatch=mismatch)
             return
-        mismatch, path = found
-        alone = {ray.primal: self._nonlinear(says, [ray]) for ray in self.probe.rays if ray.kind == "uniform"}
-        names = [name for name, own in alone.items() if own is not None][:1] or list(alone)
-        for name in names:
-            mismatch, path = alone[name] or found
-            text = f"the tangent of {path} is not linear in that of {name}: {mismatch_text(mismatch)}"
-            yield failed("linear in the tangent", f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+
+    def _of_one_size(self, says: Tangents) -> Iterator[list[Ray]]:
+        """The uniform rays in groups: what is far smaller than the others would not be seen beside them."""
+        left = [ray for ray in self.probe.rays if ray.kind == "uniform"]
+        sizes = dict(zip(left, says.sizes(left) if len(left) > 1 else [0.0] * len(left), strict=True))
+        while left:
+            most = max(sizes[ray] for ray in left)
+            yield [ray for ray in left if not sizes[ray] * LARGE < most]
+            left = [ray for ray in left if sizes[ray] * LARGE < most]
 
     def _nonlinear(self, says: Tangents, rays: Sequence[Ray]) -> tuple[Mismatch, str] | None:
         """The first tensor of the output whose tangents do not add up, and its path."""
         second = {(ray.primal, ray.leaf): ray for ray in self.probe.rays if ray.kind == "relative"}
         others = [second[ray.primal, ray.leaf] for ray in rays]
-        moved = [replace(one, kind="both", u=one.u - LARGE * two.u) for one, two in zip(rays, others, strict=True)]
-        near, far, both = (Bundle(tuple(some), ()) for some in (rays, others, moved))
+        near, far = Bundle(tuple(rays)), Bundle(tuple(others))
+        stretch = says.stretch(far)
+        both = Bundle(tuple(replace(one, kind="both", u=one.u - stretch * two.u) for one, two in zip(rays, others, strict=True)))
         outcomes = [says.along(bundle) for bundle in (near, far, both)]
         if any(outcome.failure is not None for outcome in outcomes):
             return None
         tangents = (leaves(outcome.value[1]) for outcome in outcomes)
         for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
-            if not is_differentiable(a) or not a.shape == b.shape == c.shape or not math.isfinite(largest(a - b)):
-                continue
-            terms = max([a.numel(), *(ray.u.numel() for ray in rays)])
-            tolerance = of_its_size(largest(a) + largest(b), terms)
-            mismatch = compare_rounded(c, a - b, tolerance, self._moved, both, says, path)
+            mismatch = self._not_the_sum(says, both, path, a, -b if is_differentiable(b) else b, c)
             if mismatch is not None:
                 return mismatch, path
         return None
@@ -284,29 +314,39 @@ class ForwardCheck:
         moved = max((largest(torch.nan_to_num(other - exact, 0.0, 0.0, 0.0)) for other in rounded), default=0.0)
         return max(unseen, EPS / COARSE * moved)
 
-    def _undefined(self) -> Iterator[Finding]:
-        """An input without a tangent gives what one with a tangent of zeros gives."""
-        point = self.probe.point
-        full = self._says(point).tangents(Bundle(tuple(ray for ray in self.probe.rays if ray.kind == "uniform"), ()))
-        names = list(full) if len(full) > 1 else []
-        for name in names:
-            without = self.candidate.jvp(point, {key: value for key, value in full.items() if key != name})
-            with_zeros = self.candidate.jvp(point, {**full, name: _zeros(full[name])})
-            if without.failure is not None:
-                text = f"without a tangent for {name} forward mode raised {without.failure.exception}: {without.failure.says}"
-                yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
-                return
-            if with_zeros.failure is not None:
-                continue
-            for (path, one), other in zip(named_leaves(without.value[1], "out"), leaves(with_zeros.value[1]), strict=True):
-                if is_differentiable(one) and one.shape == other.shape:
-                    mismatch = compare(one, other, of_its_size(largest(other), other.numel()))
-                    if mismatch is not None:
-                        text = f"the tangent of {path} is another without a tangent for {name} than with zeros: {mismatch_text(mismatch)}"
-                        yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
-                        return
-        for name in names:
+    def _undefined(self, says: Tangents) -> Iterator[Finding]:
+        """An input's tangent alone, and all others without it, add up to what all of them give: none counts as zeros."""
+        rays = {name: [ray for ray in self.probe.rays if ray.primal == name and ray.kind == "uniform"] for name in self.probe.wrt}
+        names = [name for name in rays if rays[name]]
+        every = Bundle(tuple(ray for name in names for ray in rays[name]))
+        for name in names[: len(names) if len(names) > 2 else len(names) - 1]:  # of two, each is all but the other
+            alone = Bundle(tuple(rays[name]))
+            others = Bundle(tuple(ray for ray in every.rays if ray.primal != name))
+            outcomes = [self.candidate.jvp(self.probe.point, says.tangents(some)) for some in (alone, others)]
+            for outcome, which in zip(outcomes, (f"for {name} alone", f"for all but {name}"), strict=True):
+                if outcome.failure is not None:
+                    text = f"with a tangent {which} forward mode raised {outcome.failure.exception}: {outcome.failure.says}"
+                    yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+                    return
+            tangents = [leaves(outcome.value[1]) for outcome in (*outcomes, says.along(every))]
+            for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
+                mismatch = self._not_the_sum(says, every, path, a, b, c)
+                if mismatch is not None:
+                    text = (
+                        f"the tangent of {path} for {name} alone and that for all others do not add up: {mismatch_text(mismatch)}"
+                    )
+                    yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.UNKNOWN, mismatch=mismatch)
+                    return
+        for name in names if len(names) > 1 else ():
             yield passed(UNDEFINED, f"d{name}", "", "an input without a tangent counts as one with zeros", Kind.GRADIENT)
+
+    def _not_the_sum(self, says: Tangents, whole: Bundle, path: str, one: Any, other: Any, both: Any) -> Mismatch | None:
+        """How a tangent differs from the sum of two, by more than rounding."""
+        if not is_differentiable(one) or not one.shape == other.shape == both.shape or not math.isfinite(largest(one + other)):
+            return None
+        terms = max([one.numel(), *(ray.u.numel() for ray in whole.rays)])
+        tolerance = of_its_size(largest(one) + largest(other), terms)
+        return compare_rounded(both, one + other, tolerance, self._moved, whole, says, path)
 
 
 def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[str], seed: int) -> Iterator[Finding]:

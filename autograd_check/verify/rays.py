@@ -197,15 +197,21 @@ class Ray:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """Rays that are walked at once: all their tensors move. `steps` are those of a quick measurement."""
+    """Rays that are walked at once: all their tensors move. `steps` are those of a quick measurement, `far` whether they are larger ones."""
 
     rays: tuple[Ray, ...]
-    steps: tuple[float, ...]
+    steps: tuple[float, ...] = ()
+    far: bool = False
 
     @property
     def kind(self) -> str:
         """The kind of its rays."""
         return self.rays[0].kind
+
+    def halves(self) -> list[Bundle]:
+        """Two bundles, each with half of the rays."""
+        middle = len(self.rays) // 2
+        return [replace(self, rays=self.rays[:middle]), replace(self, rays=self.rays[middle:])]
 
     def at(self, point: Point, t: float) -> Point:
         """x + t·u in every tensor of a ray, all others as they are."""

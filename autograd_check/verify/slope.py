@@ -233,7 +233,8 @@ class Slopes:
             noise = self.model
             if not any(quotients):
                 outs = [rows[k][0] for k in range(place, place + 2 * len(path.steps))]
-                noise = self.model if any(self.pairing.differences([(out, self.base) for out in outs])) else 0.0
+                changed = any(self.pairing.differences([(out, self.base) for out in outs]))
+                noise = max(self.model, math.ulp(0.0)) if changed else 0.0
             place += 2 * len(path.steps)
             found.append(brief(quotients, path.steps, noise))
         return found

@@ -423,32 +423,53 @@ def _on(
 def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
     """The verdicts of rays that agree while all tensors move, each to its own tolerance, and the rays that this leaves open.
 
-    What rounding or the other tensors drown moves further, without those that are settled.
+    What rounding or the other tensors drown moves again, farther and without those that are settled. A bundle that disagrees moves
+    in halves: where one of them agrees, whoever disagrees is in the other.
     """
     found: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
-    waiting, shares = dict(zip(rays, test.says.sizes(rays), strict=True)), TOGETHER
-    while waiting:
-        if first is not None and all(waiting.values()):
-            measurements = first()
-        else:
-            bundles = bundled(waiting, shares)
-            measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
-        drowned: dict[Ray, float] = {}
-        for bundle, estimate in measurements:
-            analytic, size = test.slope(bundle)
-            if analytic == 0 == size and estimate.error == 0:
-                found += [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays]
-                continue
-            judged = {ray: measured(ray, analytic, waiting[ray], estimate)[0] for ray in bundle.rays}
-            agreed = [(ray, result) for ray, result in judged.items() if _is_close(result, ray, waiting[ray])]
-            left = judged.keys() - {ray for ray, _ in agreed}
-            again = {ray for ray in left if judged[ray].gap <= judged[ray].tolerance and (agreed or shares is TOGETHER)}
-            found += agreed
-            drowned |= {ray: waiting[ray] for ray in bundle.rays if ray in again}
-            rest += [ray for ray in bundle.rays if ray in left - again]
-        waiting, shares, first = drowned, FARTHER, None
+    sizes = dict(zip(rays, test.says.sizes(rays), strict=True))
+    if first is not None and all(sizes.values()):
+        measurements = first()
+    else:
+        bundles = bundled(sizes)
+        measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
+    families = [[bundle] for bundle, _ in measurements]
+    while families:
+        estimates = dict(measurements)
+        following: list[list[Bundle]] = []
+        for family in families:
+            wrong: list[Bundle] = []
+            for bundle in family:
+                agreed, drowned = _judged(test, bundle, estimates[bundle], sizes)
+                found += agreed
+                settled = {ray for ray, _ in agreed}
+                left = [ray for ray in bundle.rays if ray not in settled]
+                if left and (agreed or drowned) and (agreed or not bundle.far):
+                    following += [[one] for one in bundled({ray: sizes[ray] for ray in left}, FARTHER)]
+                elif left:
+                    wrong.append(bundle)
+            for bundle in wrong:
+                if len(bundle.rays) == 1 or len(wrong) == len(family) > 1:
+                    rest += bundle.rays
+                else:
+                    following.append(bundle.halves())
+        families = following
+        bundles = [bundle for family in families for bundle in family]
+        measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
     return found, rest
+
+
+def _judged(
+    test: UnderTest, bundle: Bundle, estimate: Estimate, sizes: Mapping[Ray, float]
+) -> tuple[list[tuple[Ray, ProbeResult]], bool]:
+    """The verdicts on the rays of a bundle that its slope settles, and whether the slope fits but tells too little of all others."""
+    analytic, size = test.slope(bundle)
+    if analytic == 0 == size and estimate.error == 0:
+        return [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays], False
+    judged = [(ray, measured(ray, analytic, sizes[ray], estimate)[0]) for ray in bundle.rays]
+    agreed = [(ray, result) for ray, result in judged if _is_close(result, ray, sizes[ray])]
+    return agreed, all(result.gap <= result.tolerance for _, result in judged) and any(sizes[ray] for ray in bundle.rays)
 
 
 def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = TOGETHER) -> list[Bundle]:
@@ -457,7 +478,7 @@ def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] 
     for ray, size in sizes.items():
         groups.setdefault((ray.kind, size == 0), []).append(ray)
     return [
-        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]))
+        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]), shares is FARTHER)
         for (kind, still), rays in groups.items()
     ]
 

@@ -84,11 +84,11 @@ def test_the_first_points_are_evaluated_one_by_one_and_all_in_one_batch() -> Non
         torch.testing.assert_close(got, (point.primals["x"] * point.primals["w"]).sin(), rtol=1e-14, atol=1e-14)
 
 
-@pytest.mark.parametrize(("each", "batch", "batched"), [(1, 3, True), (1, 5, False), (0.1, 0.1, False)])
+@pytest.mark.parametrize(("each", "batch", "batched"), [(1, 3, True), (1, 5, False), (0.1, 0.1, None)])
 def test_a_batch_is_kept_where_it_takes_less_than_the_points_would(
-    each: float, batch: float, batched: bool, monkeypatch: pytest.MonkeyPatch
+    each: float, batch: float, batched: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two points take `each`, so all eight would take four times that; nothing that takes half a second is worth a try."""
+    """Two points take `each`, so all eight would take four times that; nothing that takes half a second is worth a try, or decides."""
     times = iter([0, each, each, each + batch])
     monkeypatch.setattr(sweeping, "LONG", 0.5)
     monkeypatch.setattr(sweeping, "perf_counter", times.__next__)

@@ -248,7 +248,7 @@ def test_an_input_without_a_tangent_is_a_matter_of_its_own() -> None:
     report = ac.gradcheck(NeedsBoth.apply, (X, X.detach().cos().requires_grad_()), check_forward_ad=True, raise_exception=False)
     failed = {finding.check for finding in report.findings if finding.status is ac.Status.FAILED}
     assert failed == {"undefined tangents"}
-    assert "without a tangent for" in report.to_text()
+    assert "with a tangent for x alone forward mode raised" in report.to_text()
 
 
 @pytest.mark.parametrize("tangent", [lambda t: t.clamp(-5, 5), lambda t: t.float().double()])
@@ -306,3 +306,124 @@ def test_few_runs_of_forward_mode_serve_many_inputs() -> None:
     inputs = tuple(tensor(4, seed=place) for place in range(6))
     assert ac.gradcheck(func, inputs, check_forward_ad=True, check_backward_ad=False, check_undefined_grad=False)
     assert sum(runs) == 3
+
+
+def linear_layer(wrong: Callable[[Any, Any, Any], float]) -> Callable[..., Any]:
+    """x·w + b whose tangent is `wrong` times the right one; it is told which tangents there are."""
+
+    class Layer(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+            ctx.save_for_backward(x, w)
+            ctx.save_for_forward(x, w)
+            ctx.set_materialize_grads(False)
+            return x * w + b
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor | None) -> Any:
+            x, w = ctx.saved_tensors
+            return (None, None, None) if dout is None else (dout * w, dout * x, dout)
+
+        @staticmethod
+        def jvp(ctx: Any, dx: Tensor | None, dw: Tensor | None, db: Tensor | None) -> Any:
+            x, w = ctx.saved_tensors
+            parts = [given * scale for given, scale in ((dx, w), (dw, x), (db, 1.0)) if given is not None]
+            return sum(parts) * wrong(dx, dw, db)
+
+    apply: Callable[..., Any] = Layer.apply
+    return apply
+
+
+WITHOUT: dict[str, Callable[[Any, Any, Any], float]] = {
+    "w alone": lambda dx, dw, db: 2.0 if dx is None and db is None else 1.0,
+    "any alone": lambda *given: 1.5 if sum(one is None for one in given) == 2 else 1.0,
+    "without b": lambda dx, dw, db: 1.01 if db is None else 1.0,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_tangent_that_is_wrong_without_some_others_is_found(name: str) -> None:
+    inputs = [tensor(4, seed=place) for place in range(3)]
+    assert ac.gradcheck(linear_layer(lambda *given: 1.0), inputs, check_forward_ad=True)
+    report = ac.gradcheck(linear_layer(WITHOUT[name]), inputs, check_forward_ad=True, raise_exception=False)
+    failed = [finding for finding in report.findings if finding.status is ac.Status.FAILED]
+    assert {finding.check for finding in failed} == {"undefined tangents"}
+    assert "alone and that for all others do not add up" in failed[0].message
+
+
+class Apart(torch.autograd.Function):
+    """(x², sin y), and a tangent in which that of y is lost."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        ctx.save_for_forward(x, y)
+        return torch.cat([x * x, y.sin()])
+
+    @staticmethod
+    def backward(ctx: Any, dout: Tensor) -> Any:
+        x, y = ctx.saved_tensors
+        return 2 * x * dout[:5], y.cos() * dout[5:]
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor, dy: Tensor) -> Tensor:
+        return torch.cat([2 * ctx.saved_tensors[0] * dx, 0 * dy])
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e7, 1e8])
+def test_a_tangent_is_held_to_the_backward_by_its_own_size(scale: float) -> None:
+    x, y = (scale * tensor(5).detach()).requires_grad_(), tensor(5, seed=1)
+    report = ac.gradcheck(Apart.apply, (x, y), check_forward_ad=True, raise_exception=False)
+    assert {finding.subject for finding in report.findings if finding.status is ac.Status.FAILED} == {"dy"}
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9])
+def test_a_small_tangent_is_linear_beside_a_large_one(scale: float) -> None:
+    class Sum(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_forward(y)
+            ctx.save_for_backward(y)
+            return x * scale + y.sin()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            return dout * scale, dout * ctx.saved_tensors[0].cos()
+
+        @staticmethod
+        def jvp(ctx: Any, dx: Tensor, dy: Tensor) -> Tensor:
+            return dx * scale + dy * ctx.saved_tensors[0].cos() + 1e-3 * dy.abs()
+
+    report = ac.gradcheck(Sum.apply, (tensor(5), tensor(5, seed=1)), check_forward_ad=True, raise_exception=False)
+    wrong = [finding for finding in report.findings if finding.check == "linear in the tangent"]
+    assert [finding.subject for finding in wrong] == ["dy"]
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e305, 1e306])
+def test_tangents_that_would_overflow_are_not_stretched(scale: float) -> None:
+    x = (scale * tensor(4).detach()).requires_grad_()
+    assert ac.gradcheck(lambda x: x * 0.5, x, check_forward_ad=True)
+
+
+def test_what_disagrees_is_named_alone() -> None:
+    def right(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        return x.sin() + y.sin() + z.sin()
+
+    class Sum(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *given: Tensor) -> Tensor:
+            ctx.save_for_backward(*given)
+            ctx.save_for_forward(*given)
+            return right(*given)
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            return tuple(dout * x.cos() for x in ctx.saved_tensors)
+
+        @staticmethod
+        def jvp(ctx: Any, dx: Tensor, dy: Tensor, dz: Tensor) -> Tensor:
+            x, y, z = ctx.saved_tensors
+            return dx * x.cos() + dy * y.cos() * (1 + 1e-5) + dz * z.cos()
+
+    report = ac.gradcheck(Sum.apply, [tensor(4, seed=k) for k in range(3)], check_forward_ad=True, raise_exception=False)
+    assert {finding.subject for finding in report.findings if finding.status is ac.Status.FAILED} == {"dinput1"}

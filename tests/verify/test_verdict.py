@@ -102,6 +102,31 @@ def test_what_is_too_small_beside_the_others_is_measured_without_them() -> None:
     assert requests == [6, 6]  # three larger steps of one ray
 
 
+def test_one_tensor_that_disagrees_is_found_by_halves() -> None:
+    primals = {f"x{place}": normal(4, seed=place) for place in range(16)}
+    grads = {name: x.cos() * (1.01 if name == "x11" else 1) for name, x in primals.items()}
+    requests: list[int] = []
+
+    def forward(*xs: Tensor) -> Tensor:
+        return torch.stack([x.sin() for x in xs]).sum(0)
+
+    def ask(points: Any, signatures: bool) -> Any:
+        requests.append(len(points))
+        return sweep(forward, points, signatures=signatures)
+
+    dout, base = torch.ones(4, dtype=torch.float64), forward(*primals.values())
+    found = Probe(ask, Point(primals), dout, tuple(grads), 0, base).verdicts(Gradients(grads), lambda _: None)
+    assert [name for name, result in found.items() if result.status is Status.FAILED] == ["x11"]
+    assert requests[:5] == [6, 12, 12, 12, 12]  # sixteen, and then two halves each time
+
+
+def test_an_even_function_at_zero_is_not_constant() -> None:
+    x = torch.zeros(3, dtype=torch.float64)
+    found = probe(lambda x: x.abs(), {"x": x}, lambda x: {"x": x.sign()}, torch.ones(3, dtype=torch.float64))["x"]
+    assert found.status is Status.PASSED
+    assert found.moved
+
+
 @pytest.mark.parametrize(("factor", "status"), [(0.0, Status.PASSED), (1e-9, Status.FAILED)])
 def test_a_gradient_of_zero_beside_others_is_checked(factor: float, status: Status) -> None:
     primals = {"a": normal(4), "b": normal(4, seed=1), "c": normal(4, seed=2)}
