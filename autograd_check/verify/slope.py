@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -164,6 +163,18 @@ class Pairing:
                     noise = math.hypot(noise, norm(before[still]) / RATIO)
                 earlier, before = before, moved
         return noise
+
+    def hidden(self, row: Sequence[Any], outs: Sequence[Any]) -> float:
+        """How far those entries move at most, in some outputs, that stand still in the first two of a row and move in the others."""
+        if not all(self._fits(leaves(out)) for out in (*row, *outs)):
+            return 0.0
+        moved = [0.0] * len(outs)
+        for part in self._parts:
+            near, far = (torch.stack([leaves(out)[part.place] != part.out for out in some]).any(0) for some in (row[:2], row[2:]))
+            still = (far & ~near).reshape(-1)
+            changes = ((leaves(out)[part.place] - part.out).reshape(-1) * part.weight * still for out in outs)
+            moved = [math.hypot(size, norm(change)) for size, change in zip(moved, changes, strict=True)]
+        return max(moved)
 
     def alternating(self, rows: Sequence[Row]) -> list[float]:
         """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
@@ -327,15 +338,18 @@ class Slopes:
             places = [k for (k, _), row in zip(inside, rows, strict=True) if self._stands_still(row)]
         return found
 
-    @cached_property
-    def rounding(self) -> float:
-        """How far ⟨dout, f⟩ moves where every operation rounds anew; 0 where it jumps, and where the function runs in another process."""
-        moved = []
+    def hidden(self, ray: Ray, step: float) -> float:
+        """The noise of what moves at the step before and stands still at this one: how far that moves where every operation rounds anew.
+
+        0 where nothing stands still, where the function jumps when it rounds coarsely, and where it runs in another process.
+        """
+        row = self._evaluate([ray], [[step, -step, RATIO * step, -RATIO * step]])[0]
+        outs = []
         for seed in range(DRAWS):
             with RandomRounding(Generator().manual_seed(seed)):
-                out = self.sweep([self.point], False)[0][0]
-            moved.append(abs(self.pairing.differences([(out, self.base)])[0]))
-        return EPS / COARSE * max(moved) if max(moved) <= ROUGH * self.pairing.size() else 0.0
+                outs.append(self.sweep([self.point], False)[0][0])
+        moved = self.pairing.hidden(row, outs)
+        return EPS / COARSE * moved if moved <= ROUGH * self.pairing.size() else 0.0
 
     def is_noise(self, ray: Ray, noise: float) -> bool:
         """Whether the output is as small as its noise, and that as small as the rounding of numbers like x or 1: it is zero."""

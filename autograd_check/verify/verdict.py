@@ -257,9 +257,10 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = Fals
 
 
 def _drowned(test: UnderTest, ray: Ray, careful: Careful, shake: float) -> ProbeResult | None:
-    """The verdict where the function's own rounding may be all that the differences saw: entries that stand still hide it from them."""
-    coarse, signal = measured(ray, *test.slope(ray), careful.noisier(test.slopes.rounding), shake)
-    drowned = coarse.gap <= coarse.tolerance and coarse.tolerance > INCONCLUSIVE_SHARE * signal
+    """The verdict where entries that stand still hide from the differences how coarsely the function rounds."""
+    noise = test.slopes.hidden(ray, careful.estimate.step)
+    coarse, signal = measured(ray, *test.slope(ray), careful.noisier(noise), shake)
+    drowned = noise > 0 and coarse.gap <= coarse.tolerance and coarse.tolerance > INCONCLUSIVE_SHARE * signal
     return coarse._replace(status=Status.INCONCLUSIVE, reason=DROWNED) if drowned else None
 
 
