@@ -84,16 +84,20 @@ class Tangents:
 
     def _asked(self, path: Path) -> Answer:
         key = tuple(map(id, path.rays))
-        for stretch in (LARGE, 1.0) if path.rays and path.rays[0].kind == "relative" else (1.0,):
-            if key in self._known and math.isfinite(self._known[key].slope[0]):  # else it may have overflown
-                break
-            tangents = self.tangents(path, stretch)
-            outcome = self.candidate.jvp(self.point, tangents)
-            if outcome.failure is not None:  # an input without a tangent is a matter of its own
-                zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
-                outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
-            self._known[key] = Answer(path, outcome, stretch, self._paired(outcome, stretch))
+        if key not in self._known:
+            answer = self._answer(path, LARGE if path.rays and path.rays[0].kind == "relative" else 1.0)
+            if answer.stretch > 1 and not math.isfinite(answer.slope[0]):  # it may have overflown
+                answer = self._answer(path, 1.0)
+            self._known[key] = answer
         return self._known[key]
+
+    def _answer(self, path: Path, stretch: float) -> Answer:
+        tangents = self.tangents(path, stretch)
+        outcome = self.candidate.jvp(self.point, tangents)
+        if outcome.failure is not None:  # an input without a tangent is a matter of its own
+            zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
+            outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
+        return Answer(path, outcome, stretch, self._paired(outcome, stretch))
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
         """‖d·J u‖₂ for every ray, as a small step of the function shows it where there are several: forward mode costs more."""

@@ -1,8 +1,8 @@
 """Slopes of ⟨dout, f⟩ along rays through one point: the requests that evaluate f there, and what is measured of them.
 
-Two ways to measure a slope. The quick one takes three steps and trusts the model of rounding; agreement with a gradient to
-many digits needs no more proof. The careful one, for whatever did not agree at once, first shrinks the step until both ends
-take the branches of the middle, measures the noise, and goes down the ladder until it converges.
+Two ways to measure a slope. The quick one takes one to three steps, of all tensors at once where it can, and trusts the model of
+rounding; agreement with a gradient to many digits needs no more proof. The careful one, for whatever did not agree at once, first shrinks
+the step until both ends take the branches of the middle, measures the noise, and goes down the ladder until it converges.
 """
 
 from __future__ import annotations

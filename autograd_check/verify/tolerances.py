@@ -210,7 +210,7 @@ TIGHT = 1e-5
 """Agreement to this share of the signal is not a coincidence, however the ladder looked. Derivation: once in 10⁵ by chance."""
 CLOSE = {"uniform": 1e-9, "relative": TIGHT}
 """What a quick measurement must resolve, as a share of the signal. Derivation: one entry of 100,000 that is off by 1e-3 changes
-a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on two steps, which seldom reach further than 1e-5."""
+a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on one step, which leaves 1e-7 of all that moves."""
 BENDS = 2.0**-3
 """On what share of a tensor's size a function is taken to bend where that is not seen. Derivation: two steps of 2⁻⁶ and 2⁻⁸ then claim a
 sixty-fourth; a wrong claim costs a second look, since what passes agrees to `CLOSE` all the same."""

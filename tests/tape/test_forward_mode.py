@@ -427,3 +427,25 @@ def test_what_disagrees_is_named_alone() -> None:
 
     report = ac.gradcheck(Sum.apply, [tensor(4, seed=k) for k in range(3)], check_forward_ad=True, raise_exception=False)
     assert {finding.subject for finding in report.findings if finding.status is ac.Status.FAILED} == {"dinput1"}
+
+
+def test_forward_mode_that_does_not_run_is_not_asked_again_and_again() -> None:
+    runs: list[int] = []
+
+    class Refuses(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return 2 * dout
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor) -> Tensor:
+            runs.append(1)
+            raise RuntimeError("not written yet")
+
+    report = ac.gradcheck(Refuses.apply, tensor(4), check_forward_ad=True, raise_exception=False)
+    assert "forward mode raised RuntimeError: not written yet" in report.to_text()
+    assert len(runs) == 2  # with no tangents for the others, and with zeros
