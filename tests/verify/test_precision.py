@@ -293,3 +293,47 @@ def test_the_second_derivative_of_a_number_over_itself_is_rounding(value: float)
         return x / torch.linalg.vector_norm(x, torch.inf)
 
     assert ac.gradgradcheck(normalised, torch.tensor(value, dtype=torch.float64, requires_grad=True), seed=5)
+
+
+def losing(factor: float) -> Any:
+    """sin, whose backward loses 36 bits to cancellation: coarse rounding moves it by more than all of it."""
+
+    class Losing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            large = 1e11 * x
+            return factor * dout * ((large + x.cos()) - large)
+
+    return Losing.apply
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gradient_that_loses_most_of_its_digits_is_held_to_the_others(seed: int) -> None:
+    x = torch.randn(12, dtype=torch.float64, generator=Generator().manual_seed(seed)).requires_grad_()
+    assert ac.gradcheck(losing(1.0), x, seed=seed)
+    assert ac.gradcheck(losing(1.01), x, seed=seed, raise_exception=False).status is ac.Status.FAILED
+
+
+def test_code_that_is_rough_on_purpose_is_not_excused() -> None:
+    """Its error depends on the last bits of x, so that any rounding moves it by all of itself."""
+
+    class Rough(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return dout * x.cos() * (1 + 1e-3 * (1e12 * (2 * x) * 0.7).sin())
+
+    x = torch.randn(12, dtype=torch.float64, generator=Generator().manual_seed(0)).requires_grad_()
+    for seed in range(4):
+        assert ac.gradcheck(Rough.apply, x, seed=seed, raise_exception=False).status is ac.Status.FAILED
