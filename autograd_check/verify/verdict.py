@@ -134,9 +134,9 @@ class Gradients:
     def slope(self, path: Path) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂."""
         for ray in path.rays:
-            if id(ray) not in self._known:
-                self._known[id(ray)] = ray, ray.slope(self.grads[ray.primal])
-        slopes, sizes = zip(*(self._known[id(ray)][1] for ray in path.rays), strict=True)
+            if id(ray.u) not in self._known:  # a ray with another step is the same question
+                self._known[id(ray.u)] = ray, ray.slope(self.grads[ray.primal])
+        slopes, sizes = zip(*(self._known[id(ray.u)][1] for ray in path.rays), strict=True)
         return sum(slopes), math.hypot(*sizes)
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
