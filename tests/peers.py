@@ -51,8 +51,6 @@ UNTOLD = (
     "logsumexp near 2,000, forward over reverse: it rounds inside to 2e-13, and its second derivatives are 1e-9 of the output.",
     "bernoulli and correlations of ±1: whether a step crosses a threshold, or which side of 1 rounding chooses, is all that the differences see.",
     "The bias of attention's key, and what else has a slope of 1e-11 of the output: rounding leaves more.",
-    "svd_lowrank and pca_lowrank of complex matrices, second derivatives: torch's gradient is off by 1e-6 of itself now and then, and whose rounding that "
-    "is nobody has proven.",
     "masked.std and masked.var of a single entry: the gradient is not finite. torch's own check fails as well.",
     "A wrong gradient of linalg.lstsq, linalg.pinv or a correlation of ±1 that is off by 1e-5 in one entry: rounding decides there which rank is seen, or "
     "on which side of 1 the value lies, and what it moves the gradient by is allowed for.",
