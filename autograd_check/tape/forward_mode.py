@@ -113,10 +113,6 @@ class Tangents:
         moved = [abs(self._paired(outcome, self.stretch(path))[0] - exact) for outcome in self.rounded(path)]
         return EPS / COARSE * max(filter(math.isfinite, moved), default=0.0)
 
-    def unit(self, path: Path) -> float:
-        """How coarsely operations rounded for that."""
-        return COARSE
-
     def rounded(self, path: Path) -> Iterator[Outcome]:
         """`(out, tangent)` along a path, a few times, with every operation rounding anew."""
         for seed in range(DRAWS):

@@ -410,7 +410,7 @@ def check_differences(trial: Trial, pair: Pair, wrt: Sequence[str]) -> list[Find
         return None if grads is None else Gradients(grads, granted=pair.leave)
 
     grads = {gradient.primal: gradient.value for gradient in trial.gradients.values()}
-    verdicts = probe.verdicts(Gradients(grads, spread, pair.leave, rounding.unit), elsewhere, lambda: pair.uses_single(trial))
+    verdicts = probe.verdicts(Gradients(grads, spread, pair.leave), elsewhere, lambda: pair.uses_single(trial))
     findings = {
         name: finding_of(verdict, DIFFERENCES, f"d{name}", trial.case.name, f"your d{name}", resolution=names.oracle is None)
         for name, verdict in verdicts.items()

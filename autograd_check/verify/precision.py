@@ -21,19 +21,7 @@ from torch._decomp import decomposition_table
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Mismatch
 from autograd_check.verify.tensors import Watching, compare, is_differentiable, largest, leaves
-from autograd_check.verify.tolerances import (
-    COARSE,
-    DRAWS,
-    EPS,
-    FINE,
-    HALF_UNIT,
-    NEGLIGIBLE,
-    OFTEN,
-    ROUNDINGS,
-    SINGLE,
-    UNEVEN,
-    UNSEEN,
-)
+from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, HALF_UNIT, NEGLIGIBLE, OFTEN, ROUNDINGS, SINGLE, UNEVEN, UNSEEN
 
 # --- Rounding --------------------------------------------------------------------------------------------------------
 
@@ -103,7 +91,7 @@ class Rounding:
 
     `gradients` gives them by primal, of the definition where there is one and else of the code itself; None where it fails.
     Code cannot excuse itself by what is rough in it: a gradient that jumps by its whole error whenever a number moves by
-    `COARSE` gets EPS / COARSE of that error, a sixteen-millionth; one that moves by more than itself is moved again by `FINE`.
+    `COARSE` gets EPS / COARSE of that error, a sixteen-millionth.
     """
 
     gradients: Callable[[Point], Mapping[str, Any] | None]
@@ -122,40 +110,20 @@ class Rounding:
         found = self(primal)
         return largest(found[place]) if place < len(found) else 0.0
 
-    def unit(self, primal: str) -> float:
-        """How coarsely every operation rounded for that: more finely where the gradient moved by more than itself."""
-        self(primal)
-        found: float = self._known.get(f"{primal}, unit", COARSE)
-        return found
-
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self) -> dict[str, list[Tensor]]:
         exact = self._asked(None)
-        if exact is None:
-            return {"": []}
-        found: dict[str, Any] = self._moved(exact, COARSE)
-        if any(_upset(found[name], exact[name], COARSE) for name in exact):
-            for name, fine in self._moved(exact, FINE).items():
-                if _upset(found[name], exact[name], COARSE) and not _upset(fine, exact[name], FINE):
-                    found |= {name: fine, f"{name}, unit": FINE}
-        return found
+        rounded = [grads for seed in range(DRAWS) if (grads := self._asked(seed)) is not None]
+        return (
+            {"": []} if exact is None else {name: _spread(grad, [r.get(name) for r in rounded]) for name, grad in exact.items()}
+        )
 
-    def _moved(self, exact: Mapping[str, Any], unit: float) -> dict[str, list[Tensor]]:
-        rounded = [grads for seed in range(DRAWS) if (grads := self._asked(seed, unit)) is not None]
-        return {name: _spread(grad, [r.get(name) for r in rounded], unit) for name, grad in exact.items()}
-
-    def _asked(self, seed: int | None, unit: float = COARSE) -> Mapping[str, Any] | None:
+    def _asked(self, seed: int | None) -> Mapping[str, Any] | None:
         anew = Point(dict(self.point.primals), self.point.hyper)
         try:
-            with nullcontext() if seed is None else RandomRounding(Generator().manual_seed(seed), unit):
+            with nullcontext() if seed is None else RandomRounding(Generator().manual_seed(seed)):
                 return self.gradients(anew)
         except Exception:  # a definition may refuse what rounding took out of its domain
             return None
-
-
-def _upset(spread: Sequence[Tensor], exact: Any, unit: float) -> bool:
-    """Whether some tensor moves by more than all of it: then the movement does not scale with the rounding."""
-    pairs = zip(spread, leaves(exact), strict=True)
-    return any(is_differentiable(leaf) and not largest(moved) <= EPS / unit * largest(leaf) for moved, leaf in pairs)
 
 
 def compare_rounded(got: Tensor, expected: Tensor, tolerance: float, moves: Callable[..., float], *where: Any) -> Mismatch | None:
@@ -163,7 +131,7 @@ def compare_rounded(got: Tensor, expected: Tensor, tolerance: float, moves: Call
     return compare(got, expected, tolerance) and compare(got, expected, tolerance + ROUNDINGS * moves(*where))
 
 
-def _spread(exact: Any, rounded: Sequence[Any], unit: float) -> list[Tensor]:
+def _spread(exact: Any, rounded: Sequence[Any]) -> list[Tensor]:
     found = []
     for place, leaf in enumerate(leaves(exact)):
         if not is_differentiable(leaf):
@@ -174,7 +142,7 @@ def _spread(exact: Any, rounded: Sequence[Any], unit: float) -> list[Tensor]:
             moved = leaves(other)[place] if len(leaves(other)) > place else None
             if isinstance(moved, Tensor) and is_differentiable(moved) and moved.shape == leaf.shape:
                 spread = torch.maximum(spread, torch.nan_to_num((moved - leaf).detach().abs().to(torch.float64), 0.0, 0.0, 0.0))
-        found.append(EPS / unit * spread)
+        found.append(EPS / COARSE * spread)
     return found
 
 

@@ -106,9 +106,6 @@ the largest of four uniform draws is below a sixteenth of the range once in 65,5
 COARSE = 2.0**-28
 """How coarsely every operation rounds when its effect is measured. Derivation: the geometric middle, 2²⁴ above float64's
 rounding and as far below 1, where a function bends."""
-FINE = 2.0**-44
-"""The same where `COARSE` moves a gradient by more than itself. Derivation: what loses 43 of 52 digits to cancellation still moves in proportion; code
-that is rough on purpose has to be 256 times as rough as it is wrong. Measured: complex svd_lowrank's second derivative loses 36."""
 DRAWS = 4
 """How often a gradient is run with coarse rounding. Derivation: see `ROUNDINGS`."""
 

@@ -112,10 +112,6 @@ class Says(Protocol):
         """What rounding does to that slope; asked for only where the derivative disagrees, before anything is said of it."""
         ...
 
-    def unit(self, ray: Ray) -> float:
-        """How coarsely operations rounded for that."""
-        ...
-
     def leave(self, ray: Ray) -> float:
         """The error of the slope that the user grants."""
         ...
@@ -128,7 +124,7 @@ class Gradients:
     grads: Mapping[str, Any]
     spread: Spread | None = None
     granted: Leave = NO_LEAVE
-    units: Callable[[str], float] = lambda primal: COARSE
+
     _known: dict[int, tuple[Ray, tuple[float, float]]] = field(default_factory=dict, repr=False)
 
     def slope(self, path: Path) -> tuple[float, float]:
@@ -148,10 +144,6 @@ class Gradients:
         change = self.spread(ray.primal) if self.spread is not None else []
         size = ray.slope(change)[1] if len(change) > ray.leaf else 0.0
         return size if math.isfinite(size) else 0.0
-
-    def unit(self, ray: Ray) -> float:
-        """See `Rounding.unit`."""
-        return self.units(ray.primal)
 
     def leave(self, ray: Ray) -> float:
         """What the errors δ that are granted may amount to: Σ |δ·u| at most, and for many of them four times ‖δ·u‖₂."""
@@ -178,8 +170,8 @@ class UnderTest:
         """See `Says`. Beside a slope measured well, what moves by more than all of it, and than the rounding of ones, excuses no more."""
         exact = beside is not None and beside.error < TIGHT * abs(beside.value)
         tail = EPS * self.slopes.pairing.unit() * largest(ray.u)
-        shake, whole = self.says.shake(ray), max(self.slope(ray)[1], self.slopes.pairing.size())
-        return min(shake, max(EPS / self.says.unit(ray) * whole, tail)) if exact else shake
+        most = max(EPS / COARSE * max(self.slope(ray)[1], self.slopes.pairing.size()), tail) if exact else math.inf
+        return min(self.says.shake(ray), most)
 
 
 def measured(
