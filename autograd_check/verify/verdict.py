@@ -451,10 +451,12 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
                 elif left:
                     wrong.append(bundle)
             for bundle in wrong:
-                if len(bundle.rays) == 1 or len(wrong) == len(family) > 1:
-                    rest += bundle.rays
-                else:
+                if len(bundle.rays) > 1 and not len(wrong) == len(family) > 1:
                     following.append(bundle.halves())
+                elif len(bundle.rays) > 1 or bundle.far or not sizes[bundle.rays[0]]:
+                    rest += bundle.rays
+                else:  # what rounds coarsely shows its slope to larger steps
+                    following += [[one] for one in bundled({bundle.rays[0]: sizes[bundle.rays[0]]}, FARTHER)]
         families = following
         bundles = [bundle for family in families for bundle in family]
         measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
@@ -468,9 +470,11 @@ def _judged(
     analytic, size = test.slope(bundle)
     if analytic == 0 == size and estimate.error == 0:
         return [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays], False
-    judged = [(ray, measured(ray, analytic, sizes[ray], estimate)[0]) for ray in bundle.rays]
-    agreed = [(ray, result) for ray, result in judged if _is_close(result, ray, sizes[ray])]
-    return agreed, all(result.gap <= result.tolerance for _, result in judged) and any(sizes[ray] for ray in bundle.rays)
+    # a size that was seen in the function may be that of a jump: the derivative itself has to say as much
+    owns = {ray: min(sizes[ray], size) for ray in bundle.rays}
+    judged = [(ray, measured(ray, analytic, owns[ray], estimate)[0]) for ray in bundle.rays]
+    agreed = [(ray, result) for ray, result in judged if _is_close(result, ray, owns[ray])]
+    return agreed, all(result.gap <= result.tolerance for _, result in judged) and any(owns.values())
 
 
 def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = TOGETHER) -> list[Bundle]:

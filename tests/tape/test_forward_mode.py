@@ -449,3 +449,29 @@ def test_forward_mode_that_does_not_run_is_not_asked_again_and_again() -> None:
     report = ac.gradcheck(Refuses.apply, tensor(4), check_forward_ad=True, raise_exception=False)
     assert "forward mode raised RuntimeError: not written yet" in report.to_text()
     assert len(runs) == 2  # with no tangents for the others, and with zeros
+
+
+def test_a_jump_along_one_input_lets_no_tangent_of_another_pass() -> None:
+    """Away from y = ±1 the sum is 8.5 whatever x is, on both sides alike: x alone shows its slope."""
+
+    class Zero(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            return dout
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor) -> Tensor:
+            return torch.zeros_like(t)
+
+    def hinge(x: Tensor, y: Tensor) -> Tensor:
+        return torch.nn.functional.hinge_embedding_loss(Zero.apply(x), y, margin=8.5, reduction="none")
+
+    x = torch.tensor([8.4, 3.7, -0.7, 7.6, 2.6], dtype=torch.float64, requires_grad=True)
+    y = torch.tensor([-1.0, -1.0, -1.0, 1.0, -1.0], dtype=torch.float64, requires_grad=True)
+    for seed in range(4):
+        report = ac.gradcheck(hinge, (x, y), check_forward_ad=True, check_backward_ad=False, raise_exception=False, seed=seed)
+        assert {finding.subject for finding in report.findings if finding.status is ac.Status.FAILED} == {"dx"}

@@ -635,3 +635,15 @@ def test_a_cotangent_that_does_not_fit_is_refused_in_the_words_of_torch(given: T
     report = ac.gradgradcheck(torch.tanh, tensor(3), [given], raise_exception=False)
     assert report.status is ac.Status.FAILED
     assert said in report.to_text()
+
+
+@pytest.mark.parametrize("bits", [28, 30])
+def test_a_function_on_a_grid_shows_its_slope_to_large_steps(bits: int) -> None:
+    """Rounded to a fixed point, straight through: small steps see the grid, larger ones land on it."""
+
+    def function(x: Tensor) -> Tensor:
+        return x + (torch.round(x * 2**bits) / 2**bits - x).detach()
+
+    x = torch.randn(6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for seed in range(4):
+        assert ac.gradcheck(function, x, seed=seed)

@@ -293,3 +293,35 @@ def test_the_second_derivative_of_a_number_over_itself_is_rounding(value: float)
         return x / torch.linalg.vector_norm(x, torch.inf)
 
     assert ac.gradgradcheck(normalised, torch.tensor(value, dtype=torch.float64, requires_grad=True), seed=5)
+
+
+def spoilt_sine(factor: Callable[[Tensor], Any], constant: Any = 1.0) -> Any:
+    """A constant times sin, with a gradient that is off by a factor of x."""
+
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x.sin() * (constant() if callable(constant) else constant)
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return dout * x.cos() * (constant() if callable(constant) else constant) * factor(x)
+
+    return Sine.apply
+
+
+ROUGH: dict[str, Any] = {
+    "an error of the last bits": spoilt_sine(lambda x: 1 + 1e-3 * (1.4e12 * x).sin()),
+    "phases of milliseconds": spoilt_sine(
+        lambda x: 1.003, lambda: torch.cos((1.7e12 + torch.arange(12, dtype=torch.float64)) * 1.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROUGH)
+def test_what_rounding_would_upset_excuses_no_wrong_gradient(name: str) -> None:
+    x = torch.randn(12, dtype=torch.float64, generator=Generator().manual_seed(0)).requires_grad_()
+    for seed in range(4):
+        assert ac.gradcheck(ROUGH[name], x, seed=seed, raise_exception=False).status is ac.Status.FAILED
