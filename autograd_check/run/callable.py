@@ -119,12 +119,10 @@ class Wrapped:
         if not any(moving) and not forward_only:
             raise ValueError("gradcheck expects at least one input tensor with requires_grad=True; all inputs pass through.")
         for name, value in zip(called.names, called.inputs, strict=True):
-            if any(
-                type(leaf) in (Tensor, nn.Parameter) and leaf.is_meta for leaf in leaves(value)
-            ):  # others may hold numbers inside
-                raise ValueError(
-                    f"gradcheck expects inputs with numbers in them; {name} is on the meta device, which keeps shapes alone."
-                )
+            # a class of its own may hold numbers inside
+            if any(type(leaf) in (Tensor, nn.Parameter) and leaf.is_meta for leaf in leaves(value)):
+                text = f"gradcheck expects inputs with numbers in them; {name} is on the meta device, which keeps shapes alone."
+                raise ValueError(text)
         self.wrt = tuple(name for name, moves in zip(called.names, moving, strict=True) if moves)
         self._positions = [position for position, moves in enumerate(moving) if moves]
         self._layouts = {

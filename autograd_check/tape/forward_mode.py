@@ -68,7 +68,7 @@ class Tangents:
     granted: Leave
     slopes: Slopes | None = None
     _known: dict[tuple[int, ...], Answer] = field(default_factory=dict, repr=False)
-    _sizes: dict[int, tuple[Ray, float]] = field(default_factory=dict, repr=False)
+    _sizes: dict[Ray, float] = field(default_factory=dict, repr=False)
 
     def along(self, path: Path) -> Outcome:
         """`(out, tangent)` along a path; along a relative one `stretch` times as far, so that tangents of two sizes are seen."""
@@ -85,7 +85,7 @@ class Tangents:
     def _asked(self, path: Path) -> Answer:
         key = tuple(id(ray.u) for ray in path.rays)  # a ray with another step is the same question
         if key not in self._known:
-            answer = self._answer(path, LARGE if path.rays and path.rays[0].kind == "relative" else 1.0)
+            answer = self._answer(path, LARGE if path.rays and path.kind == "relative" else 1.0)
             if answer.stretch > 1 and not math.isfinite(answer.slope[0]):  # it may have overflown
                 answer = self._answer(path, 1.0)
             self._known[key] = answer
@@ -103,9 +103,9 @@ class Tangents:
         """‖d·J u‖₂ for every ray, as a small step of the function shows it where there are several: forward mode costs more."""
         if self.slopes is None or len({(ray.primal, ray.leaf) for ray in rays}) == 1:
             return [self.slope(ray)[1] for ray in rays]
-        new = [ray for ray in rays if id(ray) not in self._sizes]
-        self._sizes.update((id(ray), (ray, size)) for ray, size in zip(new, self.slopes.sizes(new), strict=True))
-        return [self._sizes[id(ray)][1] for ray in rays]
+        new = [ray for ray in rays if ray not in self._sizes]
+        self._sizes.update(zip(new, self.slopes.sizes(new), strict=True))
+        return [self._sizes[ray] for ray in rays]
 
     def shake(self, path: Path) -> float:
         """How far that moves when every operation rounds anew."""
@@ -172,7 +172,7 @@ class ForwardCheck:
         """All findings about forward mode."""
         point = self.probe.point
         says = self._says(point)
-        failure = next((says.along(bundle).failure for bundle in self.probe.first[1][:1]), None)
+        failure = next((says.along(bundle).failure for bundle in self.probe.bundles[:1]), None)
         if failure is not None:
             for name in self.probe.wrt:
                 text = f"forward mode raised {failure.exception}: {failure.says}"
@@ -193,7 +193,7 @@ class ForwardCheck:
         return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted, slopes)
 
     def _forms(self, says: Tangents) -> Iterator[Finding]:
-        for bundle in self.probe.first[1][:1]:
+        for bundle in self.probe.bundles[:1]:
             out, tangent = says.along(bundle).value
             for (path, one), other in zip(named_leaves(out, "out"), leaves(tangent), strict=True):
                 if is_differentiable(one) and one.shape != other.shape:
@@ -236,7 +236,7 @@ class ForwardCheck:
         if not names:
             return
         backward = Gradients(self.gradients, granted=self.granted)
-        paths: Sequence[Path] = self.probe.first[1]
+        paths: Sequence[Path] = self.probe.bundles
         if len(names) < len(self.probe.wrt):
             paths = [ray for ray in self.probe.rays if ray.primal in names]
         for path in paths:

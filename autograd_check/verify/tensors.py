@@ -294,10 +294,10 @@ def compare(got: Tensor, expected: Tensor, tolerance: Tensor | float) -> Mismatc
         return None
     got = got.to(expected.dtype) if got.dtype is torch.bool else got  # torch does not subtract a bool
     error = (got - expected).abs()
-    if bool((error <= tolerance).all()):
+    right = error <= tolerance
+    if bool(right.all()):
         return None
-    same = (got == expected) | (torch.isnan(got) & torch.isnan(expected))
-    right = same | (error <= tolerance)
+    right |= (got == expected) | (torch.isnan(got) & torch.isnan(expected))
     if bool(right.all()):
         return None
     badness = torch.where(right, -1.0, torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf).to(torch.float64))

@@ -214,10 +214,10 @@ a slope by 1e-3/√10⁵ = 3e-6. The second opinion rests on one step, which lea
 BENDS = 2.0**-3
 """On what share of a tensor's size a function is taken to bend where that is not seen. Derivation: two steps of 2⁻⁶ and 2⁻⁸ then claim a
 sixty-fourth; a wrong claim costs a second look, since what passes agrees to `CLOSE` all the same."""
-TOGETHER = {"uniform": (2.0**-5, 2.0**-7), "relative": (2.0**-10,)}
+NEAR = {"uniform": (2.0**-5, 2.0**-7), "relative": (2.0**-10,)}
 """Steps of a measurement in which all tensors move at once, as shares of the largest. Derivation: h⁴ at 2⁻¹¹ leaves nothing, eps/h at 2⁻¹³ is
 2e-12; a second opinion needs 1e-5 only, and h² at 2⁻¹⁶ is 2e-10. Measured: fewest evaluations on torch's operator database (2⁻⁸ to 2⁻¹³)."""
-FARTHER = {"uniform": (1.0, 2.0**-2, 2.0**-4), "relative": (1.0, 2.0**-2)}
+FAR = {"uniform": (1.0, 2.0**-2, 2.0**-4), "relative": (1.0, 2.0**-2)}
 """The same for what rounding drowned at those. Derivation: 64 times as far leaves a sixty-fourth of eps/h; two columns of Richardson keep h⁶."""
 STILL = {"uniform": (1.0, 2.0**-6), "relative": (1.0,)}
 """The same where the gradient is zero. Derivation: a function that is constant is so at the largest step as well."""

@@ -36,12 +36,13 @@ from autograd_check.verify.tolerances import (
     COARSE,
     EPS,
     FAINT,
-    FARTHER,
+    FAR,
     FINER,
     GRANTED,
     INCONCLUSIVE_SHARE,
     JUMP,
     MOVED,
+    NEAR,
     NO_LEAVE,
     PRECISION,
     QUIET,
@@ -53,7 +54,6 @@ from autograd_check.verify.tolerances import (
     SINGLE,
     STILL,
     TIGHT,
-    TOGETHER,
     Leave,
 )
 
@@ -339,6 +339,11 @@ class Probe:
         """A ray of each kind through every tensor."""
         return self.first[0]
 
+    @property
+    def bundles(self) -> list[Bundle]:
+        """All of these of a kind in one bundle."""
+        return self.first[1]
+
     @cached_property
     def estimates(self) -> Sequence[tuple[Bundle, Estimate]]:
         """The quick measurement of all tensors at once."""
@@ -430,14 +435,13 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
     found: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
     sizes = dict(zip(rays, test.says.sizes(rays), strict=True))
-    if first is not None and all(sizes.values()):
-        measurements = first()
-    else:
-        bundles = bundled(sizes)
-        measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
-    families = [[bundle] for bundle, _ in measurements]
+
+    def measure(bundles: Sequence[Bundle]) -> dict[Bundle, Estimate]:
+        return dict(zip(bundles, test.slopes.quick(bundles), strict=True))
+
+    estimates = dict(first()) if first is not None and all(sizes.values()) else measure(bundled(sizes))
+    families = [[bundle] for bundle in estimates]
     while families:
-        estimates = dict(measurements)
         following: list[list[Bundle]] = []
         for family in families:
             wrong: list[Bundle] = []
@@ -446,8 +450,8 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
                 found += agreed
                 settled = {ray for ray, _ in agreed}
                 left = [ray for ray in bundle.rays if ray not in settled]
-                if left and (agreed or drowned) and (agreed or not bundle.far):
-                    following += [[one] for one in bundled({ray: sizes[ray] for ray in left}, FARTHER)]
+                if left and (agreed or (drowned and not bundle.far)):
+                    following += [[one] for one in bundled({ray: sizes[ray] for ray in left}, FAR)]
                 elif left:
                     wrong.append(bundle)
             for bundle in wrong:
@@ -456,10 +460,9 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
                 elif len(bundle.rays) > 1 or bundle.far or not sizes[bundle.rays[0]]:
                     rest += bundle.rays
                 else:  # what rounds coarsely shows its slope to larger steps
-                    following += [[one] for one in bundled({bundle.rays[0]: sizes[bundle.rays[0]]}, FARTHER)]
+                    following += [[one] for one in bundled({bundle.rays[0]: sizes[bundle.rays[0]]}, FAR)]
         families = following
-        bundles = [bundle for family in families for bundle in family]
-        measurements = list(zip(bundles, test.slopes.quick(bundles), strict=True))
+        estimates = measure([bundle for family in families for bundle in family])
     return found, rest
 
 
@@ -477,13 +480,13 @@ def _judged(
     return agreed, all(result.gap <= result.tolerance for _, result in judged) and any(owns.values())
 
 
-def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = TOGETHER) -> list[Bundle]:
+def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = NEAR) -> list[Bundle]:
     """All rays of a kind in one bundle, those along which nothing is to change in another; steps are shares of the largest."""
     groups: dict[tuple[str, bool], list[Ray]] = {}
     for ray, size in sizes.items():
         groups.setdefault((ray.kind, size == 0), []).append(ray)
     return [
-        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]), shares is FARTHER)
+        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]), shares is FAR)
         for (kind, still), rays in groups.items()
     ]
 
