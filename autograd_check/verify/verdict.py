@@ -210,8 +210,11 @@ def finding_of(verdict: ProbeResult, check: str, subject: str, probe: str, says:
     return failed(check, subject, probe, text, Kind.GRADIENT)
 
 
-def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = False) -> ProbeResult:
-    """What a careful measurement says of the gradient along a ray; the `last` word is no failure where rounding may be all there is."""
+def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = False, jump: float = math.inf) -> ProbeResult:
+    """What a careful measurement says of the gradient along a ray; the `last` word is no failure where rounding may be all there is.
+
+    `jump` is the least change that counts as a jump, where it is smaller than usual.
+    """
     analytic, size = test.slope(ray)
     result, signal = measured(ray, analytic, size, careful.estimate)
     gap = result.gap
@@ -233,7 +236,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = Fals
     if gap > result.tolerance and gap <= result.tolerance + test.says.leave(ray) and _granted_everywhere(test, ray):
         return result._replace(reason=WITHIN, error=gap / float(torch.linalg.vector_norm(ray.u)))
     if gap > result.tolerance:
-        if careful.kinked(gap) or careful.jumps(JUMP * test.slopes.pairing.size()):
+        if careful.kinked(gap) or careful.jumps(min(jump, JUMP * test.slopes.pairing.size())):
             return result._replace(status=Status.INCONCLUSIVE, reason=ON_A_KINK)
         rough = careful.estimate.roundoff * careful.estimate.step > ROUGH * test.slopes.pairing.size()
         if rough and not _is_noise(test, ray, careful):
@@ -503,7 +506,9 @@ def _at_once(test: UnderTest, rays: Sequence[Ray]) -> list[tuple[Ray, ProbeResul
     return [(ray, result) for ray, result, signal in judged if _is_close(result, ray, signal)]
 
 
-def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> list[tuple[Ray, ProbeResult]]:
+def _carefully(
+    test: UnderTest, rays: Sequence[Ray], *, whole: bool = False, jump: float = math.inf
+) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
     constant = test.slopes.constant([ray for ray in settled if test.slope(ray) == (0, 0)])
@@ -511,7 +516,7 @@ def _carefully(test: UnderTest, rays: Sequence[Ray], *, whole: bool = False) -> 
     return [
         (ray, UNMOVED._replace(leaf=ray.leaf))
         if ray in constant
-        else (ray, verdict_on(test, ray, next(measurements), last=whole) if ray.step else _unsettled(test, ray))
+        else (ray, verdict_on(test, ray, next(measurements), last=whole, jump=jump) if ray.step else _unsettled(test, ray))
         for ray in settled
     ]
 
@@ -532,7 +537,8 @@ def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generato
     """A verdict from larger steps, where those of the tensor's own size resolve too little.
 
     A bias of 1e-13 says nothing of how far it has to move before a layer's output does: a direction as long as 1 does. Any
-    other moves by its own size where rounding drowns what a 64th of it does. A failure stands where a second direction fails as well.
+    other moves by its own size where rounding drowns what a 64th of it does. A failure stands where a second direction fails as well,
+    unless the function changes by the same at every step: then it bends on the tensor's own scale, of which long steps say nothing.
     """
     signal = max(abs(verdict.numeric), abs(verdict.analytic))
     unresolved = verdict.status is Status.INCONCLUSIVE and verdict.reason != ON_A_KINK
@@ -541,7 +547,7 @@ def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generato
         return ray, verdict
     drawn = draw_rays(test.slopes.point.primals, [ray.primal], ("uniform",), generator)
     longer = [_as_long_as_one(one) if short else replace(one, step=1.0) for one in (ray, *drawn) if one.leaf == ray.leaf]
-    found = [result for _, result in _carefully(test, longer, whole=True)]
+    found = [result for _, result in _carefully(test, longer, whole=True, jump=test.slopes.model)]
     if all(result.status is Status.FAILED for result in found):
         return ray, found[0]
     right = [result for result in found if result.status is Status.PASSED and result.resolution < verdict.resolution]
@@ -564,8 +570,10 @@ def _confirmed(
         names = list(dict.fromkeys(name for name, _ in tensors))
         drawn = draw_rays(test.slopes.point.primals, names, (second,), generator)
         again |= {(ray.primal, ray.leaf, kind): ray for ray in drawn if (ray.primal, ray.leaf) in tensors}
-    answers = [verdict for _, verdict in _carefully(test, list(again.values()), whole=True)]
-    stands = {key: verdict.status is Status.FAILED for key, verdict in zip(again, answers, strict=True)}
+    answers = dict(zip(again, (verdict for _, verdict in _carefully(test, list(again.values()), whole=True)), strict=True))
+    longer = {key: replace(again[key], step=1.0) for key, verdict in answers.items() if verdict.reason == DROWNED}
+    answers |= dict(zip(longer, (verdict for _, verdict in _carefully(test, list(longer.values()), whole=True)), strict=True))
+    stands = {key: verdict.status is Status.FAILED for key, verdict in answers.items()}
     left = [ray for ray in wrong if not stands[ray.primal, ray.leaf, ray.kind]]
     seen = {id(ray.u): verdict for ray, verdict in _carefully(test, left, whole=True)}
     doubt = "one direction disagrees and another does not"

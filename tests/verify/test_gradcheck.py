@@ -533,10 +533,18 @@ def test_a_slope_far_below_the_output_is_measured_with_larger_steps() -> None:
 
     x, bias, spoilt = tensor(3), 3 * tensor(3, seed=1).detach(), scaler(1.2)
     bias.requires_grad_()
-    for seed in range(4):
+    for seed in range(24):  # where a second direction drowns, it goes farther as well
         assert ac.gradcheck(layer, (x, bias), seed=seed)
         report = ac.gradcheck(lambda x, b: layer(x, spoilt(b)), (x, bias), seed=seed, raise_exception=False)
         assert report.status is ac.Status.FAILED
+
+
+def test_long_steps_say_nothing_of_what_bends_on_the_size_of_a_tiny_input() -> None:
+    """Beyond 1e-6 the first term is flat; before that rounding of the second drowns it. Whether its slope is right cannot be seen."""
+    both = tensor(6).detach()
+    x, y = (1e-6 * both[:3]).requires_grad_(), both[3:].clone().requires_grad_()
+    for seed in range(12):
+        assert ac.gradcheck(lambda x, y: 1e-8 * torch.tanh(x / 1e-6) + 1e6 * y**2, (x, y), seed=seed)
 
 
 @pytest.mark.parametrize("seed", range(4))
