@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from torch import Generator
-
 from autograd_check.causes import Cause
 from autograd_check.tape.cotangents import check_batched, check_undefined
 from autograd_check.tape.forward_mode import ForwardCheck, check_batched_forward
@@ -18,7 +16,7 @@ from autograd_check.verify.contract import check_forward_repeatable, failure_fin
 from autograd_check.verify.finding import Finding, Kind, Status, failed, passed, root_subject, skipped
 from autograd_check.verify.tensors import is_tensor, leaves
 from autograd_check.verify.tolerances import NO_LEAVE, Leave
-from autograd_check.verify.trial import Case, PairNames, Reference, Trial, draw_cotangent, parts
+from autograd_check.verify.trial import Case, PairNames, Reference, Trial, cotangents_of, parts
 
 GIVEN = "the given point"
 """What the one case of a callable is called."""
@@ -85,8 +83,8 @@ class Further:
             yield failure_finding("runs", "out", GIVEN, names.forward, runs[1].failure, Kind.VALUE)
             return
         again, out = (run.value[0] if run.value is not None else None for run in runs)
-        dout = draw_cotangent(out, Generator().manual_seed(pair.seed * 1009))
-        trial = Trial(Case(GIVEN, point), Reference(again, {}, None, {}), (dout,), out, (), None, None)
+        douts = cotangents_of(out, pair.seed * 1009, full=False)
+        trial = Trial(Case(GIVEN, point), Reference(again, {}, None, {}), douts, out, (), None, None)
         yield from check_forward_repeatable(trial, self.asked.leave)
         yield from self._forward_mode(trial, pair, {})
 

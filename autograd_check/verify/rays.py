@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, overload
 
 import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, leaves, norm, replaced
+from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, lasting, leaves, norm, replaced
 from autograd_check.verify.tolerances import RATIO, STEPS
 
 KINDS = ("uniform", "relative")
@@ -43,18 +44,26 @@ class Direction:
     narrowest: float
 
 
-def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+Source = Generator | int
+"""Where random numbers come from: a generator, or the seed of one that starts anew, whose first numbers are kept."""
+
+KEPT = 2**12
+"""Up to this many entries the signs that a seed begins with are kept for the next function of a test-suite."""
+
+
+def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], source: Source) -> list[list[Direction]]:
     """For every tensor one direction of each kind: its shape and dtype, random signs, one to two times the kind's size.
 
-    Every entry has so few significant digits that x + h·u is a floating-point number for every step h. (Sizes are not all
-    powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the size (1 where all is zero); an
-    entry that is not finite does not move. Real and imaginary parts of a complex tensor move independently.
+    That size is the power of two next to it, and what it is multiplied by has so few digits that x + h·u is a floating-point
+    number for every step h. (Not all are powers of two, so that two errors hardly ever cancel.) Where x is zero its rms is the
+    size (1 where all is zero); an entry that is not finite does not move. Real and imaginary parts of a complex tensor move
+    independently.
     """
     reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
     drawn: list[list[Direction]] = [[] for _ in tensors]
     for kind in dict.fromkeys((x.dtype, x.device) for x in reals):
         places = [place for place, x in enumerate(reals) if (x.dtype, x.device) == kind]
-        together = _draw([reals[place] for place in places], kinds, generator)
+        together = _draw([reals[place] for place in places], kinds, source)
         for place, directions in zip(places, together, strict=True):
             drawn[place] = directions
     return [
@@ -63,33 +72,33 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], generator
     ]
 
 
-def _draw(tensors: list[Tensor], kinds: tuple[str, ...], generator: Generator) -> list[list[Direction]]:
+def _draw(tensors: list[Tensor], kinds: tuple[str, ...], source: Source) -> list[list[Direction]]:
     """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
     counts = [x.numel() for x in tensors]
     size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
-    scales = [_rms(part) for part in _split(size, counts)]
+    scales = [_scale(part) for part in _split(size, counts)]
     still = None if all(map(math.isfinite, scales)) else ~torch.isfinite(size)
     if still is not None:
         size = torch.where(still, 0, size)
-        scales = [_rms(part) for part in _split(size, counts)]
-    rms: Any = scales[0]
+        scales = [_scale(part) for part in _split(size, counts)]
+    whole: Any = scales[0]
     if len(scales) > 1:
         each = torch.tensor(scales, dtype=size.dtype, device=size.device)
-        rms = torch.repeat_interleave(each, torch.tensor(counts, device=size.device))
+        whole = torch.repeat_interleave(each, torch.tensor(counts, device=size.device))
     own, least = size, scales
     if kinds != ("uniform",):
-        least = [float(part.min()) for part in _split(size, counts)]
+        _cut(own.mul_(math.sqrt(2)), 0)
+        least = [float(part.min()) for part in _split(own, counts)]
         if 0 in least:
-            own = torch.where(size > 0, size, rms)
+            own = torch.where(own > 0, own, whole)
             least = [float(part.min()) for part in _split(own, counts)]
-    u = drawn_on(size, (len(kinds), size.numel()), generator)
-    u.add_(u.sign())
-    rows = u.unbind(0)
-    for row, kind in zip(rows, kinds, strict=True):
-        row.mul_(own if kind == "relative" else (CAP * own).clamp(max=rms) if kind == "capped" else rms)
-    _shorten(u, max(counts))
+    sizes = {"uniform": whole, "relative": own}
+    if "capped" in kinds:
+        sizes["capped"] = (CAP * own).clamp(max=whole)
+    signs = _signs(len(kinds), size.numel(), size.dtype, size.device, source)
+    rows = [sign * sizes[kind] for sign, kind in zip(signs.unbind(0), kinds, strict=True)]
     if still is not None:
-        u.masked_fill_(still, 0)
+        rows = [row.masked_fill_(still, 0) for row in rows]
     split = [_split(row, counts) for row in rows]
     return [
         [
@@ -104,35 +113,51 @@ def _split(row: Tensor, counts: Sequence[int]) -> Sequence[Tensor]:
     return row.split_with_sizes(list(counts)) if len(counts) > 1 else [row]
 
 
+def _signs(rows: int, count: int, dtype: torch.dtype, device: torch.device, source: Source) -> Tensor:
+    """Rows of numbers of either sign, one to two in size, with few digits."""
+    if isinstance(source, int) and count <= KEPT and lasting():
+        return _known_signs(rows, count, dtype, device, source)
+    generator = Generator().manual_seed(source) if isinstance(source, int) else source
+    signs = drawn_on(torch.empty(0, dtype=dtype, device=device), (rows, count), generator)
+    signs.add_(signs.sign())
+    # a p-bit mantissa holds the smallest step 2⁻ˢ of an entry as large as u in its upper s bits, one bit goes for the sum, and
+    # no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u
+    digits = 1 - math.frexp(torch.finfo(dtype).eps)[1]
+    spare = digits + math.frexp(steps_of(signs)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
+    _cut(signs, max(0, min(digits, spare)))
+    return signs
+
+
+@lru_cache(maxsize=64)
+def _known_signs(rows: int, count: int, dtype: torch.dtype, device: torch.device, seed: int) -> Tensor:
+    return _signs(rows, count, dtype, device, Generator().manual_seed(seed))
+
+
+def _cut(numbers: Tensor, digits: int) -> None:
+    """Cut all but so many binary digits behind the first, in place."""
+    integers, all_of_them = INTEGERS[numbers.dtype.itemsize], 1 - math.frexp(torch.finfo(numbers.dtype).eps)[1]
+    numbers.view(integers).bitwise_and_(-1 << (all_of_them - digits))
+
+
 def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:
     """Uniform numbers in ±1 of the dtype and on the device of `like`: the same ones whatever the device, whose generator is the CPU's."""
     return torch.empty(tuple(shape), dtype=like.dtype, device="cpu").uniform_(-1, 1, generator=generator).to(like.device)
 
 
-def _shorten(u: Tensor, count: int) -> None:
-    """Cut the mantissas of u, in place, to what keeps x + h·u exact for x of `count` entries.
-
-    A p-bit mantissa holds the smallest step 2⁻ˢ of an entry as large as u in its upper s bits, one bit goes for the sum, and
-    no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u.
-    """
-    digits = 1 - math.frexp(torch.finfo(u.dtype).eps)[1]
-    spare = digits + math.frexp(steps_of(u)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
-    integers = INTEGERS[u.dtype.itemsize]
-    u.view(integers).bitwise_and_(-1 << min(digits, digits - max(0, spare)))
-
-
-def _rms(size: Tensor) -> float:
-    """Root of the mean square; 1 where all is zero, not finite where an entry is not."""
+def _scale(size: Tensor) -> float:
+    """The power of two next to the root of the mean square; 1 where all is zero, not finite where an entry is not."""
     rms = float(torch.linalg.vector_norm(size)) / math.sqrt(size.numel())
-    if math.isfinite(rms) and rms > 0:
-        return rms
-    largest = float(size.max())
-    if not math.isfinite(largest):
-        return largest
-    return float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest if largest > 0 else 1.0
+    if not (math.isfinite(rms) and rms > 0):
+        largest = float(size.max())
+        if not math.isfinite(largest) or not largest:
+            return largest or 1.0
+        rms = float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest
+    mantissa, exponent = math.frexp(rms)
+    most = math.frexp(torch.finfo(size.dtype).max)[1] - 1
+    return math.ldexp(1.0, min(most, exponent - (mantissa < math.sqrt(0.5))))
 
 
-Draw = Callable[[Sequence[Tensor], tuple[str, ...], Generator], list[list[Direction]]]
+Draw = Callable[[Sequence[Tensor], tuple[str, ...], Source], list[list[Direction]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +281,7 @@ class Walk(Sequence[Point]):
 
 
 def draw_rays(
-    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], generator: Generator, draw: Draw = draw_directions
+    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], source: Source, draw: Draw = draw_directions
 ) -> list[Ray]:
     """A ray of each kind through every differentiable tensor with entries of the named primals.
 
@@ -268,7 +293,7 @@ def draw_rays(
         for position, leaf in enumerate(leaves(primals[name]))
         if is_differentiable(leaf) and leaf.numel()
     ]
-    drawn = draw([leaf for _, _, leaf in tensors], kinds, generator)
+    drawn = draw([leaf for _, _, leaf in tensors], kinds, source)
     return [
         Ray(name, position, kind, one.u, largest, one.narrowest, room)
         for (name, position, leaf), directions in zip(tensors, drawn, strict=True)

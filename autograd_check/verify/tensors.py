@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 from autograd_check.verify.finding import Mismatch
 
@@ -86,6 +86,11 @@ def extent(tensor: Tensor) -> int:
     if tensor.numel() == 0:
         return 0
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def lasting() -> bool:
+    """Whether a tensor that is made now serves later calls as well: no dispatch mode and no inference mode takes part in it."""
+    return not torch.is_inference_mode_enabled() and _get_current_dispatch_mode() is None
 
 
 def has_room(tensor: Tensor) -> bool:
@@ -197,6 +202,8 @@ def same_structure(one: Any, other: Any) -> bool:
 
 def as_tensors(value: Any) -> Any:
     """The same nest with python numbers as 0-d tensors: a loss may end in `.item()`, which breaks a convention and no gradient."""
+    if isinstance(value, Tensor):
+        return value
     return map_leaves(
         lambda leaf: torch.tensor(leaf, dtype=torch.float64, device="cpu") if type(leaf) in (int, float) else leaf, value
     )

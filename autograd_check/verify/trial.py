@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from autograd_check.verify.candidate import Failure, Outcome, PairCandidate, Point, Question
 from autograd_check.verify.memo import Memo
@@ -17,6 +16,7 @@ from autograd_check.verify.reference import oracle_spread, oracle_tape
 from autograd_check.verify.tensors import (
     is_differentiable,
     is_tensor,
+    lasting,
     leaves,
     map_leaves,
     map_tensors,
@@ -209,17 +209,16 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
     nothing = Reference(out, {}, None, {})
     if out is None:
         return answered(first, names, case, nothing, ())
-    small = (
-        type(out) is Tensor
-        and out.numel() <= SMALL_OUTPUT
-        and not torch.is_inference_mode_enabled()
-        and not _get_current_dispatch_mode()
-    )
-    douts = (
-        _known(out.shape, out.dtype, out.device, seed, full) if small else _cotangents(out, Generator().manual_seed(seed), full)
-    )
+    douts = cotangents_of(out, seed, full)
     outcome = candidate.vjp(names.forward, names.backward, case.point, douts, wrt=names.wrt)
     return answered(outcome, names, case, nothing, douts)
+
+
+def cotangents_of(out: Any, seed: int, full: bool) -> tuple[Any, ...]:
+    """The cotangents of a trial without an oracle: the plain one, and where the linearity check is asked for, its others."""
+    if type(out) is Tensor and out.numel() <= SMALL_OUTPUT and lasting():
+        return _known(out.shape, out.dtype, out.device, seed, full)
+    return _cotangents(out, Generator().manual_seed(seed), full)
 
 
 @lru_cache(maxsize=64)

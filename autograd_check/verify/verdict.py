@@ -22,6 +22,7 @@ from autograd_check.verify.rays import (
     Direction,
     Path,
     Ray,
+    Source,
     Walk,
     draw_directions,
     draw_rays,
@@ -380,11 +381,11 @@ class Probe:
 def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tuple[list[Ray], list[Bundle], Walk]:
     """A ray of each kind through every tensor of a point, all of a kind in a bundle, and the points of a quick measurement."""
 
-    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Generator) -> list[list[Direction]]:
+    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Source) -> list[list[Direction]]:
         return memo.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
 
     def make() -> tuple[list[Ray], list[Bundle], Walk]:
-        rays = draw_rays(point.primals, wrt, KINDS, Generator().manual_seed(DIRECTIONS + 2 * seed), draw)
+        rays = draw_rays(point.primals, wrt, KINDS, DIRECTIONS + 2 * seed, draw)
         bundles = bundled(dict.fromkeys(rays, 1.0))
         return rays, bundles, quick_walk(point, bundles)
 
