@@ -22,6 +22,7 @@ class Listening:
         self._whole: dict[str, str] = {}
         self._parts: dict[str, str] = {}
         self.isolation = candidate.isolation
+        self.one_cache = candidate.one_cache
 
     @property
     def printed(self) -> str:

@@ -65,15 +65,18 @@ ROUNDING = 2**10
 """A batched operation may add in another order; more ulps than this (of the largest entry) are another result."""
 
 
-def sweep(forward: Callable[..., Any], points: Sequence[Point], *, signatures: bool = False) -> list[Row]:
+def sweep(
+    forward: Callable[..., Any], points: Sequence[Point], *, signatures: bool = False, begun: Sequence[Row] = ()
+) -> list[Row]:
     """`(out, signature)` at every point; `out` None where the forward raises, `signature` None if not asked for.
 
     Every `out` has memory of its own: a forward that fills one buffer again and again is seen by its addresses, and then
-    evaluated once more with copies. Of few points copies are made at once, since those may be kept for long.
+    evaluated once more with copies. Of few points copies are made at once, since those may be kept for long. `begun` are the rows
+    of the first points where somebody has evaluated them.
     """
     few = len(points) < WORTHWHILE
     with torch.no_grad():
-        rows = [_evaluate(forward, point, signatures, few) for point in points]
+        rows = [*begun, *(_evaluate(forward, point, signatures, few) for point in points[len(begun) :])]
         return rows if few or _apart(rows) else [_evaluate(forward, point, signatures, True) for point in points]
 
 
@@ -105,55 +108,65 @@ class BatchedSweep:
 
     It does not where the function writes into tensors of its own, branches on values or leaves torch. The first points are
     evaluated one by one: they say how long the others would take, and what a batch has to give. Where that differs by more than
-    rounding, or takes longer, no further one is tried. `batched` is None until that is decided. `form` is the same function in a
-    form that can be batched where `forward` itself cannot; if it gives the same bits it is also what is called point by point,
-    since it costs less.
+    rounding, or takes longer, no further one is tried. `batched` is None until that is decided.
     """
 
-    def __init__(self, forward: Callable[..., Any], form: Callable[..., Any] | None = None) -> None:
-        self._forward = forward
-        self._form = form or forward
-        self._compared = form is None
+    def __init__(self) -> None:
         self.batched: bool | None = None
+        self._same: bool | None = None
 
-    def __call__(self, points: Sequence[Point], signatures: bool) -> Sequence[Row]:
-        """`(out, signature)` at every point, in order."""
+    def __call__(
+        self,
+        forward: Callable[..., Any],
+        points: Sequence[Point],
+        signatures: bool,
+        form: Callable[..., Any] | None = None,
+    ) -> Sequence[Row]:
+        """`(out, signature)` at every point, in order.
+
+        `form` is the same function in a form that can be batched where `forward` itself cannot; if it gives the same bits it is
+        also what is called point by point, since it costs less. Both are the same from call to call (and not kept: who asks
+        may hold this object).
+        """
+        form = form or forward
+        usual = form if self._same else forward
         if signatures or self.batched is False or len(points) < WORTHWHILE:
-            return sweep(self._forward, points, signatures=signatures)
+            return sweep(usual, points, signatures=signatures)
         if self.batched:
-            rows = self._at_once(points)
+            rows = self._at_once(form, points)
             self.batched = rows is not None
-            return sweep(self._forward, points) if rows is None else rows
-        return self._first(points)
+            return sweep(usual, points) if rows is None else rows
+        return self._first(usual, form, points)
 
-    def _first(self, points: Sequence[Point]) -> Sequence[Row]:
+    def _first(self, forward: Callable[..., Any], form: Callable[..., Any], points: Sequence[Point]) -> Sequence[Row]:
         """A request while nothing is decided: of few points, or of a quick function, it decides nothing."""
         start = perf_counter()
-        rows = sweep(self._forward, points[:FIRST])
+        with torch.no_grad():
+            rows = [_evaluate(forward, point, False, False) for point in points[:FIRST]]
         seconds = (perf_counter() - start) / FIRST * len(points)
         out = rows[0][0]
         if seconds > LONG and out is not None:
             start, self.batched = perf_counter(), False
-            batch = self._at_once(points)
+            batch = self._at_once(form, points)
             if batch is not None and perf_counter() - start < seconds and _close(batch[0][0], out):
                 self.batched = True
                 return batch
-        if not self._compared and equal_bits(sweep(self._form, points[:1])[0][0], out):
-            self._forward = self._form
-        self._compared = True
-        return [*rows, *sweep(self._forward, points[FIRST:])]
+        if self._same is None:
+            self._same = form is not forward and equal_bits(sweep(form, points[:1])[0][0], out)
+        return sweep(form if self._same else forward, points, begun=rows)
 
-    def _at_once(self, points: Sequence[Point]) -> Batch | None:
+    def _at_once(self, form: Callable[..., Any], points: Sequence[Point]) -> Batch | None:
         if not isinstance(points, Walk) or _entries(points) > MOST:
             return None
         stacks = _stacked(points)
-        return None if stacks is None else self._mapped(*stacks, points[0].hyper)
+        return None if stacks is None else self._mapped(form, *stacks, points[0].hyper)
 
-    def _mapped(self, values: list[Any], axes: list[int | None], hyper: Any) -> Batch | None:
+    @staticmethod
+    def _mapped(form: Callable[..., Any], values: list[Any], axes: list[int | None], hyper: Any) -> Batch | None:
         shape: list[Any] = []
 
         def call(*primals: Any) -> Any:
-            out = self._form(*primals, **hyper)
+            out = form(*primals, **hyper)
             shape.append(out)
             return tuple(leaves(out))
 

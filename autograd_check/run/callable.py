@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 from inspect import Parameter, signature
 from itertools import count
@@ -335,13 +335,12 @@ def input_names(fn: Callable[..., Any], inputs: Sequence[Any]) -> tuple[str, ...
 
 @dataclass
 class Run:
-    """One taped forward: the point, the copies it was given, its output and graph, and each cotangent with what it gave."""
+    """One taped forward: the point, the copies it was given, its output and graph."""
 
     point: Point
     primals: dict[str, Any]
     out: Any
     cache: Any
-    asked: list[tuple[Any, Any]] = field(default_factory=list)
 
 
 class TorchCallable:
@@ -355,6 +354,7 @@ class TorchCallable:
     """
 
     isolation = "same process; trusted code"
+    one_cache = True
 
     def __init__(self, wrapped: Wrapped, body: Callable[..., Any] | None, rewind: Rewind) -> None:
         self._wrapped = wrapped
@@ -366,7 +366,7 @@ class TorchCallable:
         self._taping = False
         self.doubted = False
         self.raised: Exception | None = None
-        self._sweep = BatchedSweep(self._value, None if body is None else self._plainly)
+        self._sweep = BatchedSweep()
 
     @property
     def returned(self) -> tuple[Any] | None:
@@ -412,16 +412,12 @@ class TorchCallable:
         try:
             if run is None:
                 run = self._run(point)
-            known = _recalled(run.asked, douts) if share_cache else None
-            if known is not None:
-                return Outcome((copied(run.out), known))
             for number, dout in enumerate(douts):
                 if number and dout is douts[number - 1]:
                     answers.append(answers[-1])
                     continue
                 cotangent = copied(dout)
                 answers.append(self._wrapped.backward(cotangent, run.cache))
-                run.asked.append((dout, answers[-1]))
                 spoilt |= dict.fromkeys(changed_paths("dout", dout, cotangent))
             for name, value in point.primals.items():
                 paths = changed_paths(name, value, run.primals[name])
@@ -441,10 +437,11 @@ class TorchCallable:
     def sweep(self, forward: str, points: Sequence[Point], *, signatures: bool = False, returns_cache: bool = True) -> Outcome:
         """See `PairCandidate.sweep`."""
         self.doubted = self.doubted or signatures
-        rows = self._sweep(points, signatures)
+        form = None if self._body is None else self._plainly
+        rows = self._sweep(self._value, points, signatures, form)
         if not self._taping and not isinstance(rows, Batch) and all(out is None for out, _ in rows):
             self._taping = True  # a function that differentiates inside does not run with gradients switched off
-            rows = self._sweep(points, signatures)
+            rows = self._sweep(self._value, points, signatures, form)
         return Outcome(rows)
 
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
@@ -548,15 +545,3 @@ class TorchCallable:
         self._start()
         given = primals if self._tidy else tuple(map_tensors(Tensor.clone, value) for value in primals)
         return self._wrapped.out(self._body(*self._wrapped.given(given))) if self._body is not None else None
-
-
-def _recalled(asked: Sequence[tuple[Any, Any]], douts: Sequence[Any]) -> list[Any] | None:
-    """What these cotangents gave: the first answer for the first occurrence of one, and so on; None where one is missing."""
-    left = list(asked)
-    found = []
-    for dout in douts:
-        place = next((k for k, (other, _) in enumerate(left) if other is dout), None)
-        if place is None:
-            return None
-        found.append(left.pop(place)[1])
-    return found

@@ -72,6 +72,7 @@ class Session(Here):
 
     _caught: tuple[type[BaseException], ...] = (BaseException,)
     """What a call may raise without ending the checks."""
+    one_cache = False
 
     def __init__(
         self,

@@ -92,7 +92,7 @@ class Trusted(Session):
         functions = {"forward": forward, "backward": backward}
         super().__init__(functions, Outcome(), _files(functions), NoDeadline(math.inf), capture=False, rewind=rewind)
         self._tidy = False
-        self._batched = BatchedSweep(partial(self._value, "forward", True))
+        self._batched = BatchedSweep()
 
     def _surroundings(self) -> AbstractContextManager[Any]:
         return nullcontext()
@@ -104,7 +104,7 @@ class Trusted(Session):
 
     def _rows(self, forward: str, points: Sequence[Point], signatures: bool, returns_cache: bool) -> Sequence[Row]:
         if forward == "forward" and returns_cache:
-            return self._batched(points, signatures)
+            return self._batched(partial(self._value, "forward", True), points, signatures)
         return super()._rows(forward, points, signatures, returns_cache)
 
     def _lent(self, primals: tuple[Any, ...]) -> Sequence[Any]:

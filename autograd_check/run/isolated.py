@@ -85,6 +85,8 @@ class Isolated:
     or call `close`.
     """
 
+    one_cache = False
+
     def __init__(
         self,
         zygote: Births,

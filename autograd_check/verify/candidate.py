@@ -82,6 +82,8 @@ class PairCandidate(Protocol):
     """What checks of a forward and a backward may ask. Every method returns; none raises for what the code under test does."""
 
     isolation: str
+    one_cache: bool
+    """Whether all cotangents of a vjp share a cache, asked for or not: then nothing is learned from asking."""
 
     def functions(self) -> tuple[str, ...]:
         """Names of the functions that the code defines (empty where it could not be loaded)."""

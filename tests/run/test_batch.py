@@ -61,9 +61,9 @@ def depends_on_the_batch(x: Tensor, w: Tensor) -> Tensor:
 )
 def test_a_batch_is_used_where_the_function_allows_it_and_only_there(forward: Callable[..., Any], batched: bool) -> None:
     points = walk()
-    swept = BatchedSweep(forward)
+    swept = BatchedSweep()
     for _ in range(2):
-        for (got, mark), (want, _) in zip(swept(points, False), sweep(forward, points), strict=True):
+        for (got, mark), (want, _) in zip(swept(forward, points, False), sweep(forward, points), strict=True):
             torch.testing.assert_close(got, want, rtol=1e-14, atol=1e-14)
             assert mark is None
         assert swept.batched is batched
@@ -77,7 +77,7 @@ def test_the_first_points_are_evaluated_one_by_one_and_all_in_one_batch() -> Non
         calls.append(torch._C._functorch.is_batchedtensor(x))
         return (x * w).sin()
 
-    rows = BatchedSweep(forward)(points, False)
+    rows = BatchedSweep()(forward, points, False)
     assert calls == [False, False, True]
     assert len(rows) == len(points)
     for (got, _), point in zip(rows, points, strict=True):
@@ -92,8 +92,8 @@ def test_a_batch_is_kept_where_it_takes_less_than_the_points_would(
     times = iter([0, each, each, each + batch])
     monkeypatch.setattr(sweeping, "LONG", 0.5)
     monkeypatch.setattr(sweeping, "perf_counter", times.__next__)
-    swept = BatchedSweep(smooth)
-    swept(walk(), False)
+    swept = BatchedSweep()
+    swept(smooth, walk(), False)
     assert swept.batched is batched
     assert len(list(times)) == (2 if each == 0.1 else 0)
 
@@ -128,14 +128,14 @@ def test_the_decision_is_made_once() -> None:
         tried.append(torch._C._functorch.is_batchedtensor(x))
         return torch.tensor(float(x.sum()), dtype=x.dtype)
 
-    swept = BatchedSweep(forward)
+    swept = BatchedSweep()
     for _ in range(3):
-        swept(walk(), False)
+        swept(forward, walk(), False)
     assert tried.count(True) == 1
 
 
 def test_signatures_are_recorded_one_by_one() -> None:
-    rows = BatchedSweep(lambda x, w: (x * w).relu())(walk(), True)
+    rows = BatchedSweep()(lambda x, w: (x * w).relu(), walk(), True)
     assert len({mark for _, mark in rows}) >= 1
     assert all(isinstance(mark, bytes) and mark for _, mark in rows)
 
@@ -169,5 +169,5 @@ def test_a_point_where_the_function_raises_has_no_value() -> None:
             raise ValueError("not here")
         return x
 
-    rows = BatchedSweep(picky)(walk(), False)
+    rows = BatchedSweep()(picky, walk(), False)
     assert [out is None for out, _ in rows] == [k % 2 == 1 for k in range(8)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -655,3 +656,27 @@ def test_a_function_on_a_grid_shows_its_slope_to_large_steps(bits: int) -> None:
     x = torch.randn(6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     for seed in range(4):
         assert ac.gradcheck(function, x, seed=seed)
+
+
+TENTH_MORE = scaler(1.1)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: ac.gradcheck(torch.tanh, tensor(5), check_forward_ad=True),
+        lambda: ac.gradgradcheck(torch.tanh, tensor(5), check_fwd_over_rev=True),
+        lambda: ac.gradcheck(lambda x: TENTH_MORE(x).relu(), tensor(5), raise_exception=False),
+        lambda: ac.check_vjp(lambda x: (x.exp(), x.exp()), lambda dout, cache: dout * cache, [tensor(5).detach()]),
+    ],
+)
+def test_a_check_leaves_nothing_to_the_collector_of_garbage(check: Callable[[], object]) -> None:
+    """Its tensors and its tape are gone when it returns: a device's memory is free again, and no test-suite waits for the collector."""
+    check()
+    gc.collect()
+    gc.disable()
+    try:
+        check()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
