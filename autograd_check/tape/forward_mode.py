@@ -69,6 +69,7 @@ class Tangents:
     slopes: Slopes | None = None
     _known: dict[tuple[int, ...], Answer] = field(default_factory=dict, repr=False)
     _sizes: dict[Ray, float] = field(default_factory=dict, repr=False)
+    _refused: list[Answer] = field(default_factory=list, repr=False)
 
     def along(self, path: Path) -> Outcome:
         """`(out, tangent)` along a path; along a relative one `stretch` times as far, so that tangents of two sizes are seen."""
@@ -78,12 +79,31 @@ class Tangents:
         """⟨d, J u⟩ and ‖d·J u‖₂; nan where forward mode does not run or its tangent does not fit."""
         return self._asked(path).slope
 
+    def together(self, rays: Sequence[Ray]) -> Answer:
+        """What forward mode gave along all of some rays: the sum of what it gave for parts of them, where these were asked already."""
+        whole, parts = Bundle(tuple(rays)), list[Answer]()
+        left = {id(ray.u) for ray in rays}
+        for key, answer in self._known.items():
+            if left.issuperset(key) and answer.outcome.failure is None and answer.stretch == (parts or [answer])[0].stretch:
+                parts.append(answer)
+                left.difference_update(key)
+        if left or len(parts) < 2 or tuple(id(ray.u) for ray in rays) in self._known:
+            return self._asked(whole)
+        (out, tangent), others = parts[0].outcome.value, [leaves(part.outcome.value[1]) for part in parts[1:]]
+        sums = [
+            sum(row, start=one) if is_differentiable(one) else one for one, *row in zip(leaves(tangent), *others, strict=True)
+        ]
+        total = Outcome((out, refilled(tangent, sums)))
+        return Answer(whole, total, parts[0].stretch, self._paired(total, parts[0].stretch))
+
     def stretch(self, path: Path) -> float:
         """How many times as far forward mode went along a path."""
         return self._asked(path).stretch
 
     def _asked(self, path: Path) -> Answer:
         key = tuple(id(ray.u) for ray in path.rays)  # a ray with another step is the same question
+        if self._refused:
+            return self._refused[0]
         if key not in self._known:
             answer = self._answer(path, LARGE if path.rays and path.kind == "relative" else 1.0)
             if answer.stretch > 1 and not math.isfinite(answer.slope[0]):  # it may have overflown
@@ -97,15 +117,29 @@ class Tangents:
         if outcome.failure is not None:  # an input without a tangent is a matter of its own
             zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
             outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
-        return Answer(path, outcome, stretch, self._paired(outcome, stretch))
+        answer = Answer(path, outcome, stretch, self._paired(outcome, stretch))
+        if outcome.failure is not None:  # what raises for every input at once raises again
+            self._refused.append(answer)
+        return answer
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
-        """‖d·J u‖₂ for every ray, as a small step of the function shows it where there are several: forward mode costs more."""
-        if self.slopes is None or len({(ray.primal, ray.leaf) for ray in rays}) == 1:
-            return [self.slope(ray)[1] for ray in rays]
+        """‖d·J u‖₂ for every ray, as a small step of the function shows it where several tensors matter: forward mode costs more."""
         new = [ray for ray in rays if ray not in self._sizes]
-        self._sizes.update(zip(new, self.slopes.sizes(new), strict=True))
+        self._sizes.update(zip(new, self._measured(new), strict=True))
         return [self._sizes[ray] for ray in rays]
+
+    def _measured(self, rays: Sequence[Ray]) -> list[float]:
+        first = {(ray.primal, ray.leaf): ray for ray in reversed(rays)}
+        if self.slopes is None or len(first) <= 1:
+            return [self.slope(ray)[1] for ray in rays]
+        found = dict(zip(first.values(), self.slopes.sizes(list(first.values())), strict=True))
+        still = {tensor for tensor, ray in first.items() if found[ray] == 0}
+        found |= {ray: 0.0 for ray in rays if (ray.primal, ray.leaf) in still}
+        if len(first) - len(still) == 1:  # then nothing else is in its tangent
+            return [found[ray] if (ray.primal, ray.leaf) in still else self.slope(ray)[1] for ray in rays]
+        left = [ray for ray in rays if ray not in found]
+        found.update(zip(left, self.slopes.sizes(left), strict=True))
+        return [found[ray] for ray in rays]
 
     def shake(self, path: Path) -> float:
         """How far that moves when every operation rounds anew."""
@@ -172,18 +206,19 @@ class ForwardCheck:
         """All findings about forward mode."""
         point = self.probe.point
         says = self._says(point)
-        failure = next((says.along(bundle).failure for bundle in self.probe.bundles[:1]), None)
+        groups = self.probe.groups(says)
+        failure = next((says.along(bundle).failure for bundle in groups[:1]), None)
         if failure is not None:
             for name in self.probe.wrt:
                 text = f"forward mode raised {failure.exception}: {failure.says}"
                 yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
             return
-        yield from self._forms(says)
-        verdicts = self.probe.verdicts(says, self._says, self.single)
+        yield from self._forms(says, groups)
+        verdicts = self.probe.verdicts(says, self._says, self.single, groups)
         for name, verdict in verdicts.items():
             yield self._difference(name, verdict, says)
         sound = [name for name in self.probe.wrt if verdicts[name].status is Status.PASSED and not verdicts[name].moved]
-        yield from self._agreement(says, [name for name in sound if name in self.gradients])
+        yield from self._agreement(says, groups, [name for name in sound if name in self.gradients])
         yield from self._linear(says)
         if self.undefined:
             yield from self._undefined(says)
@@ -192,8 +227,8 @@ class ForwardCheck:
         slopes = self.probe.slopes if point is self.probe.point else None
         return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted, slopes)
 
-    def _forms(self, says: Tangents) -> Iterator[Finding]:
-        for bundle in self.probe.bundles[:1]:
+    def _forms(self, says: Tangents, groups: Sequence[Bundle]) -> Iterator[Finding]:
+        for bundle in groups[:1]:
             out, tangent = says.along(bundle).value
             for (path, one), other in zip(named_leaves(out, "out"), leaves(tangent), strict=True):
                 if is_differentiable(one) and one.shape != other.shape:
@@ -231,12 +266,12 @@ class ForwardCheck:
 
         return refilled(primal, itertools.starmap(found, enumerate(leaves(primal))))
 
-    def _agreement(self, says: Tangents, names: Sequence[str]) -> Iterator[Finding]:
+    def _agreement(self, says: Tangents, groups: Sequence[Bundle], names: Sequence[str]) -> Iterator[Finding]:
         """⟨d, J u⟩ = ⟨Jᵀ d, u⟩, where both match finite differences already."""
         if not names:
             return
         backward = Gradients(self.gradients, granted=self.granted)
-        paths: Sequence[Path] = self.probe.bundles
+        paths: Sequence[Path] = groups
         if len(names) < len(self.probe.wrt):
             paths = [ray for ray in self.probe.rays if ray.primal in names]
         for path in paths:
@@ -280,22 +315,23 @@ class ForwardCheck:
             return
 
     def _of_one_size(self, says: Tangents) -> Iterator[list[Ray]]:
-        """The uniform rays in groups: what is far smaller than the others would not be seen beside them."""
+        """The uniform rays in groups: what is far smaller than the others would not be seen beside them. Zeros are seen beside any."""
         left = [ray for ray in self.probe.rays if ray.kind == "uniform"]
         sizes = dict(zip(left, says.sizes(left) if len(left) > 1 else [0.0] * len(left), strict=True))
         while left:
             most = max(sizes[ray] for ray in left)
-            yield [ray for ray in left if not sizes[ray] * LARGE < most]
-            left = [ray for ray in left if sizes[ray] * LARGE < most]
+            group = [ray for ray in left if sizes[ray] == 0 or not sizes[ray] * LARGE < most]
+            yield group
+            left = [ray for ray in left if ray not in group]
 
     def _nonlinear(self, says: Tangents, rays: Sequence[Ray]) -> tuple[Mismatch, str] | None:
         """The first tensor of the output whose tangents do not add up, and its path."""
         second = {(ray.primal, ray.leaf): ray for ray in self.probe.rays if ray.kind == "relative"}
         others = [second[ray.primal, ray.leaf] for ray in rays]
-        near, far = Bundle(tuple(rays)), Bundle(tuple(others))
-        stretch = says.stretch(far)
-        both = Bundle(tuple(replace(one, kind="both", u=one.u - stretch * two.u) for one, two in zip(rays, others, strict=True)))
-        outcomes = [says.along(bundle) for bundle in (near, far, both)]
+        near, far = says.together(rays), says.together(others)
+        pairs = zip(rays, others, strict=True)
+        both = Bundle(tuple(replace(one, kind="both", u=one.u - far.stretch * two.u) for one, two in pairs))
+        outcomes = [near.outcome, far.outcome, says.along(both)]
         if any(outcome.failure is not None for outcome in outcomes):
             return None
         tangents = (leaves(outcome.value[1]) for outcome in outcomes)

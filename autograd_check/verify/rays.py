@@ -190,6 +190,10 @@ class Ray:
         """The steps of a quick measurement."""
         return tuple(self.step / RATIO**n for n in range(3))
 
+    def stepped(self, step: float) -> Ray:
+        """The same ray with another largest step."""
+        return replace(self, step=step)
+
     def at(self, point: Point, t: float) -> Point:
         """x + t·u in this tensor, all others as they are."""
         return Point({**point.primals, self.primal: self.moved(point.primals[self.primal], t)}, point.hyper)
@@ -232,6 +236,20 @@ class Bundle:
     def kind(self) -> str:
         """The kind of its rays."""
         return self.rays[0].kind
+
+    @property
+    def step(self) -> float:
+        """The largest step, that of its rays."""
+        return self.rays[0].step
+
+    @property
+    def smallest(self) -> float:
+        """The smallest step, that of its rays."""
+        return self.rays[0].smallest
+
+    def stepped(self, step: float) -> Bundle:
+        """The same rays with another largest step."""
+        return replace(self, rays=tuple(ray.stepped(step) for ray in self.rays))
 
     def halves(self) -> list[Bundle]:
         """Two bundles, each with half of the rays."""

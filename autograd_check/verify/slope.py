@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor
@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.precision import RandomRounding
-from autograd_check.verify.rays import Path, Ray, Walk
+from autograd_check.verify.rays import Bundle, Path, Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import (
     BEND,
@@ -32,6 +32,7 @@ from autograd_check.verify.tolerances import (
     HUM,
     JUMP,
     KINK,
+    NEAR,
     NOISE_FLOOR,
     QUIET,
     RATIO,
@@ -178,7 +179,7 @@ class Pairing:
 
     def alternating(self, rows: Sequence[Row]) -> list[float]:
         """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
-        columns: Sequence[Tensor] | None = getattr(rows, "columns", None)
+        columns: Sequence[Tensor] | None = getattr(rows, "columns", None) or self._columns(rows)
         if columns is None:
             return self.differences([(one[0], other[0]) for one, other in zip(rows[::2], rows[1::2], strict=True)])
         if [column.shape[1:] for column in columns] != self._shapes:
@@ -188,6 +189,17 @@ class Pairing:
             column = columns[part.place].detach()
             totals = [total + value for total, value in zip(totals, part.sums(column[::2] - column[1::2]), strict=True)]
         return totals
+
+    def _columns(self, rows: Sequence[Row]) -> Sequence[Tensor] | None:
+        """The outputs stacked as a batch has them, where each is one small tensor of the shape of `base`."""
+        outs = [out for out, _ in rows]
+        if (
+            not outs
+            or len(self._shapes) != 1
+            or not all(isinstance(out, Tensor) and out.shape == self._shapes[0] for out in outs)
+        ):
+            return None
+        return [torch.stack(outs)] if outs[0].numel() * len(outs) <= STACKED else None
 
     def _fits(self, given: Sequence[Any]) -> bool:
         return [getattr(leaf, "shape", None) for leaf in given] == self._shapes
@@ -206,6 +218,9 @@ def fits(base: Any, dout: Any) -> bool:
 
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
+
+AnyPath = TypeVar("AnyPath", Ray, Bundle)
+"""A ray or a bundle: what comes back is of the same kind."""
 
 CAREFUL_LEVELS = 5
 """How many steps of a ladder are asked for at a time."""
@@ -252,16 +267,19 @@ class Slopes:
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
         """‖dout·J u‖₂ for every ray, roughly: what a small step changes."""
-        t = [ray.steps[-1] for ray in rays]
+        t = [ray.step * NEAR["relative"][-1] for ray in rays]
         rows = self._evaluate(rays, [[step] for step in t])
         return [self.pairing.change(row[0]) / step for row, step in zip(rows, t, strict=True)]
 
-    def settle(self, rays: Sequence[Ray]) -> list[Ray]:
-        """Each ray with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does."""
+    def settle(self, paths: Sequence[AnyPath], ratio: float = RATIO) -> list[AnyPath]:
+        """Each path with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does.
+
+        The steps that are tried fall by `ratio`.
+        """
         if self.signature is None:
             self.signature = self.sweep([self.point], True)[0][1]
         asked = self.signature != SMOOTH
-        settled, waiting = list(rays), list(range(len(rays)))
+        settled, waiting = list(paths), list(range(len(paths)))
         while waiting:
             stops = [(settled[k], sign * settled[k].step) for k in waiting for sign in (1, -1)]
             answers = self._request(stops, asked)
@@ -269,8 +287,8 @@ class Slopes:
             for place, k in enumerate(waiting):
                 if all(self._regular(out, mark) for out, mark in answers[2 * place : 2 * place + 2]):
                     continue
-                step = settled[k].step / RATIO
-                settled[k] = replace(settled[k], step=step if step >= 2 * settled[k].smallest else 0.0)
+                step = settled[k].step / ratio
+                settled[k] = settled[k].stepped(step if step >= 2 * settled[k].smallest else 0.0)
                 if settled[k].step:
                     crossing.append(k)
             waiting = crossing
@@ -294,12 +312,12 @@ class Slopes:
             noise = max(noise, ones)
         return HUM * noise / ray.step if max(changes) <= HUM * noise else None
 
-    def constant(self, rays: Sequence[Ray]) -> set[Ray]:
-        """The settled rays along which the function does not change at all, to the last bit, from steps that are large enough to tell."""
-        asked = [ray for ray in rays if ray.step > STANDS_STILL]
-        rows = self._evaluate(asked, [[s * share * ray.step for share in CONSTANT for s in (1, -1)] for ray in asked])
+    def constant(self, paths: Sequence[AnyPath]) -> set[AnyPath]:
+        """The settled paths along which the function does not change at all, to the last bit, from steps that are large enough to tell."""
+        asked = [path for path in paths if path.step > STANDS_STILL]
+        rows = self._evaluate(asked, [[s * share * path.step for share in CONSTANT for s in (1, -1)] for path in asked])
         changes = [self.pairing.differences([(out, self.base) for out in row]) for row in rows]
-        return {ray for ray, row in zip(asked, changes, strict=True) if not any(row)}
+        return {path for path, row in zip(asked, changes, strict=True) if not any(row)}
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
@@ -368,12 +386,12 @@ class Slopes:
     def _regular(self, out: Any, mark: bytes | None) -> bool:
         return out is not None and (self.signature == SMOOTH or mark == self.signature) and self.pairing.regular(out)
 
-    def _evaluate(self, rays: Sequence[Ray], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
-        stops = [(ray, t) for ray, row in zip(rays, shifts, strict=True) for t in row]
+    def _evaluate(self, paths: Sequence[Path], shifts: Sequence[Sequence[float]]) -> list[list[Any]]:
+        stops = [(path, t) for path, row in zip(paths, shifts, strict=True) for t in row]
         answers = iter(self._request(stops, False))
         return [[next(answers)[0] for _ in row] for row in shifts]
 
-    def _request(self, stops: Sequence[tuple[Ray, float]], signatures: bool) -> Sequence[Row]:
+    def _request(self, stops: Sequence[tuple[Path, float]], signatures: bool) -> Sequence[Row]:
         return self.sweep(Walk(self.point, stops), signatures) if stops else []
 
 

@@ -50,6 +50,7 @@ from autograd_check.verify.tolerances import (
     RATIO,
     RESOLVED,
     ROUGH,
+    ROUNDOFF,
     SAFETY,
     SHORT,
     SINGLE,
@@ -348,6 +349,10 @@ class Probe:
         """All of these of a kind in one bundle."""
         return self.first[1]
 
+    def groups(self, says: Says) -> list[Bundle]:
+        """The bundles in which a derivative is measured first."""
+        return bundled(dict(zip(self.rays, says.sizes(self.rays), strict=True)), self.slopes.model if self.slopes else 0.0)
+
     @cached_property
     def estimates(self) -> Sequence[tuple[Bundle, Estimate]]:
         """The quick measurement of all tensors at once."""
@@ -355,14 +360,22 @@ class Probe:
         return list(zip(bundles, self.slopes.quick(bundles, walk), strict=True)) if self.slopes is not None else ()
 
     def verdicts(
-        self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
+        self,
+        says: Says,
+        elsewhere: Callable[[Point], Says | None],
+        single: Callable[[], bool] = lambda: False,
+        groups: Sequence[Bundle] | None = None,
     ) -> dict[str, ProbeResult]:
-        """What the slopes say of a derivative, by primal. `elsewhere` gives it at a point to which one on a kink is moved."""
+        """What the slopes say of a derivative, by primal. `elsewhere` gives it at a point to which one on a kink is moved.
+
+        `groups` are the bundles in which it is measured first, where somebody has made them already.
+        """
         generator = Generator().manual_seed(DIRECTIONS + 2 * self.seed + 1)
         if self.slopes is None:
             return dict.fromkeys(self.wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
         test = UnderTest(self.slopes, says, single)
-        results = _on(test, self.wrt, self.rays, generator, lambda: self.estimates)
+        groups = groups if groups is not None else self.groups(says)
+        results = _on(test, self.wrt, groups, generator, lambda: self.estimates)
         for _ in range(MOVES):
             kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
             if not kinked:
@@ -373,7 +386,8 @@ class Probe:
             if moved is None or derivative is None or not moved.pairing.regular(self.slopes.base):
                 break
             rays = draw_rays(there.primals, kinked, KINDS, generator)
-            found = _on(UnderTest(moved, derivative, single), kinked, rays, generator)
+            groups = bundled(dict(zip(rays, derivative.sizes(rays), strict=True)), moved.model)
+            found = _on(UnderTest(moved, derivative, single), kinked, groups, generator)
             results |= {name: result._replace(moved=True) for name, result in found.items()}
         return results
 
@@ -411,10 +425,10 @@ First = Callable[[], Sequence[tuple[Bundle, Estimate]]]
 
 
 def _on(
-    test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: Generator, first: First | None = None
+    test: UnderTest, names: Sequence[str], groups: Sequence[Bundle], generator: Generator, first: First | None = None
 ) -> dict[str, ProbeResult]:
     """The verdicts at one point: quick for what agrees at once, careful for the rest."""
-    verdicts, rest = _together(test, rays, first)
+    verdicts, rest = _together(test, groups, first)
     if rest:  # large steps cross kinks that small ones do not reach
         fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
         fine = [ray for ray in fine if test.slope(ray)[1]]
@@ -430,20 +444,22 @@ def _on(
     return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
-def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+def _together(test: UnderTest, groups: Sequence[Bundle], first: First | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
     """The verdicts of rays that agree while all tensors move, each to its own tolerance, and the rays that this leaves open.
 
-    What rounding or the other tensors drown moves again, farther and without those that are settled. A bundle that disagrees moves
-    in halves: where one of them agrees, whoever disagrees is in the other.
+    What rounding is known to drown moves far; what the other tensors drown moves again, far and without those that are settled. A
+    bundle that disagrees moves in halves: where one of them agrees, whoever disagrees is in the other.
     """
     found: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
+    rays = [ray for bundle in groups for ray in bundle.rays]
     sizes = dict(zip(rays, test.says.sizes(rays), strict=True))
 
     def measure(bundles: Sequence[Bundle]) -> dict[Bundle, Estimate]:
         return dict(zip(bundles, test.slopes.quick(bundles), strict=True))
 
-    estimates = dict(first()) if first is not None and all(sizes.values()) else measure(bundled(sizes))
+    usual = all(sizes.values()) and not any(bundle.far for bundle in groups)
+    estimates = dict(first()) if first is not None and usual else measure(groups)
     families = [[bundle] for bundle in estimates]
     while families:
         following: list[list[Bundle]] = []
@@ -451,11 +467,13 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
             wrong: list[Bundle] = []
             for bundle in family:
                 agreed, drowned = _judged(test, bundle, estimates[bundle], sizes)
+                if not agreed and len(bundle.rays) > 1 and not any(sizes[ray] for ray in bundle.rays):
+                    agreed = _constant(test, bundle)
                 found += agreed
                 settled = {ray for ray, _ in agreed}
                 left = [ray for ray in bundle.rays if ray not in settled]
                 if left and (agreed or (drowned and not bundle.far)):
-                    following += [[one] for one in bundled({ray: sizes[ray] for ray in left}, FAR)]
+                    following += [[one] for one in bundled({ray: sizes[ray] for ray in left}, math.inf)]
                 elif left:
                     wrong.append(bundle)
             for bundle in wrong:
@@ -464,7 +482,7 @@ def _together(test: UnderTest, rays: Sequence[Ray], first: First | None) -> tupl
                 elif len(bundle.rays) > 1 or bundle.far or not sizes[bundle.rays[0]]:
                     rest += bundle.rays
                 else:  # what rounds coarsely shows its slope to larger steps
-                    following += [[one] for one in bundled({bundle.rays[0]: sizes[bundle.rays[0]]}, FAR)]
+                    following += [[one] for one in bundled({bundle.rays[0]: sizes[bundle.rays[0]]}, math.inf)]
         families = following
         estimates = measure([bundle for family in families for bundle in family])
     return found, rest
@@ -484,15 +502,25 @@ def _judged(
     return agreed, all(result.gap <= result.tolerance for _, result in judged) and any(owns.values())
 
 
-def bundled(sizes: Mapping[Ray, float], shares: Mapping[str, tuple[float, ...]] = NEAR) -> list[Bundle]:
-    """All rays of a kind in one bundle, those along which nothing is to change in another; steps are shares of the largest."""
-    groups: dict[tuple[str, bool], list[Ray]] = {}
+def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
+    """All rays of a kind in one bundle, but for those along which nothing is to change, and those that the noise of a difference drowns."""
+    groups: dict[tuple[str, bool, bool], list[Ray]] = {}
     for ray, size in sizes.items():
-        groups.setdefault((ray.kind, size == 0), []).append(ray)
+        roundoff = SAFETY * ROUNDOFF * noise / (NEAR[ray.kind][-1] * ray.step)
+        groups.setdefault(
+            (ray.kind, size == 0, size > 0 and not roundoff + PRECISION * size <= CLOSE[ray.kind] * size), []
+        ).append(ray)
     return [
-        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else shares)[kind]), shares is FAR)
-        for (kind, still), rays in groups.items()
+        Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else FAR if far else NEAR)[kind]), far)
+        for (kind, still, far), rays in groups.items()
     ]
+
+
+def _constant(test: UnderTest, bundle: Bundle) -> list[tuple[Ray, ProbeResult]]:
+    """The verdicts on gradients of zero where a large step leaves the piece of the function, and nothing changes on it."""
+    (settled,) = test.slopes.settle([bundle], RATIO**2)
+    constant = settled in test.slopes.constant([settled])
+    return [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays] if constant else []
 
 
 def _is_close(result: ProbeResult, ray: Ray, size: float) -> bool:
@@ -572,7 +600,7 @@ def _confirmed(
         drawn = draw_rays(test.slopes.point.primals, names, (second,), generator)
         again |= {(ray.primal, ray.leaf, kind): ray for ray in drawn if (ray.primal, ray.leaf) in tensors}
     answers = dict(zip(again, (verdict for _, verdict in _carefully(test, list(again.values()), whole=True)), strict=True))
-    longer = {key: replace(again[key], step=1.0) for key, verdict in answers.items() if verdict.reason == DROWNED}
+    longer = {key: again[key].stepped(1.0) for key, verdict in answers.items() if verdict.reason == DROWNED}
     answers |= dict(zip(longer, (verdict for _, verdict in _carefully(test, list(longer.values()), whole=True)), strict=True))
     stands = {key: verdict.status is Status.FAILED for key, verdict in answers.items()}
     left = [ray for ray in wrong if not stands[ray.primal, ray.leaf, ray.kind]]

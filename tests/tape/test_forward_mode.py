@@ -475,3 +475,28 @@ def test_a_jump_along_one_input_lets_no_tangent_of_another_pass() -> None:
     for seed in range(4):
         report = ac.gradcheck(hinge, (x, y), check_forward_ad=True, check_backward_ad=False, raise_exception=False, seed=seed)
         assert {finding.subject for finding in report.findings if finding.status is ac.Status.FAILED} == {"dx"}
+
+
+def test_few_tangents_are_asked_for_where_an_input_has_no_effect() -> None:
+    runs: list[int] = []
+
+    class OnlySecond(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_forward(y)
+            return y.sin()
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, s: Tensor) -> Tensor:
+            runs.append(1)
+            (y,) = ctx.saved_tensors
+            return y.cos() * s
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    x, y = tensor(3), tensor(3, seed=1)
+    asked: dict[str, Any] = {"check_forward_ad": True, "check_backward_ad": False, "check_undefined_grad": False}
+    assert ac.gradcheck(OnlySecond.apply, (x, y), **asked)
+    assert len(runs) == 5  # two directions of each input, and all of them together

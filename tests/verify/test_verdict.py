@@ -96,12 +96,12 @@ def test_tensors_that_are_all_right_are_measured_at_once() -> None:
     assert requests == [6]
 
 
-def test_what_is_too_small_beside_the_others_is_measured_without_them() -> None:
+def test_what_rounding_drowns_is_measured_with_larger_steps_at_once() -> None:
     primals = {"a": normal(4), "b": normal(4, seed=1)}
     grads = {"a": primals["a"].cos(), "b": 0.01 * primals["b"].cos()}
     requests, statuses = asked(lambda a, b: a.sin() + 0.01 * b.sin(), primals, grads)
     assert set(statuses.values()) == {Status.PASSED}
-    assert requests == [6, 6]  # three larger steps of one ray
+    assert requests == [12]  # three larger steps of one ray, which rounding is known to drown at small ones
 
 
 def test_one_tensor_that_disagrees_is_found_by_halves() -> None:
@@ -266,3 +266,16 @@ def test_a_hidden_float_in_a_double_function_is_exposed_and_no_wrong_gradient(wh
     (finding,) = [f for f in report.findings if f.status is Status.FAILED]
     assert finding.diagnosis is not None
     assert (finding.check, finding.diagnosis.cause) == ("keeps float64", "wrong_dtype")
+
+
+def test_zeros_of_several_tensors_beside_a_jump_are_settled_together() -> None:
+    """At the largest step some entries are rounded to another integer; a smaller one stays on the piece, and nothing moves there."""
+    primals = {"a": normal(4), "b": normal(4, seed=1), "c": normal(4, seed=2)}
+    primals |= {name: primals[name].round() + 0.49 for name in "bc"}
+    zero = torch.zeros(4, dtype=torch.float64)
+    requests, statuses = asked(
+        lambda a, b, c: a.sin() + b.round() + c.round(), primals, {"a": primals["a"].cos(), "b": zero, "c": zero}
+    )
+    assert set(statuses.values()) == {Status.PASSED}
+    assert requests[0] == 10  # six points for a, and four for the others
+    assert set(requests[1:]) <= {1, 2, 6}  # branches at the point and at both ends, and three smaller steps: all tensors at once
