@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from torch import Tensor
@@ -355,12 +355,18 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
 def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding]:
     """A passed finding for every convention of the catalogue about which nothing was said."""
     said = {(finding.check, finding.subject) for finding in findings if finding.kind is Kind.CONVENTION}
-    names = {"forward": pair.names.forward, "backward": pair.names.backward}
-    return [
-        passed(check.name, names[function], first.case.name, "as it should be", Kind.CONVENTION)
+    held = _held(pair.names.forward, pair.names.backward, pair.names.oracle is not None, first.case.name)
+    return [finding for finding in held if (finding.check, finding.subject) not in said]
+
+
+@lru_cache(maxsize=64)
+def _held(forward: str, backward: str, oracle: bool, probe: str) -> tuple[Finding, ...]:
+    names = {"forward": forward, "backward": backward}
+    return tuple(
+        passed(check.name, names[function], probe, "as it should be", Kind.CONVENTION)
         for check, function in CONVENTIONS
-        if check.oracle in (None, pair.names.oracle is not None) and (check.name, names[function]) not in said
-    ]
+        if check.oracle in (None, oracle)
+    )
 
 
 # --- Finite differences ----------------------------------------------------------------------------------------------

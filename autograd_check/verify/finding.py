@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from autograd_check.causes import Cause
@@ -20,7 +21,7 @@ class Status(StrEnum):
     FAILED = "failed"
     ERROR = "error"
 
-    @property
+    @cached_property
     def severity(self) -> int:
         """Position from harmless (0, passed) to worst (error: the checker itself could not do its work)."""
         return _SEVERITY[self]
