@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Point, TapeCandidate
+from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.contract import failure_finding
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, failed
 from autograd_check.verify.rays import real_dtype
@@ -36,7 +36,7 @@ def in_float64(tensor: Tensor) -> Tensor:
 class Kernel:
     """A function under test in its own precision. `explain` finds the cause of a wrong array, given the right one and the cotangent."""
 
-    candidate: TapeCandidate
+    candidate: PairCandidate
     names: PairNames
     point: Point
     seed: int

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from autograd_check.causes import Cause
 from autograd_check.kernel.call import GIVEN, Kernel, in_float64, repeatable, tensors_of, unit_of
 from autograd_check.kernel.wrongness import cause_of
-from autograd_check.verify.candidate import Point, TapeCandidate
+from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.contract import shape_text
 from autograd_check.verify.finding import Finding, Kind, failed, passed
 from autograd_check.verify.precision import RandomRounding
@@ -32,7 +32,7 @@ AGAINST = "against the definition"
 class Definition:
     """A plain function in float64 at the same inputs: what the kernel should give, and how far its precision lets it be off."""
 
-    candidate: TapeCandidate
+    candidate: PairCandidate
     point: Point
 
     def answers(self, dout: Any, unit: float | None = None, seed: int = 0) -> tuple[Any, list[Any]] | None:

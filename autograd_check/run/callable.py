@@ -368,11 +368,6 @@ class TorchCallable:
         self.raised: Exception | None = None
         self._sweep = BatchedSweep()
 
-    @property
-    def returned(self) -> tuple[Any] | None:
-        """What took part of the last run's output, alone in a tuple; None where there was no run."""
-        return (self._last.out,) if self._last else None
-
     def functions(self) -> tuple[str, ...]:
         """Two names that stand for the callable and for autograd's backward."""
         return ("forward", "backward")

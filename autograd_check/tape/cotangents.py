@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.verify.candidate import Point, TapeCandidate
+from autograd_check.verify.candidate import Outcome, PairCandidate, Point
 from autograd_check.verify.finding import Finding, Kind, failed, passed
 from autograd_check.verify.precision import Rounding, compare_rounded
 from autograd_check.verify.tensors import (
     compare,
     is_differentiable,
     largest,
+    largest_of,
     leaves,
-    map_leaves,
     mismatch_text,
     named_leaves,
+    refilled,
 )
 from autograd_check.verify.tolerances import of_its_size
-from autograd_check.verify.trial import PairNames, draw_cotangent, own_gradients, parts, unpack
+from autograd_check.verify.trial import PairNames, Trial, parts, unpack
 
 UNDEFINED = "undefined gradients"
 BATCHED = "batched gradients"
 NONE = "A backward gets None for an output that nothing uses; treat it as zero."
 
 
-def check_undefined(candidate: TapeCandidate, names: PairNames, point: Point, out: Any, seed: int) -> Iterator[Finding]:
+class TapeCandidate(PairCandidate, Protocol):
+    """A callable under autograd, which can be asked for more than a vjp. Nests of `out` have None where no gradient goes."""
+
+    def jvp(self, point: Point, tangents: Mapping[str, Any]) -> Outcome:
+        """`(out, tangent)` by forward mode, for the tangents of some primals, in their nests; the others stand still."""
+        ...
+
+    def batched_jvp(self, point: Point, tangents: Sequence[Mapping[str, Any]]) -> Outcome:
+        """The tangents of the tensors of `out`, in order, for several tangents in one call under vmap: theirs is the first axis."""
+        ...
+
+    def batched_vjp(self, point: Point, douts: Sequence[Any]) -> Outcome:
+        """The gradients of all differentiable tensors in `wrt`, in order, for several cotangents in one call under vmap."""
+        ...
+
+    def undefined_vjp(self, point: Point) -> Outcome:
+        """The gradients in `wrt` where the backward is given None for every output."""
+        ...
+
+
+def check_undefined(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: Rounding) -> Iterator[Finding]:
     """The backward copes with None for the outputs that nothing uses: for all of them, and for all but one.
 
-    What the outputs give one at a time adds up to what they give together.
+    What the outputs give one at a time adds up to what they gave together in the trial. `rounding` says what that does to it.
     """
-    outs = [(path, leaf) for path, leaf in named_leaves(out, "out") if is_differentiable(leaf)]
-    found = list(_apart(candidate, names, point, out, outs, seed)) if len(outs) > 1 else []
-    text = "one output at a time, and none at all" if len(outs) > 1 else "a backward without a cotangent gives zero"
-    found = found or list(_undefined(candidate, names, point))
+    several = sum(map(is_differentiable, leaves(trial.out))) > 1
+    found = list(_apart(candidate, names, trial, rounding)) if several else []
+    text = "one output at a time, and none at all" if several else "a backward without a cotangent gives zero"
+    found = found or list(_undefined(candidate, names, trial.case.point))
     yield from found or [passed(UNDEFINED, subject, "", text, Kind.GRADIENT) for subject in names.gradients]
 
 
@@ -55,33 +76,29 @@ def _undefined(candidate: TapeCandidate, names: PairNames, point: Point) -> Iter
                 return
 
 
-def _apart(
-    candidate: TapeCandidate, names: PairNames, point: Point, out: Any, outs: Sequence[tuple[str, Tensor]], seed: int
-) -> Iterator[Finding]:
-    drawn = [draw_cotangent(leaf, Generator().manual_seed(seed + place)) for place, (_, leaf) in enumerate(outs)]
+def _apart(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: Rounding) -> Iterator[Finding]:
+    dout, point = trial.douts[0], trial.case.point
+    outs = [(place, path) for place, (path, leaf) in enumerate(named_leaves(trial.out, "out")) if is_differentiable(leaf)]
 
-    def only(wanted: set[int]) -> Any:
-        given = (dout if place in wanted else None for place, dout in enumerate(drawn))
-        return map_leaves(lambda leaf: next(given) if is_differentiable(leaf) else None, out)
+    def only(wanted: int) -> Any:
+        return refilled(dout, (leaf if place == wanted else None for place, leaf in enumerate(leaves(dout))))
 
-    every = set(range(len(outs)))
-    outcome = candidate.vjp(names.forward, names.backward, point, [only({k}) for k in every] + [only(every)])
+    outcome = candidate.vjp(names.forward, names.backward, point, [only(place) for place, _ in outs])
     answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
-    if outcome.failure is not None and len(answers) < len(outs):
-        path, failure = outs[len(answers)][0], outcome.failure
+    if outcome.failure is not None:
+        path, failure = outs[min(len(answers), len(outs) - 1)][1], outcome.failure
         text = f"with a cotangent for {path} alone the backward raised {failure.exception}: {failure.says}"
         yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.CRASHED, says=NONE)
         return
-    rounding = Rounding(own_gradients(candidate, names, only(every)), point)
-    for name in names.wrt if len(answers) > len(outs) else ():
-        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
+    for name in names.wrt:
+        every = [*(answer[f"d{name}"].value for answer in answers), trial.gradients[f"d{name}"].value]
+        rows = zip(*(parts(gradient, f"d{name}", names) for gradient in every), strict=True)
         for place, row in enumerate(rows):
             path, given = row[0][0], [leaf for _, leaf in row]
             if not all(map(is_differentiable, given)):
                 continue
             summed = torch.stack(given[:-1]).sum(0)
-            size = sum(map(largest, given))
-            tolerance = of_its_size(size, given[0].numel())
+            tolerance = of_its_size(sum(largest_of(given)), given[0].numel())
             mismatch = compare_rounded(summed, given[-1], tolerance, rounding.largest, name, place)
             if mismatch is not None:
                 text = f"cotangents for one output at a time give another {path} than all together: {mismatch_text(mismatch)}"

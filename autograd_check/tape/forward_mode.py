@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
-from autograd_check.tape.cotangents import compare_batched
-from autograd_check.verify.candidate import Outcome, Point, TapeCandidate
+from autograd_check.tape.cotangents import TapeCandidate, compare_batched
+from autograd_check.verify.candidate import Outcome, Point
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
 from autograd_check.verify.precision import RandomRounding, compare_rounded
@@ -214,7 +214,7 @@ class ForwardCheck:
                 yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
             return
         yield from self._forms(says, groups)
-        verdicts = self.probe.verdicts(says, self._says, self.single, groups)
+        verdicts = self.probe.verdicts(says, self._says, self.single)
         for name, verdict in verdicts.items():
             yield self._difference(name, verdict, says)
         sound = [name for name in self.probe.wrt if verdicts[name].status is Status.PASSED and not verdicts[name].moved]

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from autograd_check.causes import Cause
-from autograd_check.tape.cotangents import check_batched, check_undefined
+from autograd_check.tape.cotangents import TapeCandidate, check_batched, check_undefined
 from autograd_check.tape.forward_mode import ForwardCheck, check_batched_forward
-from autograd_check.verify.candidate import Point, TapeCandidate
+from autograd_check.verify.candidate import Point
 from autograd_check.verify.check import Pair
 from autograd_check.verify.contract import check_forward_repeatable, failure_finding
 from autograd_check.verify.finding import Finding, Kind, Status, failed, passed, root_subject, skipped
@@ -59,7 +59,7 @@ class Further:
     def __call__(self, trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iterator[Finding]:
         """After the checks of a pair."""
         names, point = pair.names, trial.case.point
-        if self.candidate.returned is None or not trial.gradients:
+        if not trial.gradients:
             return
         if self.asked.dtypes:
             yield from _dtypes(trial, names)
@@ -68,7 +68,7 @@ class Further:
             for subject in names.gradients:
                 yield skipped("undefined gradients", subject, "", "the backward is not linear in its cotangent")
         elif self.asked.undefined:
-            yield from check_undefined(self.candidate, names, point, self.candidate.returned[0], pair.seed)
+            yield from check_undefined(self.candidate, names, trial, pair.rounding(trial))
         if self.asked.batched:
             yield from check_batched(self.candidate, names, point, trial.douts[:2])
         wrong = {root_subject(finding.subject) for finding in findings if finding.status is not Status.PASSED}

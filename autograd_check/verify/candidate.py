@@ -131,28 +131,3 @@ class PairCandidate(Protocol):
     def taped(self, forward: str, point: Point, dout: Any, wrt: Sequence[str], *, returns_cache: bool = True) -> Outcome:
         """`torch.autograd` of the code's own forward: a list of gradients in the order of `wrt` (None where the tape is cut)."""
         ...
-
-
-class TapeCandidate(PairCandidate, Protocol):
-    """A callable under autograd, which can be asked for more than a vjp. Nests of `out` have None where no gradient goes."""
-
-    @property
-    def returned(self) -> tuple[Any] | None:
-        """What took part of the last run's output, alone in a tuple; None where there was no run."""
-        ...
-
-    def jvp(self, point: Point, tangents: Mapping[str, Any]) -> Outcome:
-        """`(out, tangent)` by forward mode, for the tangents of some primals, in their nests; the others stand still."""
-        ...
-
-    def batched_jvp(self, point: Point, tangents: Sequence[Mapping[str, Any]]) -> Outcome:
-        """The tangents of the tensors of `out`, in order, for several tangents in one call under vmap: theirs is the first axis."""
-        ...
-
-    def batched_vjp(self, point: Point, douts: Sequence[Any]) -> Outcome:
-        """The gradients of all differentiable tensors in `wrt`, in order, for several cotangents in one call under vmap."""
-        ...
-
-    def undefined_vjp(self, point: Point) -> Outcome:
-        """The gradients in `wrt` where the backward is given None for every output."""
-        ...
