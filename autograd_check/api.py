@@ -24,7 +24,7 @@ from autograd_check.run.operations import uses_single
 from autograd_check.run.restore import Rewind, same_start
 from autograd_check.tape.further import GIVEN, Asked, Further
 from autograd_check.verify.candidate import PairCandidate, Point
-from autograd_check.verify.check import After, Pair, check_pair, nothing_after
+from autograd_check.verify.check import After, Pair, check_pair
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, failed, passed
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import nudged
@@ -43,7 +43,7 @@ from autograd_check.verify.tensors import (
     non_contiguous,
 )
 from autograd_check.verify.tolerances import DRAWS, NO_LEAVE, OWN_NUDGE, OWN_PRECISION, Leave
-from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, draw_cotangent
+from autograd_check.verify.trial import Case, PairNames, Trial, UsesSingle, cotangents_of, draw_cotangent
 from autograd_check.verify.values import FLOAT64, narrowed
 
 NOTHING_TO_SET = {"eps": "steps are chosen from the function", "fast_mode": "there is one mode"}
@@ -265,8 +265,8 @@ def gradgradcheck(
             with same_start(func) as rewind, torch.enable_grad():
                 rewind()
                 outputs = [o for o in leaves(called.call(*called.inputs)) if is_differentiable(o) and o.requires_grad]
-            drawn = draw_cotangent(outputs, Generator().manual_seed(seed))
-            grad_outputs = [non_contiguous(d) for d in drawn] if gen_non_contig_grad_outputs else drawn
+            (drawn,) = cotangents_of(tuple(outputs), seed, full=False)
+            grad_outputs = [non_contiguous(d) if gen_non_contig_grad_outputs else d.clone() for d in drawn]
     except Exception as error:
         if raise_exception:
             raise GradientError(f"gradgradcheck of {_name(func)}: it raised {type(error).__name__}: {error}") from error
@@ -430,7 +430,7 @@ def _check(
     single: UsesSingle,
     memo: Memo | None = None,
     leave: Leave = NO_LEAVE,
-    after: After = nothing_after,
+    after: After | None = None,
 ) -> list[Finding]:
     causes = Explained(explain)
     case = Case(GIVEN, point)

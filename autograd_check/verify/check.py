@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -232,11 +232,6 @@ class Beside:
 After = Callable[[Trial, Pair, Sequence[Finding]], Iterable[Finding]]
 
 
-def nothing_after(trial: Trial, pair: Pair, findings: Sequence[Finding]) -> Iterable[Finding]:
-    """The further checks of those who have none."""
-    return ()
-
-
 def check_pair(
     candidate: PairCandidate,
     names: PairNames,
@@ -248,7 +243,7 @@ def check_pair(
     memo: Memo | None = None,
     beside: Beside | None = None,
     leave: Leave = NO_LEAVE,
-    after: After = nothing_after,
+    after: After | None = None,
 ) -> list[Finding]:
     """Check a pair on all cases; findings are aggregated to one for each check and subject.
 
@@ -298,7 +293,7 @@ def check_pair(
         findings += left
         for trial in sound[:DIFFERENCED] if wanted else ():
             findings += check_differences(trial, pair, wanted)
-        findings += after(sound[0], pair, findings)
+        findings += after(sound[0], pair, findings) if after is not None else ()
     if names.oracle is None and any(known.values()):
         findings.append(values.narrowed("out"))
     return aggregate(findings)
@@ -355,18 +350,12 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
 def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding]:
     """A passed finding for every convention of the catalogue about which nothing was said."""
     said = {(finding.check, finding.subject) for finding in findings if finding.kind is Kind.CONVENTION}
-    held = _held(pair.names.forward, pair.names.backward, pair.names.oracle is not None, first.case.name)
-    return [finding for finding in held if (finding.check, finding.subject) not in said]
-
-
-@lru_cache(maxsize=64)
-def _held(forward: str, backward: str, oracle: bool, probe: str) -> tuple[Finding, ...]:
-    names = {"forward": forward, "backward": backward}
-    return tuple(
-        passed(check.name, names[function], probe, "as it should be", Kind.CONVENTION)
+    names = {"forward": pair.names.forward, "backward": pair.names.backward}
+    return [
+        passed(check.name, names[function], first.case.name, "as it should be", Kind.CONVENTION)
         for check, function in CONVENTIONS
-        if check.oracle in (None, oracle)
-    )
+        if check.oracle in (None, pair.names.oracle is not None) and (check.name, names[function]) not in said
+    ]
 
 
 # --- Finite differences ----------------------------------------------------------------------------------------------

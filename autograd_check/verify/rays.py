@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, overload
@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
+from autograd_check.verify.memo import Memo
 from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, lasting, leaves, norm, replaced
 from autograd_check.verify.tolerances import RATIO, STEPS
 
@@ -61,56 +62,41 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], source: S
     """
     reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
     drawn: list[list[Direction]] = [[] for _ in tensors]
-    for kind in dict.fromkeys((x.dtype, x.device) for x in reals):
-        places = [place for place, x in enumerate(reals) if (x.dtype, x.device) == kind]
-        together = _draw([reals[place] for place in places], kinds, source)
-        for place, directions in zip(places, together, strict=True):
-            drawn[place] = directions
+    for dtype, device in dict.fromkeys((x.dtype, x.device) for x in reals):
+        places = [place for place, x in enumerate(reals) if (x.dtype, x.device) == (dtype, device)]
+        counts = [reals[place].numel() for place in places]
+        signs = _signs(len(kinds), sum(counts), dtype, device, source)
+        parts = signs.split_with_sizes(counts, 1) if len(counts) > 1 else [signs]
+        for place, part in zip(places, parts, strict=True):
+            drawn[place] = _directions(reals[place], part, kinds)
     return [
         [replace(one, u=torch.complex(*one.u.unbind(-1))) for one in directions] if x.is_complex() else directions
         for x, directions in zip(tensors, drawn, strict=True)
     ]
 
 
-def _draw(tensors: list[Tensor], kinds: tuple[str, ...], source: Source) -> list[list[Direction]]:
-    """Directions for tensors of one dtype, drawn as one long vector: many small tensors cost as much as one."""
-    counts = [x.numel() for x in tensors]
-    size = torch.cat([x.reshape(-1) for x in tensors]).abs_() if len(tensors) > 1 else tensors[0].reshape(-1).abs()
-    scales = [_scale(part) for part in _split(size, counts)]
-    still = None if all(map(math.isfinite, scales)) else ~torch.isfinite(size)
-    if still is not None:
-        size = torch.where(still, 0, size)
-        scales = [_scale(part) for part in _split(size, counts)]
-    whole: Any = scales[0]
-    if len(scales) > 1:
-        each = torch.tensor(scales, dtype=size.dtype, device=size.device)
-        whole = torch.repeat_interleave(each, torch.tensor(counts, device=size.device))
-    own, least = size, scales
+def _directions(x: Tensor, signs: Tensor, kinds: tuple[str, ...]) -> list[Direction]:
+    """A direction of each kind for one real tensor, from a row of signs for each."""
+    own = x.reshape(-1).abs()
+    scale, still = _scale(own), None
+    if not math.isfinite(scale):
+        still = ~torch.isfinite(own)
+        own = torch.where(still, 0, own)
+        scale = _scale(own)
+    least = scale
     if kinds != ("uniform",):
         _cut(own.mul_(math.sqrt(2)), 0)
-        least = [float(part.min()) for part in _split(own, counts)]
-        if 0 in least:
-            own = torch.where(own > 0, own, whole)
-            least = [float(part.min()) for part in _split(own, counts)]
-    sizes = {"uniform": whole, "relative": own}
-    if "capped" in kinds:
-        sizes["capped"] = (CAP * own).clamp(max=whole)
-    signs = _signs(len(kinds), size.numel(), size.dtype, size.device, source)
-    rows = [sign * sizes[kind] for sign, kind in zip(signs.unbind(0), kinds, strict=True)]
-    if still is not None:
-        rows = [row.masked_fill_(still, 0) for row in rows]
-    split = [_split(row, counts) for row in rows]
-    return [
-        [
-            Direction(row[k].view(x.shape), least[k] if kind == "relative" else scales[k])
-            for row, kind in zip(split, kinds, strict=True)
-        ]
-        for k, x in enumerate(tensors)
-    ]
-
-
-def _split(row: Tensor, counts: Sequence[int]) -> Sequence[Tensor]:
-    return row.split_with_sizes(list(counts)) if len(counts) > 1 else [row]
+        least = float(own.min())
+        if least == 0:
+            own = torch.where(own > 0, own, scale)
+            least = float(own.min())
+    found = []
+    for kind, row in zip(kinds, signs.unbind(0), strict=True):
+        u = row * (own if kind == "relative" else (CAP * own).clamp_(max=scale) if kind == "capped" else scale)
+        if still is not None:
+            u.masked_fill_(still, 0)
+        found.append(Direction(u.view(x.shape), least if kind == "relative" else scale))
+    return found
 
 
 def _signs(rows: int, count: int, dtype: torch.dtype, device: torch.device, source: Source) -> Tensor:
@@ -157,9 +143,6 @@ def _scale(size: Tensor) -> float:
     return math.ldexp(1.0, min(most, exponent - (mantissa < math.sqrt(0.5))))
 
 
-Draw = Callable[[Sequence[Tensor], tuple[str, ...], Source], list[list[Direction]]]
-
-
 @dataclass(frozen=True, eq=False)
 class Ray:
     """The direction `u` in leaf number `leaf` of a primal, and the step from which its ladder goes down.
@@ -189,10 +172,6 @@ class Ray:
     def steps(self) -> tuple[float, ...]:
         """The steps of a quick measurement."""
         return tuple(self.step / RATIO**n for n in range(3))
-
-    def stepped(self, step: float) -> Ray:
-        """The same ray with another largest step."""
-        return replace(self, step=step)
 
     def at(self, point: Point, t: float) -> Point:
         """x + t·u in this tensor, all others as they are."""
@@ -236,20 +215,6 @@ class Bundle:
     def kind(self) -> str:
         """The kind of its rays."""
         return self.rays[0].kind
-
-    @property
-    def step(self) -> float:
-        """The largest step, that of its rays."""
-        return self.rays[0].step
-
-    @property
-    def smallest(self) -> float:
-        """The smallest step, that of its rays."""
-        return self.rays[0].smallest
-
-    def stepped(self, step: float) -> Bundle:
-        """The same rays with another largest step."""
-        return replace(self, rays=tuple(ray.stepped(step) for ray in self.rays))
 
     def halves(self) -> list[Bundle]:
         """Two bundles, each with half of the rays."""
@@ -299,11 +264,11 @@ class Walk(Sequence[Point]):
 
 
 def draw_rays(
-    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], source: Source, draw: Draw = draw_directions
+    primals: Mapping[str, Any], names: Sequence[str], kinds: tuple[str, ...], source: Source, memo: Memo | None = None
 ) -> list[Ray]:
     """A ray of each kind through every differentiable tensor with entries of the named primals.
 
-    Each tensor on its own: a large one would drown a small one. `draw` gives the directions.
+    Each tensor on its own: a large one would drown a small one. `memo` keeps the directions of these tensors.
     """
     tensors = [
         (name, position, leaf)
@@ -311,7 +276,8 @@ def draw_rays(
         for position, leaf in enumerate(leaves(primals[name]))
         if is_differentiable(leaf) and leaf.numel()
     ]
-    drawn = draw([leaf for _, _, leaf in tensors], kinds, source)
+    alone = [leaf for _, _, leaf in tensors]
+    drawn = (memo or Memo()).once(("directions", kinds, source), alone, lambda: draw_directions(alone, kinds, source))
     return [
         Ray(name, position, kind, one.u, largest, one.narrowest, room)
         for (name, position, leaf), directions in zip(tensors, drawn, strict=True)

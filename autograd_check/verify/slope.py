@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.precision import RandomRounding
-from autograd_check.verify.rays import Bundle, Path, Ray, Walk
+from autograd_check.verify.rays import Path, Ray, Walk
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
 from autograd_check.verify.tolerances import (
     BEND,
@@ -134,19 +134,21 @@ class Pairing:
             for part in self._parts
         )
 
-    def differences(self, pairs: Sequence[tuple[Any, Any]]) -> list[float]:
-        """⟨dout, one − other⟩ for every pair; nan where an output is missing or of another shape."""
-        given = [(leaves(one), leaves(other)) for one, other in pairs]
-        usable = [n for n, (one, other) in enumerate(given) if self._fits(one) and self._fits(other)]
-        totals = [math.nan] * len(pairs)
+    def differences(self, ones: Sequence[Any], others: Sequence[Any] | None = None) -> list[float]:
+        """⟨dout, one − other⟩ for every two outputs, or for every one and the base; nan where one is missing or of another shape."""
+        rows = [leaves(one) for one in ones]
+        against = [leaves(other) for other in others] if others is not None else None
+        usable = [n for n, row in enumerate(rows) if self._fits(row) and (against is None or self._fits(against[n]))]
+        totals = [math.nan] * len(rows)
         for n in usable:
             totals[n] = 0.0
         for part in self._parts:
             at_once = max(1, STACKED // part.weight.numel())
             for start in range(0, len(usable), at_once):
                 chosen = usable[start : start + at_once]
-                ones, others = (_stacked([given[n][side][part.place] for n in chosen]) for side in (0, 1))
-                for n, value in zip(chosen, part.sums(ones - others), strict=True):
+                subtracted = part.out if against is None else _stacked([against[n][part.place] for n in chosen])
+                rises = _stacked([rows[n][part.place] for n in chosen]) - subtracted
+                for n, value in zip(chosen, part.sums(rises), strict=True):
                     totals[n] += value
         return totals
 
@@ -179,9 +181,10 @@ class Pairing:
 
     def alternating(self, rows: Sequence[Row]) -> list[float]:
         """⟨dout, one − other⟩ for rows 0 and 1, 2 and 3, and so on; a batch, which has `columns`, is never cut into rows."""
-        columns: Sequence[Tensor] | None = getattr(rows, "columns", None) or self._columns(rows)
+        columns: Sequence[Tensor] | None = getattr(rows, "columns", None)
         if columns is None:
-            return self.differences([(one[0], other[0]) for one, other in zip(rows[::2], rows[1::2], strict=True)])
+            outs = [out for out, _ in rows]
+            return self.differences(outs[::2], outs[1::2])
         if [column.shape[1:] for column in columns] != self._shapes:
             return [math.nan] * (len(rows) // 2)
         totals = [0.0] * (len(rows) // 2)
@@ -189,17 +192,6 @@ class Pairing:
             column = columns[part.place].detach()
             totals = [total + value for total, value in zip(totals, part.sums(column[::2] - column[1::2]), strict=True)]
         return totals
-
-    def _columns(self, rows: Sequence[Row]) -> Sequence[Tensor] | None:
-        """The outputs stacked as a batch has them, where each is one small tensor of the shape of `base`."""
-        outs = [out for out, _ in rows]
-        if (
-            not outs
-            or len(self._shapes) != 1
-            or not all(isinstance(out, Tensor) and out.shape == self._shapes[0] for out in outs)
-        ):
-            return None
-        return [torch.stack(outs)] if outs[0].numel() * len(outs) <= STACKED else None
 
     def _fits(self, given: Sequence[Any]) -> bool:
         return [getattr(leaf, "shape", None) for leaf in given] == self._shapes
@@ -218,9 +210,6 @@ def fits(base: Any, dout: Any) -> bool:
 
 
 Sweep = Callable[[Sequence[Point], bool], Sequence[Row]]
-
-AnyPath = TypeVar("AnyPath", Ray, Bundle)
-"""A ray or a bundle: what comes back is of the same kind."""
 
 CAREFUL_LEVELS = 5
 """How many steps of a ladder are asked for at a time."""
@@ -259,7 +248,7 @@ class Slopes:
             noise = self.model
             if not any(quotients):
                 outs = [rows[k][0] for k in range(place, place + 2 * len(path.steps))]
-                changed = any(self.pairing.differences([(out, self.base) for out in outs]))
+                changed = any(self.pairing.differences(outs))
                 noise = max(self.model, math.ulp(0.0)) if changed else 0.0
             place += 2 * len(path.steps)
             found.append(brief(quotients, path.steps, noise))
@@ -271,28 +260,31 @@ class Slopes:
         rows = self._evaluate(rays, [[step] for step in t])
         return [self.pairing.change(row[0]) / step for row, step in zip(rows, t, strict=True)]
 
-    def settle(self, paths: Sequence[AnyPath], ratio: float = RATIO) -> list[AnyPath]:
-        """Each path with the largest step whose ends run, are finite and take the branches of the middle; 0 where none does.
+    def settle(self, rays: Sequence[Ray]) -> list[Ray]:
+        """Each ray with the step that `reach` gives."""
+        return [replace(ray, step=step) for ray, step in zip(rays, self.reach(rays, RATIO), strict=True)]
 
-        The steps that are tried fall by `ratio`.
+    def reach(self, paths: Sequence[Path], ratio: float) -> list[float]:
+        """For each path its largest step, or one smaller by powers of `ratio`, whose ends run, are finite and take the branches of the middle.
+
+        0 where none does.
         """
         if self.signature is None:
             self.signature = self.sweep([self.point], True)[0][1]
         asked = self.signature != SMOOTH
-        settled, waiting = list(paths), list(range(len(paths)))
+        steps, waiting = [path.steps[0] for path in paths], list(range(len(paths)))
         while waiting:
-            stops = [(settled[k], sign * settled[k].step) for k in waiting for sign in (1, -1)]
-            answers = self._request(stops, asked)
+            answers = self._request([(paths[k], sign * steps[k]) for k in waiting for sign in (1, -1)], asked)
             crossing = []
             for place, k in enumerate(waiting):
                 if all(self._regular(out, mark) for out, mark in answers[2 * place : 2 * place + 2]):
                     continue
-                step = settled[k].step / ratio
-                settled[k] = settled[k].stepped(step if step >= 2 * settled[k].smallest else 0.0)
-                if settled[k].step:
+                least = 2 * paths[k].rays[0].smallest
+                steps[k] = steps[k] / ratio if steps[k] / ratio >= least else 0.0
+                if steps[k]:
                     crossing.append(k)
             waiting = crossing
-        return settled
+        return steps
 
     def other_form(self, ray: Ray) -> bool:
         """Whether the output has another shape or dtype at the nearest points to either side."""
@@ -305,19 +297,17 @@ class Slopes:
         """A bound on the slope of a function that does not change by more than its noise at any step; None where it changes."""
         steps = _Ladder(ray, self.model).next()
         row = self._evaluate([ray], [[s * h for h in steps for s in (1, -1)]])[0]
-        changes = [abs(value) for value in self.pairing.differences([(out, self.base) for out in row])] or [math.inf]
+        changes = [abs(value) for value in self.pairing.differences(row)] or [math.inf]
         ones, noise = NOISE_FLOOR * EPS * self.pairing.unit(), self.model
         # what rounding leaves of ones changes as much at small steps as at large ones
         if self.pairing.size() <= HUM * ones and max(changes) <= RATIO**2 * max(changes[-4:]):
             noise = max(noise, ones)
         return HUM * noise / ray.step if max(changes) <= HUM * noise else None
 
-    def constant(self, paths: Sequence[AnyPath]) -> set[AnyPath]:
-        """The settled paths along which the function does not change at all, to the last bit, from steps that are large enough to tell."""
-        asked = [path for path in paths if path.step > STANDS_STILL]
-        rows = self._evaluate(asked, [[s * share * path.step for share in CONSTANT for s in (1, -1)] for path in asked])
-        changes = [self.pairing.differences([(out, self.base) for out in row]) for row in rows]
-        return {path for path, row in zip(asked, changes, strict=True) if not any(row)}
+    def constant(self, paths: Sequence[Path], steps: Sequence[float]) -> list[bool]:
+        """Whether the function does not change at all, to the last bit, from settled steps of some paths that are large enough to tell."""
+        shifts = [[s * share * step for share in CONSTANT for s in (1, -1)] if step > STANDS_STILL else [] for step in steps]
+        return [bool(row) and not any(self.pairing.differences(row)) for row in self._evaluate(paths, shifts)]
 
     def careful(self, rays: Sequence[Ray], *, whole: bool = False) -> list[Careful]:
         """Slopes of settled rays with measured noise, each ladder climbed down until it converges (or to its end: `whole`)."""
@@ -337,9 +327,9 @@ class Slopes:
         ladder.noise = max(ladder.noise, self.pairing.grain([*ladder.finest, *row]))
         ladder.finest = row[-4:]
         ladder.steps += steps
-        differences = self.pairing.differences(list(zip(row[::2], row[1::2], strict=True)))
+        differences = self.pairing.differences(row[::2], row[1::2])
         ladder.quotients += [difference / (2 * step) for difference, step in zip(differences, steps, strict=True)]
-        sides = self.pairing.differences([(out, self.base) for out in row])
+        sides = self.pairing.differences(row)
         pairs = zip(sides[::2], sides[1::2], steps, strict=True)
         ladder.bends += [abs(plus + minus) / (2 * step) for plus, minus, step in pairs]
 
@@ -374,13 +364,13 @@ class Slopes:
         return self.pairing.size() <= min(HUM * noise, QUIET * max(1.0, largest(ray.u)) * self.pairing.unit())
 
     def _noise(self, row: Sequence[Any]) -> float:
-        values = self.pairing.differences([(out, self.base) for out in row])
+        values = self.pairing.differences(row)
         noise = measured_noise([*values[:3], 0.0, *values[3:]], TICKS)
         return noise if noise == noise else 0.0
 
     def _stands_still(self, row: Sequence[Any]) -> bool:
         """Whether two neighbours among tiny steps are equal to the last bit."""
-        values = [0.0, *self.pairing.differences([(out, self.base) for out in row])]
+        values = [0.0, *self.pairing.differences(row)]
         return len(set(values)) < len(values)
 
     def _regular(self, out: Any, mark: bytes | None) -> bool:

@@ -216,15 +216,19 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
 
 def cotangents_of(out: Any, seed: int, full: bool) -> tuple[Any, ...]:
     """The cotangents of a trial without an oracle: the plain one, and where the linearity check is asked for, its others."""
-    if type(out) is Tensor and out.numel() <= SMALL_OUTPUT and lasting():
-        return _known(out.shape, out.dtype, out.device, seed, full)
+    outs = out if type(out) is tuple else (out,)
+    if all(type(leaf) is Tensor for leaf in outs) and sum(leaf.numel() for leaf in outs) <= SMALL_OUTPUT and lasting():
+        return _known(tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in outs), type(out) is tuple, seed, full)
     return _cotangents(out, Generator().manual_seed(seed), full)
 
 
 @lru_cache(maxsize=64)
-def _known(shape: torch.Size, dtype: torch.dtype, device: torch.device, seed: int, full: bool) -> tuple[Tensor, ...]:
-    """The cotangents of a tensor of this form: the same for every function of a test-suite, which only ever gets copies."""
-    return _cotangents(torch.empty(shape, dtype=dtype, device=device), Generator().manual_seed(seed), full)
+def _known(
+    forms: tuple[tuple[torch.Size, torch.dtype, torch.device], ...], several: bool, seed: int, full: bool
+) -> tuple[Any, ...]:
+    """The cotangents of tensors of these forms: the same for every function of a test-suite, which only ever gets copies."""
+    outs = tuple(torch.empty(shape, dtype=dtype, device=device) for shape, dtype, device in forms)
+    return _cotangents(outs if several else outs[0], Generator().manual_seed(seed), full)
 
 
 def _cotangents(out: Any, generator: Generator, full: bool) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -19,12 +19,9 @@ from autograd_check.verify.memo import Memo
 from autograd_check.verify.rays import (
     KINDS,
     Bundle,
-    Direction,
     Path,
     Ray,
-    Source,
     Walk,
-    draw_directions,
     draw_rays,
     only,
     real_dtype,
@@ -344,11 +341,6 @@ class Probe:
         """A ray of each kind through every tensor."""
         return self.first[0]
 
-    @property
-    def bundles(self) -> list[Bundle]:
-        """All of these of a kind in one bundle."""
-        return self.first[1]
-
     def groups(self, says: Says) -> list[Bundle]:
         """The bundles in which a derivative is measured first."""
         return bundled(dict(zip(self.rays, says.sizes(self.rays), strict=True)), self.slopes.model if self.slopes else 0.0)
@@ -360,22 +352,14 @@ class Probe:
         return list(zip(bundles, self.slopes.quick(bundles, walk), strict=True)) if self.slopes is not None else ()
 
     def verdicts(
-        self,
-        says: Says,
-        elsewhere: Callable[[Point], Says | None],
-        single: Callable[[], bool] = lambda: False,
-        groups: Sequence[Bundle] | None = None,
+        self, says: Says, elsewhere: Callable[[Point], Says | None], single: Callable[[], bool] = lambda: False
     ) -> dict[str, ProbeResult]:
-        """What the slopes say of a derivative, by primal. `elsewhere` gives it at a point to which one on a kink is moved.
-
-        `groups` are the bundles in which it is measured first, where somebody has made them already.
-        """
+        """What the slopes say of a derivative, by primal. `elsewhere` gives it at a point to which one on a kink is moved."""
         generator = Generator().manual_seed(DIRECTIONS + 2 * self.seed + 1)
         if self.slopes is None:
             return dict.fromkeys(self.wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
         test = UnderTest(self.slopes, says, single)
-        groups = groups if groups is not None else self.groups(says)
-        results = _on(test, self.wrt, groups, generator, lambda: self.estimates)
+        results = _on(test, self.wrt, self.rays, generator, lambda: self.estimates)
         for _ in range(MOVES):
             kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
             if not kinked:
@@ -386,8 +370,7 @@ class Probe:
             if moved is None or derivative is None or not moved.pairing.regular(self.slopes.base):
                 break
             rays = draw_rays(there.primals, kinked, KINDS, generator)
-            groups = bundled(dict(zip(rays, derivative.sizes(rays), strict=True)), moved.model)
-            found = _on(UnderTest(moved, derivative, single), kinked, groups, generator)
+            found = _on(UnderTest(moved, derivative, single), kinked, rays, generator)
             results |= {name: result._replace(moved=True) for name, result in found.items()}
         return results
 
@@ -395,11 +378,8 @@ class Probe:
 def first_rays(point: Point, wrt: tuple[str, ...], seed: int, memo: Memo) -> tuple[list[Ray], list[Bundle], Walk]:
     """A ray of each kind through every tensor of a point, all of a kind in a bundle, and the points of a quick measurement."""
 
-    def draw(tensors: Sequence[Tensor], kinds: tuple[str, ...], start: Source) -> list[list[Direction]]:
-        return memo.once(("directions", kinds, seed), tensors, lambda: draw_directions(tensors, kinds, start))
-
     def make() -> tuple[list[Ray], list[Bundle], Walk]:
-        rays = draw_rays(point.primals, wrt, KINDS, DIRECTIONS + 2 * seed, draw)
+        rays = draw_rays(point.primals, wrt, KINDS, DIRECTIONS + 2 * seed, memo)
         bundles = bundled(dict.fromkeys(rays, 1.0))
         return rays, bundles, quick_walk(point, bundles)
 
@@ -420,15 +400,15 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
     return Point(primals, point.hyper)
 
 
-First = Callable[[], Sequence[tuple[Bundle, Estimate]]]
-"""A quick measurement along all rays that is there already."""
-
-
 def _on(
-    test: UnderTest, names: Sequence[str], groups: Sequence[Bundle], generator: Generator, first: First | None = None
+    test: UnderTest,
+    names: Sequence[str],
+    rays: Sequence[Ray],
+    generator: Generator,
+    first: Callable[[], Sequence[tuple[Bundle, Estimate]]] | None = None,
 ) -> dict[str, ProbeResult]:
-    """The verdicts at one point: quick for what agrees at once, careful for the rest."""
-    verdicts, rest = _together(test, groups, first)
+    """The verdicts at one point: quick for what agrees at once (`first`, where it is there), careful for the rest."""
+    verdicts, rest = _together(test, rays, first)
     if rest:  # large steps cross kinks that small ones do not reach
         fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
         fine = [ray for ray in fine if test.slope(ray)[1]]
@@ -444,7 +424,9 @@ def _on(
     return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
-def _together(test: UnderTest, groups: Sequence[Bundle], first: First | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+def _together(
+    test: UnderTest, rays: Sequence[Ray], first: Callable[[], Sequence[tuple[Bundle, Estimate]]] | None
+) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
     """The verdicts of rays that agree while all tensors move, each to its own tolerance, and the rays that this leaves open.
 
     What rounding is known to drown moves far; what the other tensors drown moves again, far and without those that are settled. A
@@ -452,12 +434,12 @@ def _together(test: UnderTest, groups: Sequence[Bundle], first: First | None) ->
     """
     found: list[tuple[Ray, ProbeResult]] = []
     rest: list[Ray] = []
-    rays = [ray for bundle in groups for ray in bundle.rays]
     sizes = dict(zip(rays, test.says.sizes(rays), strict=True))
 
     def measure(bundles: Sequence[Bundle]) -> dict[Bundle, Estimate]:
         return dict(zip(bundles, test.slopes.quick(bundles), strict=True))
 
+    groups = bundled(sizes, test.slopes.model)
     usual = all(sizes.values()) and not any(bundle.far for bundle in groups)
     estimates = dict(first()) if first is not None and usual else measure(groups)
     families = [[bundle] for bundle in estimates]
@@ -506,10 +488,9 @@ def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
     """All rays of a kind in one bundle, but for those along which nothing is to change, and those that the noise of a difference drowns."""
     groups: dict[tuple[str, bool, bool], list[Ray]] = {}
     for ray, size in sizes.items():
-        roundoff = SAFETY * ROUNDOFF * noise / (NEAR[ray.kind][-1] * ray.step)
-        groups.setdefault(
-            (ray.kind, size == 0, size > 0 and not roundoff + PRECISION * size <= CLOSE[ray.kind] * size), []
-        ).append(ray)
+        rounding = SAFETY * ROUNDOFF * noise / (NEAR[ray.kind][-1] * ray.step)
+        far = size > 0 and not rounding + PRECISION * size <= CLOSE[ray.kind] * size
+        groups.setdefault((ray.kind, size == 0, far), []).append(ray)
     return [
         Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else FAR if far else NEAR)[kind]), far)
         for (kind, still, far), rays in groups.items()
@@ -518,8 +499,7 @@ def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
 
 def _constant(test: UnderTest, bundle: Bundle) -> list[tuple[Ray, ProbeResult]]:
     """The verdicts on gradients of zero where a large step leaves the piece of the function, and nothing changes on it."""
-    (settled,) = test.slopes.settle([bundle], RATIO**2)
-    constant = settled in test.slopes.constant([settled])
+    (constant,) = test.slopes.constant([bundle], test.slopes.reach([bundle], RATIO**2))
     return [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays] if constant else []
 
 
@@ -540,7 +520,9 @@ def _carefully(
 ) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
     settled = test.slopes.settle(rays)
-    constant = test.slopes.constant([ray for ray in settled if test.slope(ray) == (0, 0)])
+    zeros = [ray for ray in settled if test.slope(ray) == (0, 0)]
+    still = test.slopes.constant(zeros, [ray.step for ray in zeros])
+    constant = {ray for ray, stands in zip(zeros, still, strict=True) if stands}
     measurements = iter(test.slopes.careful([ray for ray in settled if ray.step and ray not in constant], whole=whole))
     return [
         (ray, UNMOVED._replace(leaf=ray.leaf))
@@ -548,6 +530,10 @@ def _carefully(
         else (ray, verdict_on(test, ray, next(measurements), last=whole, jump=jump) if ray.step else _unsettled(test, ray))
         for ray in settled
     ]
+
+
+def _whole(test: UnderTest, rays: Iterable[Ray], jump: float = math.inf) -> list[ProbeResult]:
+    return [verdict for _, verdict in _carefully(test, list(rays), whole=True, jump=jump)]
 
 
 def _unsettled(test: UnderTest, ray: Ray) -> ProbeResult:
@@ -576,7 +562,7 @@ def _better(test: UnderTest, ray: Ray, verdict: ProbeResult, generator: Generato
         return ray, verdict
     drawn = draw_rays(test.slopes.point.primals, [ray.primal], ("uniform",), generator)
     longer = [_as_long_as_one(one) if short else replace(one, step=1.0) for one in (ray, *drawn) if one.leaf == ray.leaf]
-    found = [result for _, result in _carefully(test, longer, whole=True, jump=test.slopes.model)]
+    found = _whole(test, longer, test.slopes.model)
     if all(result.status is Status.FAILED for result in found):
         return ray, found[0]
     right = [result for result in found if result.status is Status.PASSED and result.resolution < verdict.resolution]
@@ -599,11 +585,10 @@ def _confirmed(
         names = list(dict.fromkeys(name for name, _ in tensors))
         drawn = draw_rays(test.slopes.point.primals, names, (second,), generator)
         again |= {(ray.primal, ray.leaf, kind): ray for ray in drawn if (ray.primal, ray.leaf) in tensors}
-    answers = dict(zip(again, (verdict for _, verdict in _carefully(test, list(again.values()), whole=True)), strict=True))
-    longer = {key: again[key].stepped(1.0) for key, verdict in answers.items() if verdict.reason == DROWNED}
-    answers |= dict(zip(longer, (verdict for _, verdict in _carefully(test, list(longer.values()), whole=True)), strict=True))
-    stands = {key: verdict.status is Status.FAILED for key, verdict in answers.items()}
-    left = [ray for ray in wrong if not stands[ray.primal, ray.leaf, ray.kind]]
+    answers = dict(zip(again, _whole(test, again.values()), strict=True))
+    longer = {key: replace(again[key], step=1.0) for key, verdict in answers.items() if verdict.reason == DROWNED}
+    answers |= zip(longer, _whole(test, longer.values()), strict=True)
+    left = [ray for ray in wrong if answers[ray.primal, ray.leaf, ray.kind].status is not Status.FAILED]
     seen = {id(ray.u): verdict for ray, verdict in _carefully(test, left, whole=True)}
     doubt = "one direction disagrees and another does not"
     clear = {u: verdict.status is Status.PASSED or verdict.reason == ON_A_KINK for u, verdict in seen.items()}

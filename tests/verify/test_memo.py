@@ -73,7 +73,7 @@ def test_every_report_is_the_one_that_the_function_gets_alone(seed: int) -> None
 
 
 def test_directions_are_drawn_once_for_one_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autograd_check.verify import verdict as probes
+    from autograd_check.verify import rays as probes
 
     drawn: list[int] = []
     original = vars(probes)["draw_directions"]
