@@ -102,12 +102,14 @@ class Tangents:
 
     def _asked(self, path: Path) -> Answer:
         key = tuple(id(ray.u) for ray in path.rays)  # a ray with another step is the same question
-        if self._refused:
+        if key not in self._known and self._refused:
             return self._refused[0]
         if key not in self._known:
             answer = self._answer(path, LARGE if path.rays and path.kind == "relative" else 1.0)
             if answer.stretch > 1 and not math.isfinite(answer.slope[0]):  # it may have overflown
                 answer = self._answer(path, 1.0)
+            if answer.outcome.failure is not None:  # what raises for every input at once raises again
+                self._refused.append(answer)
             self._known[key] = answer
         return self._known[key]
 
@@ -117,10 +119,7 @@ class Tangents:
         if outcome.failure is not None:  # an input without a tangent is a matter of its own
             zeros = {name: _zeros(self.point.primals[name]) for name in self.wrt}
             outcome = self.candidate.jvp(self.point, {**zeros, **tangents})
-        answer = Answer(path, outcome, stretch, self._paired(outcome, stretch))
-        if outcome.failure is not None:  # what raises for every input at once raises again
-            self._refused.append(answer)
-        return answer
+        return Answer(path, outcome, stretch, self._paired(outcome, stretch))
 
     def sizes(self, rays: Sequence[Ray]) -> list[float]:
         """‖d·J u‖₂ for every ray, as a small step of the function shows it where several tensors matter: forward mode costs more."""

@@ -485,7 +485,10 @@ def _judged(
 
 
 def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
-    """All rays of a kind in one bundle, but for those along which nothing is to change, and those that the noise of a difference drowns."""
+    """All rays of a kind in one bundle, but for those along which nothing is to change, and those that the noise of a difference drowns.
+
+    These move far (all but the first where the noise is infinite).
+    """
     groups: dict[tuple[str, bool, bool], list[Ray]] = {}
     for ray, size in sizes.items():
         rounding = SAFETY * ROUNDOFF * noise / (NEAR[ray.kind][-1] * ray.step)
