@@ -359,7 +359,7 @@ class Probe:
         if self.slopes is None:
             return dict.fromkeys(self.wrt, ProbeResult(Status.INCONCLUSIVE, reason="the forward does not run here"))
         test = UnderTest(self.slopes, says, single)
-        results = _on(test, self.wrt, self.rays, generator, lambda: self.estimates)
+        results = _on(test, self.wrt, self.rays, generator, self)
         for _ in range(MOVES):
             kinked = [name for name, result in results.items() if result.reason == ON_A_KINK]
             if not kinked:
@@ -401,14 +401,10 @@ def _moved(point: Point, names: Sequence[str], generator: Generator) -> Point:
 
 
 def _on(
-    test: UnderTest,
-    names: Sequence[str],
-    rays: Sequence[Ray],
-    generator: Generator,
-    first: Callable[[], Sequence[tuple[Bundle, Estimate]]] | None = None,
+    test: UnderTest, names: Sequence[str], rays: Sequence[Ray], generator: Generator, probe: Probe | None = None
 ) -> dict[str, ProbeResult]:
-    """The verdicts at one point: quick for what agrees at once (`first`, where it is there), careful for the rest."""
-    verdicts, rest = _together(test, rays, first)
+    """The verdicts at one point (that of a probe whose estimates serve): quick for what agrees at once, careful for the rest."""
+    verdicts, rest = _together(test, rays, probe)
     if rest:  # large steps cross kinks that small ones do not reach
         fine = [replace(ray, step=ray.step / FINER) for ray in rest if ray.step / FINER > ray.smallest * RATIO**2]
         fine = [ray for ray in fine if test.slope(ray)[1]]
@@ -417,16 +413,19 @@ def _on(
         verdicts += agreed
         rest = [ray for ray in rest if id(ray.u) not in known]
     if rest:
-        verdicts += _carefully(test, rest)
+        careful = _carefully(test, rest)
+        untold = {(ray.primal, ray.leaf) for ray, verdict in careful if verdict.status is Status.INCONCLUSIVE}
+        # a second opinion is coarse: where the first cannot tell, care is taken with it as well
+        coarse = [ray for ray, verdict in verdicts if verdict.tolerance > CLOSE["uniform"] * test.slope(ray)[1]]
+        alone = [ray for ray in coarse if (ray.primal, ray.leaf) in untold]
+        verdicts = [*(one for one in verdicts if one[0] not in alone), *careful, *_carefully(test, alone)]
         wrong = [ray for ray, verdict in verdicts if verdict.status is Status.FAILED]
         verdicts = _confirmed(test, verdicts, wrong, generator) if wrong else verdicts
         verdicts = [_better(test, ray, verdict, generator) for ray, verdict in verdicts]
     return {name: combined([verdict for ray, verdict in verdicts if ray.primal == name]) for name in names}
 
 
-def _together(
-    test: UnderTest, rays: Sequence[Ray], first: Callable[[], Sequence[tuple[Bundle, Estimate]]] | None
-) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
+def _together(test: UnderTest, rays: Sequence[Ray], probe: Probe | None) -> tuple[list[tuple[Ray, ProbeResult]], list[Ray]]:
     """The verdicts of rays that agree while all tensors move, each to its own tolerance, and the rays that this leaves open.
 
     What rounding is known to drown moves far; what the other tensors drown moves again, far and without those that are settled. A
@@ -441,7 +440,7 @@ def _together(
 
     groups = bundled(sizes, test.slopes.model)
     usual = all(sizes.values()) and not any(bundle.far for bundle in groups)
-    estimates = dict(first()) if first is not None and usual else measure(groups)
+    estimates = dict(probe.estimates) if probe is not None and usual else measure(groups)
     families = [[bundle] for bundle in estimates]
     while families:
         following: list[list[Bundle]] = []
@@ -487,7 +486,7 @@ def _judged(
 def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
     """All rays of a kind in one bundle, but for those along which nothing is to change, and those that the noise of a difference drowns.
 
-    These move far (all but the first where the noise is infinite).
+    These move far: all of them where the noise is infinite.
     """
     groups: dict[tuple[str, bool, bool], list[Ray]] = {}
     for ray, size in sizes.items():
