@@ -53,7 +53,7 @@ class TapeCandidate(PairCandidate, Protocol):
 def check_undefined(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: Rounding) -> Iterator[Finding]:
     """The backward copes with None for the outputs that nothing uses: for all of them, and for all but one.
 
-    What the outputs give one at a time adds up to what they gave together in the trial. `rounding` says what that does to it.
+    What the outputs give one at a time adds up to what they give together. `rounding` says what that does to it.
     """
     several = sum(map(is_differentiable, leaves(trial.out))) > 1
     found = list(_apart(candidate, names, trial, rounding)) if several else []
@@ -83,7 +83,7 @@ def _apart(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: R
     def only(wanted: int) -> Any:
         return refilled(dout, (leaf if place == wanted else None for place, leaf in enumerate(leaves(dout))))
 
-    outcome = candidate.vjp(names.forward, names.backward, point, [only(place) for place, _ in outs])
+    outcome = candidate.vjp(names.forward, names.backward, point, [*(only(place) for place, _ in outs), dout])
     answers = [unpack(answer, names.wrt) or {} for answer in (outcome.value[1] if outcome.value else ())]
     if outcome.failure is not None:
         path, failure = outs[min(len(answers), len(outs) - 1)][1], outcome.failure
@@ -91,8 +91,7 @@ def _apart(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: R
         yield failed(UNDEFINED, path, "", text, Kind.GRADIENT, Cause.CRASHED, says=NONE)
         return
     for name in names.wrt:
-        every = [*(answer[f"d{name}"].value for answer in answers), trial.gradients[f"d{name}"].value]
-        rows = zip(*(parts(gradient, f"d{name}", names) for gradient in every), strict=True)
+        rows = zip(*(parts(answer[f"d{name}"].value, f"d{name}", names) for answer in answers), strict=True)
         for place, row in enumerate(rows):
             path, given = row[0][0], [leaf for _, leaf in row]
             if not all(map(is_differentiable, given)):

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from autograd_check.causes import Cause
 from autograd_check.tape.cotangents import TapeCandidate, compare_batched
-from autograd_check.verify.candidate import Outcome, Point
+from autograd_check.verify.candidate import Failure, Outcome, Point
 from autograd_check.verify.finding import Diagnosis, Finding, Kind, Mismatch, Status, failed, passed
 from autograd_check.verify.locate import MOST_ENTRIES, Suspect, locate
 from autograd_check.verify.precision import RandomRounding, compare_rounded
@@ -69,7 +69,6 @@ class Tangents:
     slopes: Slopes | None = None
     _known: dict[tuple[int, ...], Answer] = field(default_factory=dict, repr=False)
     _sizes: dict[Ray, float] = field(default_factory=dict, repr=False)
-    _refused: list[Answer] = field(default_factory=list, repr=False)
 
     def along(self, path: Path) -> Outcome:
         """`(out, tangent)` along a path; along a relative one `stretch` times as far, so that tangents of two sizes are seen."""
@@ -96,20 +95,23 @@ class Tangents:
         total = Outcome((out, refilled(tangent, sums)))
         return Answer(whole, total, parts[0].stretch, self._paired(total, parts[0].stretch))
 
+    def failure(self) -> Failure | None:
+        """Why forward mode gave nothing along some path; None where it gave something along each."""
+        return next((answer.outcome.failure for answer in self._known.values() if answer.outcome.failure is not None), None)
+
     def stretch(self, path: Path) -> float:
         """How many times as far forward mode went along a path."""
         return self._asked(path).stretch
 
     def _asked(self, path: Path) -> Answer:
         key = tuple(id(ray.u) for ray in path.rays)  # a ray with another step is the same question
-        if key not in self._known and self._refused:
-            return self._refused[0]
+        first = next(iter(self._known.values()), None)
+        if first is not None and first.outcome.failure is not None:  # forward mode does not run here
+            return first
         if key not in self._known:
             answer = self._answer(path, LARGE if path.rays and path.kind == "relative" else 1.0)
             if answer.stretch > 1 and not math.isfinite(answer.slope[0]):  # it may have overflown
                 answer = self._answer(path, 1.0)
-            if answer.outcome.failure is not None:  # what raises for every input at once raises again
-                self._refused.append(answer)
             self._known[key] = answer
         return self._known[key]
 
@@ -166,7 +168,7 @@ class Tangents:
         """The tangents of the primals along a path, `stretch` times as long."""
         along: dict[str, Any] = {}
         for ray in path.rays:
-            u = ray.u if stretch == 1 else stretch * ray.u
+            u = stretch * ray.u  # never the direction itself, which a jvp might write into
             primal = self.point.primals[ray.primal]
             nest = u if isinstance(primal, Tensor) else along.get(ray.primal) or _zeros(primal)
             along[ray.primal] = replaced(nest, ray.leaf, u)
@@ -189,6 +191,11 @@ class Tangents:
         return total / stretch, math.hypot(*sizes) / stretch
 
 
+def _raised(name: str, failure: Failure) -> Finding:
+    text = f"forward mode raised {failure.exception}: {failure.says}"
+    return failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+
+
 @dataclass(frozen=True)
 class ForwardCheck:
     """What the checks of forward mode share: the probe, and the gradients of the backward where these are right already."""
@@ -208,9 +215,7 @@ class ForwardCheck:
         groups = self.probe.groups(says)
         failure = next((says.along(bundle).failure for bundle in groups[:1]), None)
         if failure is not None:
-            for name in self.probe.wrt:
-                text = f"forward mode raised {failure.exception}: {failure.says}"
-                yield failed(FORWARD, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
+            yield from (_raised(name, failure) for name in self.probe.wrt)
             return
         yield from self._forms(says, groups)
         verdicts = self.probe.verdicts(says, self._says, self.single)
@@ -237,6 +242,9 @@ class ForwardCheck:
                     return
 
     def _difference(self, name: str, verdict: ProbeResult, says: Tangents) -> Finding:
+        failure = says.failure()
+        if verdict.status is not Status.PASSED and failure is not None:
+            return _raised(name, failure)
         finding = finding_of(verdict, FORWARD, f"d{name}", "", f"the jvp with respect to {name}")
         wrong = verdict.status is Status.FAILED and verdict.reason != OTHER_FORM
         gradient = self._gradient(name, says) if wrong else None
@@ -361,12 +369,13 @@ class ForwardCheck:
             alone = Bundle(tuple(rays[name]))
             others = Bundle(tuple(ray for ray in every.rays if ray.primal != name))
             outcomes = [self.candidate.jvp(self.probe.point, says.tangents(some)) for some in (alone, others)]
-            for outcome, which in zip(outcomes, (f"for {name} alone", f"for all but {name}"), strict=True):
+            outcomes.append(says.along(every))
+            for outcome, which in zip(outcomes, (f"for {name} alone", f"for all but {name}", "for every input"), strict=True):
                 if outcome.failure is not None:
                     text = f"with a tangent {which} forward mode raised {outcome.failure.exception}: {outcome.failure.says}"
                     yield failed(UNDEFINED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)
                     return
-            tangents = [leaves(outcome.value[1]) for outcome in (*outcomes, says.along(every))]
+            tangents = [leaves(outcome.value[1]) for outcome in outcomes]
             for (path, _), a, b, c in zip(named_leaves(outcomes[0].value[1], "out"), *tangents, strict=True):
                 mismatch = self._not_the_sum(says, every, path, a, b, c)
                 if mismatch is not None:

@@ -87,8 +87,9 @@ def _directions(x: Tensor, signs: Tensor, kinds: tuple[str, ...]) -> list[Direct
     if kinds != ("uniform",):
         _cut(own.mul_(math.sqrt(2)), 0)
         least = float(own.min())
-        if least == 0:
-            own = torch.where(own > 0, own, scale)
+        if least == 0:  # a subnormal number has no digits to cut
+            size = torch.nan_to_num(x.reshape(-1).abs(), 0.0, 0.0, 0.0)
+            own = torch.where(own > 0, own, torch.where(size > 0, size, scale))
             least = float(own.min())
     found = []
     for kind, row in zip(kinds, signs.unbind(0), strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch._C._functorch import is_functorch_wrapped_tensor
+from torch._C._functorch import is_functorch_wrapped_tensor, peek_interpreter_stack
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 from autograd_check.verify.finding import Mismatch
@@ -89,8 +89,8 @@ def extent(tensor: Tensor) -> int:
 
 
 def lasting() -> bool:
-    """Whether a tensor that is made now serves later calls as well: no dispatch mode and no inference mode takes part in it."""
-    return not torch.is_inference_mode_enabled() and _get_current_dispatch_mode() is None
+    """Whether a tensor that is made now serves later calls as well: no mode (of dispatch, inference or functorch) takes part in it."""
+    return not torch.is_inference_mode_enabled() and _get_current_dispatch_mode() is None and peek_interpreter_stack() is None
 
 
 def has_room(tensor: Tensor) -> bool:

@@ -448,7 +448,7 @@ def _together(test: UnderTest, rays: Sequence[Ray], probe: Probe | None) -> tupl
             wrong: list[Bundle] = []
             for bundle in family:
                 agreed, drowned = _judged(test, bundle, estimates[bundle], sizes)
-                if not agreed and len(bundle.rays) > 1 and not any(sizes[ray] for ray in bundle.rays):
+                if not agreed and len(bundle.rays) > 1 and test.slope(bundle) == (0, 0):
                     agreed = _constant(test, bundle)
                 found += agreed
                 settled = {ray for ray, _ in agreed}
@@ -491,7 +491,7 @@ def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
     groups: dict[tuple[str, bool, bool], list[Ray]] = {}
     for ray, size in sizes.items():
         rounding = SAFETY * ROUNDOFF * noise / (NEAR[ray.kind][-1] * ray.step)
-        far = size > 0 and not rounding + PRECISION * size <= CLOSE[ray.kind] * size
+        far = size != 0 and (noise == math.inf or not rounding + PRECISION * size <= CLOSE[ray.kind] * size)
         groups.setdefault((ray.kind, size == 0, far), []).append(ray)
     return [
         Bundle(tuple(rays), tuple(share * rays[0].step for share in (STILL if still else FAR if far else NEAR)[kind]), far)

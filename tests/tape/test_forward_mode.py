@@ -500,3 +500,89 @@ def test_few_tangents_are_asked_for_where_an_input_has_no_effect() -> None:
     asked: dict[str, Any] = {"check_forward_ad": True, "check_backward_ad": False, "check_undefined_grad": False}
     assert ac.gradcheck(OnlySecond.apply, (x, y), **asked)
     assert len(runs) == 5  # two directions of each input, and all of them together
+
+
+FORWARD: dict[str, Any] = {"check_forward_ad": True, "check_backward_ad": False}
+
+
+class Still(torch.autograd.Function):
+    """The sine of its first input, whose tangent has those of the others as well."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_forward(x)
+        return x.sin()
+
+    @staticmethod
+    def jvp(ctx: Any, t: Tensor, ta: Tensor, tb: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return t * x.cos() + 1e-3 * ta + 1e-3 * tb
+
+
+@pytest.mark.parametrize("func", [Still.apply, lambda x, a, b: Still.apply(x, a, b) + a.detach().round() + b.detach().round()])
+def test_a_tangent_of_inputs_without_effect_is_wrong(func: Callable[..., Tensor]) -> None:
+    for seed in range(4):
+        report = ac.gradcheck(
+            func, (tensor(4), tensor(4, seed=1), tensor(4, seed=2)), seed=seed, raise_exception=False, **FORWARD
+        )
+        assert report.status is ac.Status.FAILED
+        assert {f.subject for f in report.findings if f.status is ac.Status.FAILED} >= {"da", "db"}
+
+
+def test_sizes_that_are_not_finite_end_in_a_report() -> None:
+    x, y = (0.3 * tensor(100).detach()).requires_grad_(), tensor(3, seed=1)
+    for seed in range(6):
+        report = ac.gradcheck(lambda x, y: x * 6e307 + y.sum(), (x, y), seed=seed, raise_exception=False, **FORWARD)
+        assert report.status in (ac.Status.PASSED, ac.Status.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("bound", [2.0, 100.0])
+def test_a_jvp_that_raises_for_some_tangents_ends_in_a_report(bound: float) -> None:
+    class Picky(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_forward(x)
+            ctx.save_for_backward(x)
+            return x.sin() + y
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, s: Tensor) -> Tensor:
+            if max(t.abs().max(), s.abs().max()) > bound:
+                raise RuntimeError("too large")
+            (x,) = ctx.saved_tensors
+            return t * x.cos() + s
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            return dout * x.cos(), dout
+
+    found = [
+        ac.gradcheck(Picky.apply, (tensor(4), tensor(4, seed=1)), seed=s, raise_exception=False, check_forward_ad=True)
+        for s in range(6)
+    ]
+    if bound > 10:
+        assert all(found)
+    assert all("too large" in report.to_text() for report in found if not report)
+
+
+def test_a_jvp_may_write_into_its_tangents() -> None:
+    class InPlace(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_forward(x)
+            return x.sin() + 2 * y
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, s: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            out = t * x.cos() + 2 * s
+            t.mul_(0)
+            s.add_(1)
+            return out
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    assert ac.gradcheck(InPlace.apply, (tensor(4), tensor(4, seed=1)), **FORWARD)

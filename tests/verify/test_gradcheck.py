@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -680,3 +681,32 @@ def test_a_check_leaves_nothing_to_the_collector_of_garbage(check: Callable[[], 
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_nothing_is_kept_of_a_check_inside_a_transform() -> None:
+    """What is made while functorch interprets has no numbers once it is over."""
+    x = tensor(5, 2)
+
+    def inside(z: Tensor) -> Tensor:
+        with contextlib.suppress(RuntimeError):  # what a check gives there is a matter of torch's own
+            ac.gradgradcheck(torch.exp, (x,), raise_exception=False, seed=77)
+        return 2 * z
+
+    torch.func.functionalize(inside)(torch.ones(3))
+    assert ac.gradgradcheck(torch.exp, (x,), seed=77)
+
+
+def test_a_workspace_that_the_next_forward_fills_is_asked_about_in_one_go() -> None:
+    work = torch.empty(4, dtype=torch.float64)
+
+    class Reuses(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Any:
+            torch.cos(x, out=work)
+            return x.sin(), x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor, h: Tensor) -> Tensor:
+            return g * work + 2 * h
+
+    assert ac.gradcheck(Reuses.apply, (tensor(4),))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import autograd_check as ac
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.rays import Bundle, draw_directions, draw_rays
 from autograd_check.verify.tolerances import STEPS
@@ -122,3 +123,12 @@ def test_signs_that_are_kept_are_no_tensors_of_inference_mode() -> None:
     (found,) = draw_directions([x], ("uniform",), 99)[0]
     assert not found.u.is_inference()
     assert torch.equal(found.u, draw(x, "uniform", seed=99)[0])
+
+
+def test_a_subnormal_entry_moves_by_its_own_size() -> None:
+    x = torch.tensor([1.0, 4.0, 1e-310, 0.0], dtype=torch.float64)
+    (u,) = draw(x, "relative")
+    assert 0 < u[2].abs() <= 3e-310
+    assert u[3].abs() >= 1
+    for seed in range(8):
+        assert ac.gradcheck(torch.sqrt, x[:3].clone().requires_grad_(), seed=seed)
