@@ -54,7 +54,7 @@ def test_something_is_on_the_screen_before_anything_is_imported_and_then_the_nex
 
 def test_a_save_brings_the_first_thing_that_is_wrong(watching: PseudoTerminal, file: Path) -> None:
     file.write_text(WRONG)
-    watching.until("double · failed", "Every entry of dx is exactly 1.5 times the right value.")
+    watching.until("double · failed", "Every entry of dx is exactly 1.5 times the right value.", "passed out")
     lines = watching.text.splitlines()
     assert lines[3].startswith("  failed   dx")
     assert next(number for number, line in enumerate(lines) if "passed" in line) > 4
