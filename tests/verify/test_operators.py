@@ -165,3 +165,15 @@ def test_a_second_opinion_is_coarse_and_does_not_speak_alone() -> None:
     for seed in (5, 19):
         assert ac.gradcheck(wrong, case.inputs, seed=seed, raise_exception=False).status is not ac.Status.PASSED
         assert ac.gradcheck(case.func, case.inputs, seed=seed)
+
+
+def test_branches_that_rounding_decides_everywhere_hide_no_wrong_gradient() -> None:
+    """No step stays on one piece of it, at any point: at last its slope is measured across them."""
+    (op,) = (op for op in database() if op.name == "corrcoef")
+    for data in (0, 3, 4):
+        case = next(case for case in cases(op, torch.complex128, data) if case.inputs[0].numel() > 3)
+        found = [
+            ac.gradcheck(spoiled(case, SPOILS["zero"]), case.inputs, seed=s, raise_exception=False).status for s in range(12)
+        ]
+        assert found.count(ac.Status.FAILED) >= 11
+        assert all(ac.gradcheck(case.func, case.inputs, seed=s) for s in range(12))
