@@ -25,7 +25,7 @@ from autograd_check.run.restore import Rewind, same_start
 from autograd_check.tape.further import GIVEN, Asked, Further
 from autograd_check.verify.candidate import PairCandidate, Point
 from autograd_check.verify.check import After, Pair, check_pair
-from autograd_check.verify.finding import Diagnosis, Finding, Kind, failed, passed
+from autograd_check.verify.finding import Diagnosis, Finding, Kind, aggregate, failed, passed
 from autograd_check.verify.memo import Memo
 from autograd_check.verify.reference import nudged
 from autograd_check.verify.tensors import compare as compare_entries
@@ -351,7 +351,8 @@ def _gradcheck(called: Callee, func: Callable[..., Any], asked: Asked, seed: int
         if asked.backward:
             findings = _check(candidate, names, point, seed, narrows, memo, asked.leave, further)
         else:
-            findings = list(further.alone(Pair(candidate, names, seed, Explained(explain), narrows, memo, (point,), asked.leave)))
+            pair = Pair(candidate, names, seed, Explained(explain), narrows, memo, (point,), asked.leave)
+            findings = aggregate(further.alone(pair))
         findings += _misfits(wrapped)
         if wrapped.empty:
             return Checked([_nothing(wrapped)], candidate.raised)

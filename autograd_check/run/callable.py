@@ -455,7 +455,8 @@ class TorchCallable:
         self._start()
         primals = {name: copied(value) for name, value in point.primals.items()}
         try:
-            return Outcome(self._wrapped.jvp(primals, tangents))
+            out, tangent = self._wrapped.jvp(primals, tangents)
+            return Outcome((out, copied(tangent)))  # a jvp may fill one buffer again and again
         except Exception as error:  # the code under test may raise anything
             return Outcome(failure=failure_of(error))
 

@@ -95,6 +95,10 @@ class Tangents:
         total = Outcome((out, refilled(tangent, sums)))
         return Answer(whole, total, parts[0].stretch, self._paired(total, parts[0].stretch))
 
+    def values(self) -> list[tuple[Any, Any]]:
+        """`(out, tangent)` along every path that was asked for, where forward mode gave something."""
+        return [answer.outcome.value for answer in self._known.values() if answer.outcome.failure is None]
+
     def failure(self) -> Failure | None:
         """Why forward mode gave nothing along some path; None where it gave something along each."""
         return next((answer.outcome.failure for answer in self._known.values() if answer.outcome.failure is not None), None)
@@ -217,13 +221,16 @@ class ForwardCheck:
         if failure is not None:
             yield from (_raised(name, failure) for name in self.probe.wrt)
             return
-        yield from self._forms(says, groups)
+        yield from self._forms(says)
         verdicts = self.probe.verdicts(says, self._says, self.single)
         for name, verdict in verdicts.items():
             yield self._difference(name, verdict, says)
         sound = [name for name in self.probe.wrt if verdicts[name].status is Status.PASSED and not verdicts[name].moved]
         yield from self._agreement(says, groups, [name for name in sound if name in self.gradients])
         yield from self._linear(says)
+        failure = says.failure()  # where all inputs move at once, as they do there for the first time
+        yield from (_raised(name, failure) for name in self.probe.wrt if failure is not None)
+        yield from self._forms(says)
         if self.undefined:
             yield from self._undefined(says)
 
@@ -231,9 +238,8 @@ class ForwardCheck:
         slopes = self.probe.slopes if point is self.probe.point else None
         return Tangents(self.candidate, point, self.probe.dout, self.probe.wrt, self.granted, slopes)
 
-    def _forms(self, says: Tangents, groups: Sequence[Bundle]) -> Iterator[Finding]:
-        for bundle in groups[:1]:
-            out, tangent = says.along(bundle).value
+    def _forms(self, says: Tangents) -> Iterator[Finding]:
+        for out, tangent in says.values():
             for (path, one), other in zip(named_leaves(out, "out"), leaves(tangent), strict=True):
                 if is_differentiable(one) and one.shape != other.shape:
                     text = f"the tangent of {path} has shape {tuple(other.shape)}, expected {tuple(one.shape)}"
@@ -402,13 +408,12 @@ def check_batched_forward(candidate: TapeCandidate, point: Point, wrt: Sequence[
     for name in wrt:
         drawn = [[ray for ray in draw_rays(point.primals, [name], ("uniform",), generator) if ray.leaf == 0] for _ in range(2)]
         says = Tangents(candidate, point, None, wrt, Leave())
-        tangents = [says.tangents(rays[0]) for rays in drawn if rays]
-        if len(tangents) < 2:
+        if not all(drawn):
             continue
-        singly = [candidate.jvp(point, tangent) for tangent in tangents]
+        singly = [candidate.jvp(point, says.tangents(rays[0])) for rays in drawn]
         if any(outcome.failure is not None for outcome in singly):
             return  # said by the check of forward mode
-        batch = candidate.batched_jvp(point, tangents)
+        batch = candidate.batched_jvp(point, [says.tangents(rays[0]) for rays in drawn])
         if batch.failure is not None:
             text = f"under vmap forward mode raised {batch.failure.exception}: {batch.failure.says}"
             yield failed(BATCHED, f"d{name}", "", text, Kind.GRADIENT, Cause.CRASHED)

@@ -217,7 +217,7 @@ def verdict_on(test: UnderTest, ray: Ray, careful: Careful, *, last: bool = Fals
     analytic, size = test.slope(ray)
     result, signal = measured(ray, analytic, size, careful.estimate)
     gap = result.gap
-    if max(signal, gap) <= FAINT * test.slopes.pairing.unit() and _is_noise(test, ray, careful):
+    if gap == gap and max(signal, gap) <= FAINT * test.slopes.pairing.unit() and _is_noise(test, ray, careful):
         return result._replace(reason="no larger than rounding")
     shake = 0.0
     if result.tolerance < gap < math.inf:

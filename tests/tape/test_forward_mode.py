@@ -586,3 +586,93 @@ def test_a_jvp_may_write_into_its_tangents() -> None:
             raise NotImplementedError
 
     assert ac.gradcheck(InPlace.apply, (tensor(4), tensor(4, seed=1)), **FORWARD)
+
+
+@pytest.mark.parametrize("shape", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_jvp_that_fails_where_all_inputs_move_is_found(shape: bool, nested: bool) -> None:
+    class Together(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, b: Tensor) -> Tensor:
+            ctx.save_for_forward(x)
+            return x.sin()
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, u: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            if t.any() and u.any():
+                if shape:
+                    return (t * x.cos()).sum()
+                raise ValueError("not both")
+            return t * x.cos()
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    x, b = tensor(4), tensor(4, seed=1)
+    func = (lambda p: Together.apply(p["x"], p["b"])) if nested else Together.apply
+    inputs: Any = ({"x": x, "b": b},) if nested else (x, b)
+    for seed in range(4):
+        report = ac.gradcheck(func, inputs, seed=seed, raise_exception=False, check_undefined_grad=False, **FORWARD)
+        assert report.status is ac.Status.FAILED
+        assert ("forward gradient is of size []" if shape else "forward mode raised ValueError: not both") in report.to_text()
+        assert not any(f.check == "forward mode" and f.status is ac.Status.PASSED for f in report.findings)
+
+
+def test_a_tangent_that_is_not_finite_is_wrong_where_the_output_is_zero() -> None:
+    class Zero(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, b: Tensor) -> Tensor:
+            return torch.zeros_like(x)
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, u: Tensor) -> Tensor:
+            return t * float("nan")
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    report = ac.gradcheck(Zero.apply, (tensor(4), tensor(4, seed=1)), raise_exception=False, **FORWARD)
+    assert report.status is ac.Status.FAILED
+
+
+def test_a_jvp_may_write_into_tangents_under_vmap_and_into_one_buffer() -> None:
+    buffer = torch.empty(4, dtype=torch.float64)
+
+    class InPlace(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x: Tensor) -> Tensor:
+            return x.sin()
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor) -> Tensor:
+            return t.mul_(ctx.saved_tensors[0].cos())
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    class Buffered(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+            ctx.save_for_forward(x)
+            return x.sin() + y
+
+        @staticmethod
+        def jvp(ctx: Any, t: Tensor, s: Tensor) -> Tensor:
+            return torch.mul(t, ctx.saved_tensors[0].cos(), out=buffer).add_(s)
+
+        @staticmethod
+        def backward(ctx: Any, dout: Tensor) -> Any:
+            raise NotImplementedError
+
+    assert ac.gradcheck(InPlace.apply, tensor(4), check_batched_forward_grad=True, **FORWARD)
+    assert ac.gradcheck(Buffered.apply, (tensor(4), tensor(4, seed=1)), **FORWARD)
