@@ -445,9 +445,9 @@ class Careful:
         return any(abs(a) > least and max(abs(b - a), abs(c - b)) <= SAME * abs(a) for a, b, c in rows)
 
     def steady(self, gap: float) -> bool:
-        """Whether the last quotients agree far better with each other than a gradient that is off by `gap` does with them."""
+        """Whether the last quotients agree far better with each other (two to the square) than a gradient off by `gap` does with them."""
         last = [q for q in self.quotients[-3:] if q == q]
-        return len(last) == 3 and max(last) - min(last) <= STEADY * gap
+        return len(last) > 1 and max(last) - min(last) <= STEADY ** (4 - len(last)) * gap
 
 
 @dataclass

@@ -177,3 +177,11 @@ def test_branches_that_rounding_decides_everywhere_hide_no_wrong_gradient() -> N
         ]
         assert found.count(ac.Status.FAILED) >= 11
         assert all(ac.gradcheck(case.func, case.inputs, seed=s) for s in range(12))
+
+
+def test_two_quotients_that_agree_to_many_digits_speak_against_a_gradient() -> None:
+    """Rounding leaves the two smallest steps only: they say 2.719818 both times, and the gradient says 0."""
+    (op,) = (op for op in database() if op.name == "corrcoef")
+    case = next(case for case in cases(op, torch.complex128, 0) if case.inputs[0].numel() > 3)
+    wrong = spoiled(case, SPOILS["zero"])
+    assert all(ac.gradcheck(wrong, case.inputs, seed=s, raise_exception=False).status is ac.Status.FAILED for s in range(4))
