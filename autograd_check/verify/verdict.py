@@ -366,7 +366,7 @@ class Probe:
                 break
             there = _moved(self.point, kinked, generator)
             derivative = elsewhere(there)
-            # where three points drawn at random seem to lie on a kink, rounding decides the branches: at last they are not looked at
+            # where the point and two drawn near it seem to lie on a kink, rounding decides the branches: at the last they are not looked at
             seen = SMOOTH if move == MOVES - 1 else None
             moved = slopes_at(self.sweep, there, self.dout, None, seen, self.jitter) if derivative is not None else None
             if moved is None or derivative is None or not moved.pairing.regular(self.slopes.base):

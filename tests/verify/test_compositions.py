@@ -64,12 +64,20 @@ def holds(composition: tuple[Callable[[Tensor], Any], Tensor, bool]) -> None:
     func, x, forward = composition
     forward = forward and "sparse" not in func.__name__  # torch has no forward mode for sparse tensors
     report = ac.gradcheck(func, x, check_forward_ad=forward, raise_exception=False)
+    if not bool(torch.isfinite(_gradient(func, x)).all()):  # cubes of cubes in an exponent overflow
+        assert report.status is not ac.Status.PASSED, report.to_text()
+        assert "finite" in report.to_text()
+        return
     assert report.status is ac.Status.PASSED, report.to_text()
-    if x.numel() and "sparse" not in func.__name__:
-        scale = torch.autograd.grad(_first(func(x)).abs().sum(), x)[0].abs().max()
-        if float(scale) > 1e-3:
-            wrong = ac.gradcheck(lambda x: func(scaler(1.01)(x)), x, raise_exception=False)
-            assert wrong.status is ac.Status.FAILED, wrong.to_text()
+    if x.numel() and "sparse" not in func.__name__ and float(_gradient(func, x).abs().max()) > 1e-3:
+        wrong = ac.gradcheck(lambda x: func(scaler(1.01)(x)), x, raise_exception=False)
+        assert wrong.status is ac.Status.FAILED, wrong.to_text()
+
+
+def _gradient(func: Callable[[Tensor], Any], x: Tensor) -> Tensor:
+    """What torch gives for the sum of sizes of the first output."""
+    (grad,) = torch.autograd.grad(_first(func(x)).to_dense().abs().sum(), x)
+    return grad
 
 
 def _first(out: Any) -> Tensor:

@@ -278,4 +278,5 @@ def test_zeros_of_several_tensors_beside_a_jump_are_settled_together() -> None:
     )
     assert set(statuses.values()) == {Status.PASSED}
     assert requests[0] == 10  # six points for a, and four for the others
+    assert 6 in requests[1:]
     assert set(requests[1:]) <= {1, 2, 6}  # branches at the point and at both ends, and three smaller steps: all tensors at once
