@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, overload
+from itertools import accumulate
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.tensors import faithful_clone, has_room, is_differentiable, lasting, leaves, norm, replaced
+from autograd_check.verify.tensors import SQUARES, faithful_clone, has_room, is_differentiable, lasting, leaves, norm, replaced
 from autograd_check.verify.tolerances import RATIO, STEPS
 
 KINDS = ("uniform", "relative")
@@ -23,8 +26,9 @@ A third, "capped", is uniform, but moves no entry by more than a thousand times 
 are small for every entry.
 """
 CAP = 2.0**10
-INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16}
-"""The integers whose bits are those of a floating-point number of so many bytes."""
+DIGITS = 52
+"""Binary digits of a float64 behind the first."""
+Array = NDArray[np.float64]
 
 
 def real_dtype(x: Tensor) -> torch.dtype:
@@ -62,68 +66,66 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], source: S
     """
     reals = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x.detach() for x in tensors]
     drawn: list[list[Direction]] = [[] for _ in tensors]
-    for dtype, device in dict.fromkeys((x.dtype, x.device) for x in reals):
-        places = [place for place, x in enumerate(reals) if (x.dtype, x.device) == (dtype, device)]
+    for dtype in dict.fromkeys(x.dtype for x in reals):
+        places = [place for place, x in enumerate(reals) if x.dtype is dtype]
         counts = [reals[place].numel() for place in places]
-        signs = _signs(len(kinds), sum(counts), dtype, device, source)
-        parts = signs.split_with_sizes(counts, 1) if len(counts) > 1 else [signs]
-        for place, part in zip(places, parts, strict=True):
-            drawn[place] = _directions(reals[place], part, kinds)
+        signs, ends = _signs(len(kinds), sum(counts), dtype, source), list(accumulate(counts, initial=0))
+        for place, start, end in zip(places, ends, ends[1:], strict=False):
+            drawn[place] = _directions(reals[place], signs[:, start:end], kinds)
     return [
-        [replace(one, u=torch.complex(*one.u.unbind(-1))) for one in directions] if x.is_complex() else directions
+        [replace(one, u=torch.view_as_complex(one.u)) for one in directions] if x.is_complex() else directions
         for x, directions in zip(tensors, drawn, strict=True)
     ]
 
 
-def _directions(x: Tensor, signs: Tensor, kinds: tuple[str, ...]) -> list[Direction]:
+@np.errstate(all="ignore")
+def _directions(x: Tensor, signs: Array, kinds: tuple[str, ...]) -> list[Direction]:
     """A direction of each kind for one real tensor, from a row of signs for each."""
-    own = x.reshape(-1).abs()
-    scale, still = _scale(own), None
+    size = np.abs(x.to("cpu", torch.float64).numpy(force=True).reshape(-1))
+    scale, still = _scale(size, x.dtype), None
     if not math.isfinite(scale):
-        still = ~torch.isfinite(own)
-        own = torch.where(still, 0, own)
-        scale = _scale(own)
-    least = scale
+        still = ~np.isfinite(size)
+        size[still] = 0
+        scale = _scale(size, x.dtype)
+    own, least = size, scale
     if kinds != ("uniform",):
-        _cut(own.mul_(math.sqrt(2)), 0)
+        own = _cut(math.sqrt(2) * size, 0)
         least = float(own.min())
         if least == 0:  # a subnormal number has no digits to cut
-            size = torch.nan_to_num(x.reshape(-1).abs(), 0.0, 0.0, 0.0)
-            own = torch.where(own > 0, own, torch.where(size > 0, size, scale))
+            own = np.where(own > 0, own, np.where(size > 0, size, scale))
             least = float(own.min())
     found = []
-    for kind, row in zip(kinds, signs.unbind(0), strict=True):
-        u = row * (own if kind == "relative" else (CAP * own).clamp_(max=scale) if kind == "capped" else scale)
+    for kind, row in zip(kinds, signs, strict=True):
+        u = row * (own if kind == "relative" else np.minimum(CAP * own, scale) if kind == "capped" else scale)
         if still is not None:
-            u.masked_fill_(still, 0)
-        found.append(Direction(u.view(x.shape), least if kind == "relative" else scale))
+            u[still] = 0
+        direction = torch.from_numpy(u.reshape(x.shape)).to(x.device, x.dtype)
+        found.append(Direction(direction, least if kind == "relative" else scale))
     return found
 
 
-def _signs(rows: int, count: int, dtype: torch.dtype, device: torch.device, source: Source) -> Tensor:
+def _signs(rows: int, count: int, dtype: torch.dtype, source: Source) -> Array:
     """Rows of numbers of either sign, one to two in size, with few digits."""
     if isinstance(source, int) and count <= KEPT and lasting():
-        return _known_signs(rows, count, dtype, device, source)
+        return _known_signs(rows, count, dtype, source)
     generator = Generator().manual_seed(source) if isinstance(source, int) else source
-    signs = drawn_on(torch.empty(0, dtype=dtype, device=device), (rows, count), generator)
-    signs.add_(signs.sign())
+    like = torch.empty(0, dtype=dtype, device="cpu")
+    signs = drawn_on(like, (rows, count), generator).double().numpy(force=True)
     # a p-bit mantissa holds the smallest step 2⁻ˢ of an entry as large as u in its upper s bits, one bit goes for the sum, and
     # no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u
     digits = 1 - math.frexp(torch.finfo(dtype).eps)[1]
-    spare = digits + math.frexp(steps_of(signs)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
-    _cut(signs, max(0, min(digits, spare)))
-    return signs
+    spare = digits + math.frexp(steps_of(like)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
+    return _cut(signs + np.sign(signs), max(0, min(digits, spare)))
 
 
 @lru_cache(maxsize=64)
-def _known_signs(rows: int, count: int, dtype: torch.dtype, device: torch.device, seed: int) -> Tensor:
-    return _signs(rows, count, dtype, device, Generator().manual_seed(seed))
+def _known_signs(rows: int, count: int, dtype: torch.dtype, seed: int) -> Array:
+    return _signs(rows, count, dtype, Generator().manual_seed(seed))
 
 
-def _cut(numbers: Tensor, digits: int) -> None:
-    """Cut all but so many binary digits behind the first, in place."""
-    integers, all_of_them = INTEGERS[numbers.dtype.itemsize], 1 - math.frexp(torch.finfo(numbers.dtype).eps)[1]
-    numbers.view(integers).bitwise_and_(-1 << (all_of_them - digits))
+def _cut(numbers: Array, digits: int) -> Array:
+    """So many binary digits behind the first, and no more."""
+    return (numbers.view(np.int64) & (-1 << (DIGITS - digits))).view(np.float64)
 
 
 def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:
@@ -131,16 +133,17 @@ def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor
     return torch.empty(tuple(shape), dtype=like.dtype, device="cpu").uniform_(-1, 1, generator=generator).to(like.device)
 
 
-def _scale(size: Tensor) -> float:
+def _scale(size: Array, dtype: torch.dtype) -> float:
     """The power of two next to the root of the mean square; 1 where all is zero, not finite where an entry is not."""
-    rms = float(torch.linalg.vector_norm(size)) / math.sqrt(size.numel())
-    if not (math.isfinite(rms) and rms > 0):
+    rms = math.sqrt(size.dot(size) / len(size))
+    if not SQUARES[0] < rms < SQUARES[1]:
         largest = float(size.max())
         if not math.isfinite(largest) or not largest:
             return largest or 1.0
-        rms = float(torch.linalg.vector_norm(size / largest)) / math.sqrt(size.numel()) * largest
+        size = size / largest
+        rms = math.sqrt(size.dot(size) / len(size)) * largest
     mantissa, exponent = math.frexp(rms)
-    most = math.frexp(torch.finfo(size.dtype).max)[1] - 1
+    most = math.frexp(torch.finfo(dtype).max)[1] - 1
     return math.ldexp(1.0, min(most, exponent - (mantissa < math.sqrt(0.5))))
 
 
@@ -250,18 +253,14 @@ class Walk(Sequence[Point]):
     def __len__(self) -> int:
         return len(self.stops)
 
-    @overload
-    def __getitem__(self, index: int) -> Point: ...
-    @overload
-    def __getitem__(self, index: slice) -> Walk: ...
-    def __getitem__(self, index: int | slice) -> Point | Walk:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return Walk(self.origin, self.stops[index])
         ray, t = self.stops[index]
         return self.origin if ray is None else ray.at(self.origin, t)
 
     def __iter__(self) -> Iterator[Point]:
-        return (self[index] for index in range(len(self)))
+        return (self.origin if path is None else path.at(self.origin, t) for path, t in self.stops)
 
 
 def draw_rays(
