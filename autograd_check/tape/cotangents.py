@@ -12,16 +12,7 @@ from autograd_check.causes import Cause
 from autograd_check.verify.candidate import Outcome, PairCandidate, Point
 from autograd_check.verify.finding import Finding, Kind, failed, passed
 from autograd_check.verify.precision import Rounding, compare_rounded
-from autograd_check.verify.tensors import (
-    compare,
-    is_differentiable,
-    largest,
-    largest_of,
-    leaves,
-    mismatch_text,
-    named_leaves,
-    refilled,
-)
+from autograd_check.verify.tensors import compare, is_differentiable, largest, leaves, mismatch_text, named_leaves, refilled
 from autograd_check.verify.tolerances import of_its_size
 from autograd_check.verify.trial import PairNames, Trial, parts, unpack
 
@@ -97,7 +88,7 @@ def _apart(candidate: TapeCandidate, names: PairNames, trial: Trial, rounding: R
             if not all(map(is_differentiable, given)):
                 continue
             summed = torch.stack(given[:-1]).sum(0)
-            tolerance = of_its_size(sum(largest_of(given)), given[0].numel())
+            tolerance = of_its_size(sum(map(largest, given)), given[0].numel())
             mismatch = compare_rounded(summed, given[-1], tolerance, rounding.largest, name, place)
             if mismatch is not None:
                 text = f"cotangents for one output at a time give another {path} than all together: {mismatch_text(mismatch)}"

@@ -32,6 +32,7 @@ from autograd_check.verify.tensors import (
     named_leaves,
     norm,
     number_pair,
+    paired,
     refilled,
     replaced,
 )
@@ -181,17 +182,16 @@ class Tangents:
     def _paired(self, outcome: Outcome, stretch: float) -> tuple[float, float]:
         if outcome.failure is not None:
             return math.nan, math.nan
-        total, sizes = 0.0, []
+        total, sizes, finite = 0.0, [], self.slopes is not None and self.slopes.pairing.finite
         for out, tangent, d in zip(leaves(outcome.value[0]), leaves(outcome.value[1]), leaves(self.dout), strict=True):
             if is_differentiable(tangent) and is_differentiable(d):
                 if tangent.shape != d.shape:
                     return math.nan, math.nan
-                products = (d.conj() * tangent).real if d.is_complex() or tangent.is_complex() else d * tangent
-                products = products.to(torch.float64)
-                if not math.isfinite(largest(out)):  # an entry that is not finite counts as constant, as in a slope
-                    products = torch.where(torch.isfinite(out), products, 0)
-                total += float(products.sum())
-                sizes.append(norm(products))
+                if not finite and not math.isfinite(largest(out)):  # such an entry counts as constant, as in a slope
+                    tangent = torch.where(torch.isfinite(out), tangent, 0)
+                product, size = paired(d, tangent)
+                total += product
+                sizes.append(size)
         return total / stretch, math.hypot(*sizes) / stretch
 
 
@@ -395,10 +395,12 @@ class ForwardCheck:
 
     def _not_the_sum(self, says: Tangents, whole: Bundle, path: str, one: Any, other: Any, both: Any) -> Mismatch | None:
         """How a tangent differs from the sum of two, by more than rounding."""
-        if not is_differentiable(one) or not one.shape == other.shape == both.shape or not math.isfinite(largest(one + other)):
+        if not is_differentiable(one) or not one.shape == other.shape == both.shape:
             return None
-        terms = max([one.numel(), *(ray.u.numel() for ray in whole.rays)])
-        tolerance = of_its_size(largest(one) + largest(other), terms)
+        size = largest(one) + largest(other)
+        if not math.isfinite(size):
+            return None
+        tolerance = of_its_size(size, max([one.numel(), *(ray.u.numel() for ray in whole.rays)]))
         return compare_rounded(both, one + other, tolerance, self._moved, whole, says, path)
 
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.tensors import SQUARES, faithful_clone, has_room, is_differentiable, lasting, leaves, norm, replaced
+from autograd_check.verify.tensors import SQUARES, faithful_clone, has_room, is_differentiable, lasting, leaves, paired, replaced
 from autograd_check.verify.tolerances import RATIO, STEPS
 
 KINDS = ("uniform", "relative")
@@ -183,28 +183,18 @@ class Ray:
 
     def moved(self, value: Any, t: float) -> Any:
         """The primal with x + t·u in this tensor."""
-        if isinstance(value, Tensor):
-            return self._shifted(value, t)
-        return replaced(value, self.leaf, self._shifted(leaves(value)[self.leaf], t))
-
-    def _shifted(self, x: Tensor, t: float) -> Tensor:
-        """x + t·u; a view into a larger storage moves inside a copy of it."""
-        return faithful_clone(x).add_(self.u, alpha=t) if self.room else torch.add(x, self.u, alpha=t)
+        x = value if isinstance(value, Tensor) else leaves(value)[self.leaf]
+        # a view into a larger storage moves inside a copy of it
+        there = faithful_clone(x).add_(self.u, alpha=t) if self.room else torch.add(x, self.u, alpha=t)
+        return there if x is value else replaced(value, self.leaf, there)
 
     def slope(self, grad: Any) -> tuple[float, float]:
         """⟨g, u⟩ and ‖g·u‖₂ for the gradient of the primal; entries that do not move do not count."""
         g = leaves(grad)[self.leaf]
         if not isinstance(g, Tensor):  # a python number stands for a 0-d tensor
             g = torch.as_tensor(g if isinstance(g, (int, float, complex)) else math.nan, dtype=self.u.dtype)
-        u = self.u
-        products = (g.conj() * u).real if g.is_complex() or u.is_complex() else g * u
-        if products.dtype is not torch.float64:
-            products = products.to(torch.float64)
-        total = float(products.sum())
-        if not math.isfinite(total):
-            products = torch.where(u != 0, products, 0)
-            total = float(products.sum())
-        return total, norm(products)
+        total, size = paired(g, self.u)
+        return (total, size) if math.isfinite(total) else paired(torch.where(self.u != 0, g, 0), self.u)
 
 
 @dataclass(frozen=True, eq=False)

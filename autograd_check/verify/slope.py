@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import mul, sub
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
 from autograd_check.verify.precision import RandomRounding
 from autograd_check.verify.rays import Path, Ray, Walk
-from autograd_check.verify.tensors import is_differentiable, largest, leaves, norm
+from autograd_check.verify.tensors import few_numbers, is_differentiable, largest, leaves, norm, numbers, paired
 from autograd_check.verify.tolerances import (
     BEND,
     CHANCE,
@@ -50,59 +52,53 @@ Row = tuple[Any, bytes | None]
 """`(out, signature)` at a point; `out` None where the forward raises, `signature` None if not asked for."""
 
 
-STACKED = 2**17
-"""Up to this many entries, rows of outputs are stacked and reduced by one operation."""
-
-
-@dataclass(frozen=True)
 class Part:
-    """One differentiable tensor of an output: its place among the leaves, its weight (dout, flat) and where it is finite.
+    """One differentiable tensor of an output, its cotangent, its place among the leaves, and where it is finite.
 
     `finite` is None where it is finite everywhere; elsewhere an entry (the −inf of a mask) counts as constant, and has no weight.
+    `few` are the weights as python's numbers, where these are few and the output is finite.
     """
 
-    place: int
-    out: Tensor
-    weight: Tensor
-    finite: Tensor | None
+    def __init__(self, place: int, out: Tensor, dout: Tensor) -> None:
+        self.place, self.out, self.dout = place, out, dout
+        self.finite = None if math.isfinite(largest(out)) else torch.isfinite(out)
+        self.few = few_numbers(dout) if self.finite is None and not out.is_complex() else None
 
-    @classmethod
-    def of(cls, place: int, out: Tensor, dout: Tensor) -> Part:
-        """The part of an output and its cotangent."""
-        weight = dout.to(torch.promote_types(out.dtype, torch.float64)).conj().reshape(-1)
-        finite = None if math.isfinite(largest(out)) else torch.isfinite(out)
-        return cls(place, out, weight if finite is None else torch.where(finite.reshape(-1), weight, 0), finite)
+    @cached_property
+    def weight(self) -> Tensor:
+        """What the entries of a difference are multiplied by, in order."""
+        weight = self.dout.to(torch.promote_types(self.out.dtype, torch.float64)).conj().reshape(-1)
+        return weight if self.finite is None else torch.where(self.finite.reshape(-1), weight, 0)
 
     def size(self) -> float:
         """‖f·dout‖₂."""
         out = self.out if self.finite is None else torch.where(self.finite, self.out, 0)
-        return norm(out.reshape(-1) * self.weight)
+        return norm(out.reshape(-1) * self.weight) if self.few is None else paired(out, self.dout)[1]
 
-    def sums(self, differences: Tensor) -> list[float]:
-        """⟨dout, row⟩ for every row; an entry without weight does not count where an output is not finite."""
-        rows = differences.reshape(len(differences), -1).to(self.weight.dtype)
+    def along(self, difference: Tensor) -> float:
+        """⟨dout, difference⟩; an entry without weight does not count where an output is not finite."""
+        flat = difference.detach().reshape(-1).to(self.weight.dtype)
         if self.finite is not None:
-            rows = torch.where(self.weight != 0, rows, 0)
-        sums = rows @ self.weight
-        found: list[float] = (sums.real if sums.is_complex() else sums).tolist()
-        return found
+            flat = torch.where(self.weight != 0, flat, 0)
+        return float(torch.dot(flat, self.weight).real)
 
 
 class Pairing:
     """The number under differentiation, φ = ⟨dout, f(x)⟩, around one output: taken of differences before anything is summed.
 
-    For complex outputs it is Re Σ conj(dout)·f, which is what torch's convention differentiates.
+    For complex outputs it is Re Σ conj(dout)·f, which is what torch's convention differentiates. `finite` is whether all of the output is.
     """
 
     def __init__(self, base: Any, dout: Any) -> None:
-        self._shapes = [getattr(leaf, "shape", None) for leaf in leaves(base)]
-        pairs = enumerate(zip(leaves(base), leaves(dout), strict=True))
+        self._base = leaves(base)
+        self._shapes = [getattr(leaf, "shape", None) for leaf in self._base]
         self._parts = [
-            Part.of(place, out.detach(), d)
-            for place, (out, d) in pairs
+            Part(place, out.detach(), d)
+            for place, (out, d) in enumerate(zip(self._base, leaves(dout), strict=True))
             if is_differentiable(out) and is_differentiable(d) and out.numel()
         ]
         self._sizes = [part.size() for part in self._parts]
+        self.finite = all(part.finite is None for part in self._parts)
 
     def model_noise(self) -> float:
         """2ε‖f·dout‖₂: the noise of one difference if every output entry is rounded once, in its own precision."""
@@ -115,8 +111,8 @@ class Pairing:
 
     def change(self, out: Any) -> float:
         """‖dout·(f − base)‖₂; nan where an output is missing or of another shape."""
-        given = leaves(out)
-        if not self._fits(given):
+        given = self._fitting(out)
+        if given is None:
             return math.nan
         return math.hypot(*(norm((given[part.place] - part.out).reshape(-1) * part.weight) for part in self._parts))
 
@@ -126,8 +122,8 @@ class Pairing:
 
     def regular(self, out: Any) -> bool:
         """Whether an output has the shapes of `base` and is finite where it is."""
-        given = leaves(out)
-        return self._fits(given) and all(
+        given = self._fitting(out)
+        return given is not None and all(
             bool(torch.isfinite(given[part.place]).all())
             if part.finite is None
             else torch.equal(torch.isfinite(given[part.place]), part.finite)
@@ -136,20 +132,20 @@ class Pairing:
 
     def differences(self, ones: Sequence[Any], others: Sequence[Any] | None = None) -> list[float]:
         """⟨dout, one − other⟩ for every two outputs, or for every one and the base; nan where one is missing or of another shape."""
-        rows = [leaves(one) for one in ones]
-        against = [leaves(other) for other in others] if others is not None else None
-        usable = [n for n, row in enumerate(rows) if self._fits(row) and (against is None or self._fits(against[n]))]
-        totals = [math.nan] * len(rows)
-        for n in usable:
-            totals[n] = 0.0
+        against = [self._base] * len(ones) if others is None else map(self._fitting, others)
+        totals, usable = [math.nan] * len(ones), []
+        for n, (one, other) in enumerate(zip(map(self._fitting, ones), against, strict=True)):
+            if one is not None and other is not None:
+                totals[n] = 0.0
+                usable.append((n, one, other))
         for part in self._parts:
-            at_once = max(1, STACKED // part.weight.numel())
-            for start in range(0, len(usable), at_once):
-                chosen = usable[start : start + at_once]
-                subtracted = part.out if against is None else _stacked([against[n][part.place] for n in chosen])
-                rises = _stacked([rows[n][part.place] for n in chosen]) - subtracted
-                for n, value in zip(chosen, part.sums(rises), strict=True):
-                    totals[n] += value
+            if part.few is not None:
+                for n, one, other in usable:
+                    rises = map(sub, numbers(one[part.place]), numbers(other[part.place]))
+                    totals[n] += sum(map(mul, rises, part.few))
+                continue
+            for n, one, other in usable:
+                totals[n] += part.along(one[part.place] - other[part.place])
         return totals
 
     def grain(self, row: Sequence[Any]) -> float:
@@ -158,7 +154,7 @@ class Pairing:
         for part in self._parts:
             earlier = before = None
             for one, other in zip(row[::2], row[1::2], strict=True):
-                sides = [leaves(out)[part.place].detach() for out in (one, other) if out is not None and self._fits(leaves(out))]
+                sides = [given[part.place].detach() for given in map(self._fitting, (one, other)) if given is not None]
                 changes = [(side - part.out).reshape(-1).abs() * part.weight.abs() for side in sides]
                 moved = torch.maximum(*changes) if len(changes) == 2 else None
                 if moved is not None and before is not None and earlier is not None:
@@ -169,7 +165,7 @@ class Pairing:
 
     def hidden(self, row: Sequence[Any], outs: Sequence[Any]) -> float:
         """How far those entries move at most, in some outputs, that stand still in the first two of a row and move in the others."""
-        if not all(self._fits(leaves(out)) for out in (*row, *outs)):
+        if any(self._fitting(out) is None for out in (*row, *outs)):
             return 0.0
         moved = [0.0] * len(outs)
         for part in self._parts:
@@ -187,25 +183,22 @@ class Pairing:
             return self.differences(outs[::2], outs[1::2])
         if [column.shape[1:] for column in columns] != self._shapes:
             return [math.nan] * (len(rows) // 2)
-        totals = [0.0] * (len(rows) // 2)
-        for part in self._parts:
-            column = columns[part.place].detach()
-            totals = [total + value for total, value in zip(totals, part.sums(column[::2] - column[1::2]), strict=True)]
-        return totals
+        rises = [(part, columns[part.place][::2] - columns[part.place][1::2]) for part in self._parts]
+        return [sum(part.along(rise[n]) for part, rise in rises) for n in range(len(rows) // 2)]
 
-    def _fits(self, given: Sequence[Any]) -> bool:
-        return [getattr(leaf, "shape", None) for leaf in given] == self._shapes
-
-
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    return (torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0][None]).detach()
+    def _fitting(self, out: Any) -> list[Any] | None:
+        """The leaves of an output; None where it is missing or of another shape."""
+        if isinstance(out, Tensor):
+            return [out] if [out.shape] == self._shapes else None
+        given = leaves(out)
+        return given if [getattr(leaf, "shape", None) for leaf in given] == self._shapes else None
 
 
 def fits(base: Any, dout: Any) -> bool:
     """Whether a cotangent has the tensors of an output, shape by shape."""
-    pairs = list(zip(leaves(base), leaves(dout), strict=False))
-    return len(leaves(base)) == len(leaves(dout)) and all(
-        o.shape == d.shape for o, d in pairs if is_differentiable(o) and is_differentiable(d)
+    outs, douts = leaves(base), leaves(dout)
+    return len(outs) == len(douts) and all(
+        o.shape == d.shape for o, d in zip(outs, douts, strict=True) if is_differentiable(o) and is_differentiable(d)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -111,12 +112,15 @@ def faithful_clone(tensor: Tensor) -> Tensor:
     source = tensor.detach() if tensor.requires_grad else tensor
     if source.layout is not torch.strided or source.numel() == 0:
         return source.clone()
+    contiguous = source.is_contiguous()
+    if contiguous and (is_functorch_wrapped_tensor(source) or source.untyped_storage().nbytes() == source.nbytes):
+        return source.clone()
     if has_room(source):
         source = source.resolve_conj().resolve_neg()
         held = source.untyped_storage().nbytes() // source.itemsize
         everything = source.as_strided((held,), (1,), 0).clone()
         return everything.as_strided(source.shape, source.stride(), source.storage_offset())
-    if source.is_contiguous():
+    if contiguous:
         return source.clone()
     source = source.resolve_conj().resolve_neg()
     span = source.as_strided((extent(source),), (1,), source.storage_offset()).clone()
@@ -169,11 +173,15 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
 def refilled(nest: Any, values: Iterable[Any]) -> Any:
     """The same nest with these leaves, in order."""
     each = iter(values)
+    if isinstance(nest, Tensor):
+        return next(each)
     return map_leaves(lambda _: next(each), nest)
 
 
 def replaced(nest: Any, place: int, leaf: Any) -> Any:
     """The same nest with another leaf at one place."""
+    if isinstance(nest, Tensor):
+        return leaf
     return refilled(nest, [leaf if n == place else old for n, old in enumerate(leaves(nest))])
 
 
@@ -248,8 +256,8 @@ class Watching(TorchDispatchMode):
         raise NotImplementedError
 
 
-TOGETHER = 2**14
-"""Up to this many entries several tensors are looked at together; copies of more cost more than the calls that they save."""
+FEW = 64
+"""Up to this many entries python's own numbers are added up, compared and multiplied."""
 SQUARES = 1e-140, 1e140
 """Between these two, squares of float64 keep all their digits."""
 
@@ -265,28 +273,48 @@ def natural_size(out: Any, dout: Any, primal: Any) -> float:
     return effect / (min(sizes, default=0.0) or 1.0)
 
 
+def few_numbers(tensor: Tensor) -> list[float] | None:
+    """The entries in order, where these are few and real: python adds up so many in less time than torch looks at its arguments."""
+    return None if tensor.numel() > FEW or tensor.is_complex() else numbers(tensor)
+
+
+def numbers(tensor: Tensor) -> list[float]:
+    """The entries in order, of complex ones the real parts."""
+    real = tensor.real if tensor.is_complex() else tensor
+    found: list[float] = (real if real.dim() == 1 else real.reshape(-1)).tolist()
+    return found
+
+
 def norm(tensor: Tensor) -> float:
     """The euclidean norm of what is finite; squares that over- or underflow do not lose it."""
-    tensor = tensor.detach()
-    size = float(torch.linalg.vector_norm(tensor))
-    if SQUARES[0] < size < SQUARES[1]:
+    tensor, few = tensor.detach(), few_numbers(tensor)
+    size = float(torch.linalg.vector_norm(tensor)) if few is None else math.hypot(*few)
+    if SQUARES[0] < size < SQUARES[1] or (few is not None and size < math.inf):
         return size
     finite = torch.nan_to_num(tensor, 0.0, 0.0, 0.0)
     most = largest(finite)
     return most * float(torch.linalg.vector_norm(finite / most)) if most else 0.0
 
 
-def largest_of(tensors: Sequence[Tensor]) -> list[float]:
-    """The largest |entry| of each of some tensors of one shape and dtype."""
-    if tensors[0].numel() == 0 or tensors[0].numel() > TOGETHER or len({tensor.dtype for tensor in tensors}) > 1:
-        return [largest(tensor) for tensor in tensors]
-    found: list[float] = torch.linalg.vector_norm(torch.stack(list(tensors)).reshape(len(tensors), -1), math.inf, dim=1).tolist()
-    return found
+def paired(one: Tensor, other: Tensor) -> tuple[float, float]:
+    """Re ⟨one, other⟩ and ‖one·other‖₂ for two tensors of one shape."""
+    some, others = few_numbers(one), few_numbers(other)
+    if some is not None and others is not None and one.shape == other.shape:
+        few = list(map(mul, some, others))
+        size = math.hypot(*few)
+        if size < math.inf:
+            return sum(few), size
+    products = (one.conj() * other).real if one.is_complex() or other.is_complex() else one * other
+    products = products.to(torch.float64)
+    return float(products.sum()), norm(products)
 
 
 def largest(tensor: Tensor) -> float:
     """The largest |entry|, nan where one is nan; 0 for an empty tensor."""
-    return float(torch.linalg.vector_norm(tensor.detach(), math.inf)) if tensor.numel() else 0.0
+    few = few_numbers(tensor)
+    if few is None:
+        return float(torch.linalg.vector_norm(tensor.detach(), math.inf)) if tensor.numel() else 0.0
+    return math.nan if any(map(math.isnan, few)) else max(map(abs, few), default=0.0)
 
 
 def compare(got: Tensor, expected: Tensor, tolerance: Tensor | float) -> Mismatch | None:

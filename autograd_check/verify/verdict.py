@@ -16,17 +16,7 @@ from autograd_check.verify.candidate import Point
 from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Finding, Kind, Status, failed, inconclusive, passed
 from autograd_check.verify.memo import Memo
-from autograd_check.verify.rays import (
-    KINDS,
-    Bundle,
-    Path,
-    Ray,
-    Walk,
-    draw_rays,
-    only,
-    real_dtype,
-    steps_of,
-)
+from autograd_check.verify.rays import KINDS, Bundle, Path, Ray, Walk, draw_rays, only, real_dtype, steps_of
 from autograd_check.verify.slope import SMOOTH, Careful, Slopes, Sweep, quick_walk, slopes_at
 from autograd_check.verify.tensors import is_differentiable, largest, leaves, map_leaves, map_tensors, norm, number_pair
 from autograd_check.verify.tolerances import (
@@ -438,7 +428,7 @@ def _together(test: UnderTest, rays: Sequence[Ray], probe: Probe | None) -> tupl
     sizes = dict(zip(rays, test.says.sizes(rays), strict=True))
 
     def measure(bundles: Sequence[Bundle]) -> dict[Bundle, Estimate]:
-        return dict(zip(bundles, test.slopes.quick(bundles), strict=True))
+        return dict(zip(bundles, test.slopes.quick(bundles), strict=True)) if bundles else {}
 
     groups = bundled(sizes, test.slopes.model)
     usual = all(sizes.values()) and not any(bundle.far for bundle in groups)

@@ -98,20 +98,21 @@ def test_a_batch_is_kept_where_it_takes_less_than_the_points_would(
     assert len(list(times)) == (2 if each == 0.1 else 0)
 
 
-def test_differences_of_a_batch_are_those_of_its_rows() -> None:
+@pytest.mark.parametrize("times", [1, 20])  # a few entries, and more than python's own numbers add up
+def test_differences_of_a_batch_are_those_of_its_rows(times: int) -> None:
     points = walk()
-    columns = [(point.primals["x"] * point.primals["w"]).sin() for point in points]
+    columns = [(point.primals["x"] * point.primals["w"]).sin().repeat(times, 1) for point in points]
     sums = [point.primals["x"].sum() for point in points]
     batch = Batch((columns[0], sums[0]), [torch.stack(columns), torch.stack(sums)])
     rows = list(zip(zip(columns, sums, strict=True), [None] * len(points), strict=True))
-    dout = (torch.randn(3, 4, dtype=torch.float64), torch.randn((), dtype=torch.float64))
+    dout = (torch.randn(3 * times, 4, dtype=torch.float64), torch.randn((), dtype=torch.float64))
     pairing = Pairing((columns[0], sums[0]), dout)
     wanted = [
         float((dout[0] * (columns[k] - columns[k + 1])).sum() + dout[1] * (sums[k] - sums[k + 1]))
         for k in range(0, len(points), 2)
     ]
     for given in (batch, rows):
-        assert pairing.alternating(given) == pytest.approx(wanted, rel=1e-12, abs=1e-15)
+        assert pairing.alternating(given) == pytest.approx(wanted, rel=1e-12, abs=1e-13)
     torch.testing.assert_close(batch[3][0][0], columns[3])
     assert [float(out[1]) for out, _ in batch[2:4]] == [float(value) for value in sums[2:4]]
 

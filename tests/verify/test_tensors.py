@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_check.run.side_effects import share_memory
-from autograd_check.verify.tensors import copied, equal_bits, faithful_clone, number_pair
+from autograd_check.verify.tensors import FEW, copied, equal_bits, faithful_clone, largest, norm, number_pair, paired
 
 BASE = torch.arange(60.0, dtype=torch.float64).reshape(3, 4, 5)
 
@@ -147,3 +147,58 @@ def test_other_storages_and_types_do_not_overlap() -> None:
 
 def test_two_numbers_that_differ_by_a_subnormal_one_are_written() -> None:
     assert number_pair(1 + 5e-324j, 1 + 0j) == ("(1+5e-324j)", "(1+0j)")
+
+
+# --- Sizes, of few entries and of many -------------------------------------------------------------------------------
+
+COUNTS = [1, FEW, FEW + 1]
+
+
+def entries(count: int, seed: int, dtype: torch.dtype = torch.float64) -> Any:
+    return torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_sizes_of_real_entries(count: int, dtype: torch.dtype) -> None:
+    one, other = entries(count, 1, dtype), entries(count, 2, dtype)
+    products = [a * b for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+    assert norm(one) == pytest.approx(math.hypot(*one.tolist()), rel=8 * float(torch.finfo(dtype).eps))
+    assert largest(one) == max(map(abs, one.tolist()))
+    loose = 0 if dtype is torch.float64 else float(torch.finfo(dtype).eps) * math.fsum(map(abs, products))
+    assert paired(one, other)[0] == pytest.approx(math.fsum(products), rel=1e-12, abs=loose + 1e-15)
+    assert paired(one, other)[1] == pytest.approx(math.hypot(*products), rel=8 * float(torch.finfo(dtype).eps))
+    assert paired(one.reshape(1, count).T, other.reshape(1, count).T) == pytest.approx(paired(one, other), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_sizes_of_complex_entries(count: int) -> None:
+    one, other = (torch.complex(entries(count, seed), entries(count, seed + 1)) for seed in (3, 5))
+    products = [(a.conjugate() * b).real for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+    assert norm(one) == pytest.approx(math.hypot(*map(abs, one.tolist())), rel=1e-12)
+    assert largest(one) == pytest.approx(max(map(abs, one.tolist())), rel=1e-12)
+    assert paired(one, other) == pytest.approx((math.fsum(products), math.hypot(*products)), rel=1e-12)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e200])
+def test_squares_that_over_or_underflow_lose_no_norm(count: int, scale: float) -> None:
+    assert norm(torch.full((count,), scale, dtype=torch.float64)) == pytest.approx(math.sqrt(count) * scale, rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [2, *COUNTS[1:]])
+def test_what_is_not_finite_is_seen_and_left_out_of_a_norm(count: int) -> None:
+    x = torch.ones(count, dtype=torch.float64)
+    for bad in (math.nan, math.inf):
+        x[0] = bad
+        assert norm(x) == pytest.approx(math.sqrt(count - 1))
+        x[0], x[-1] = 1.0, bad
+        assert not math.isfinite(largest(x))
+        assert not math.isfinite(paired(x, x)[0])
+        x[-1] = 1.0
+
+
+def test_of_nothing_the_sizes_are_zero() -> None:
+    nothing = torch.zeros(0, 3, dtype=torch.float64)
+    assert norm(nothing) == largest(nothing) == 0
+    assert paired(nothing, nothing) == (0, 0)
