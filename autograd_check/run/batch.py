@@ -95,12 +95,12 @@ def _evaluate(forward: Callable[..., Any], point: Point, signature: bool, copyin
 def _apart(rows: Sequence[Row]) -> bool:
     """Whether no tensor of one row begins where one of another row does; all of them are alive, so their memory is not reused."""
     owners: dict[int, int] = {}
-    return all(
-        owners.setdefault(leaf.data_ptr(), number) == number
-        for number, (out, _) in enumerate(rows)
-        for leaf in leaves(out)
-        if isinstance(leaf, Tensor) and leaf.layout is torch.strided and leaf.numel()
-    )
+    for number, (out, _) in enumerate(rows):
+        for leaf in leaves(out):
+            placed = isinstance(leaf, Tensor) and leaf.layout is torch.strided and leaf.numel()
+            if placed and owners.setdefault(leaf.data_ptr(), number) != number:
+                return False
+    return True
 
 
 class BatchedSweep:
