@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from torch import Tensor
@@ -334,9 +334,9 @@ def _unusable(candidate: PairCandidate, names: PairNames) -> list[Finding]:
 
 def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
     """What the catalogue says of a trial."""
-    blocked: set[str] = set()
+    blocked, without = set[str](), pair.names.oracle is None
     for check in CHECKS:
-        if check.once is not once or check.oracle not in (None, pair.names.oracle is not None):
+        if check.once is not once or check.oracle is without:
             continue
         if not blocked.isdisjoint(check.needs):
             blocked.add(check.name)
@@ -350,12 +350,15 @@ def _checked(trial: Trial, pair: Pair, *, once: bool) -> Iterator[Finding]:
 def _kept(first: Trial, pair: Pair, findings: Sequence[Finding]) -> list[Finding]:
     """A passed finding for every convention of the catalogue about which nothing was said."""
     said = {(finding.check, finding.subject) for finding in findings if finding.kind is Kind.CONVENTION}
-    names = {"forward": pair.names.forward, "backward": pair.names.backward}
-    return [
-        passed(check.name, names[function], first.case.name, "as it should be", Kind.CONVENTION)
-        for check, function in CONVENTIONS
-        if check.oracle in (None, pair.names.oracle is not None) and (check.name, names[function]) not in said
-    ]
+    conventions = _conventions(pair.names.forward, pair.names.backward, first.case.name, pair.names.oracle is not None)
+    return [finding for finding in conventions if (finding.check, finding.subject) not in said]
+
+
+@lru_cache(maxsize=64)
+def _conventions(forward: str, backward: str, where: str, oracle: bool) -> tuple[Finding, ...]:
+    names = {"forward": forward, "backward": backward}
+    kept = [(check.name, names[function]) for check, function in CONVENTIONS if check.oracle in (None, oracle)]
+    return tuple(passed(check, subject, where, "as it should be", Kind.CONVENTION) for check, subject in kept)
 
 
 # --- Finite differences ----------------------------------------------------------------------------------------------
@@ -432,7 +435,7 @@ def own_sweep(candidate: PairCandidate, names: PairNames, memo: Memo) -> Sweep:
         if hasattr(outcome.value, "columns"):  # a batch of tensors
             batch: Sequence[Row] = outcome.value
             return batch
-        return [(as_tensors(out), signature) for out, signature in outcome.value]
+        return [row if isinstance(row[0], Tensor) else (as_tensors(row[0]), row[1]) for row in outcome.value]
 
     return sweep
 
