@@ -146,28 +146,27 @@ def named_leaves(value: Any, name: str, part_names: Sequence[str] = ()) -> Itera
         yield name, value
 
 
+NESTS = (dict, list, tuple)
+
+
 def leaves(value: Any) -> list[Any]:
     """All leaves, in order."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) or not isinstance(value, NESTS):
         return [value]
-    if not isinstance(value, (dict, list, tuple)):
-        return [value]
-    items = value.values() if isinstance(value, dict) else value
-    return [leaf for item in items for leaf in leaves(item)]
+    found: list[Any] = []
+    for item in value.values() if isinstance(value, dict) else value:
+        found += leaves(item) if isinstance(item, NESTS) else (item,)
+    return found
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """The same nest with `function` applied to every leaf; a named tuple keeps its names."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) or not isinstance(value, NESTS):
         return function(value)
     if isinstance(value, dict):
         return {key: map_leaves(function, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [map_leaves(function, item) for item in value]
-        if hasattr(value, "_fields"):
-            return type(value)(*items)
-        return tuple(items) if isinstance(value, tuple) else items
-    return function(value)
+    items = [map_leaves(function, item) if isinstance(item, NESTS) else function(item) for item in value]
+    return type(value)(*items) if hasattr(value, "_fields") else tuple(items) if isinstance(value, tuple) else items
 
 
 def refilled(nest: Any, values: Iterable[Any]) -> Any:
@@ -205,7 +204,7 @@ def same_structure(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(same_structure(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same_structure, one, other))
-    return not isinstance(one, (dict, list, tuple)) and not isinstance(other, (dict, list, tuple))
+    return not isinstance(one, NESTS) and not isinstance(other, NESTS)
 
 
 def as_tensors(value: Any) -> Any:
@@ -304,8 +303,7 @@ def paired(one: Tensor, other: Tensor) -> tuple[float, float]:
         size = math.hypot(*few)
         if size < math.inf:
             return sum(few), size
-    products = (one.conj() * other).real if one.is_complex() or other.is_complex() else one * other
-    products = products.to(torch.float64)
+    products = ((one.conj() * other).real if one.is_complex() or other.is_complex() else one * other).to(torch.float64)
     return float(products.sum()), norm(products)
 
 
