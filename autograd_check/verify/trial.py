@@ -216,17 +216,19 @@ def _try_own(candidate: PairCandidate, names: PairNames, case: Case, seed: int, 
 def cotangents_of(out: Any, seed: int, full: bool) -> tuple[Any, ...]:
     """The cotangents of a trial without an oracle: the plain one, and where the linearity check is asked for, its others."""
     outs = out if type(out) is tuple else (out,)
-    if all(type(leaf) is Tensor for leaf in outs) and sum(leaf.numel() for leaf in outs) <= SMALL_OUTPUT and lasting():
-        return _known(tuple((leaf.shape, leaf.dtype, leaf.device) for leaf in outs), type(out) is tuple, seed, full)
+    given = [leaf for leaf in outs if leaf is not None]
+    if all(type(leaf) is Tensor for leaf in given) and sum(leaf.numel() for leaf in given) <= SMALL_OUTPUT and lasting():
+        forms = tuple(leaf if leaf is None else (leaf.shape, leaf.dtype, leaf.device) for leaf in outs)
+        return _known(forms, type(out) is tuple, seed, full)
     return _cotangents(out, Generator().manual_seed(seed), full)
 
 
 @lru_cache(maxsize=64)
 def _known(
-    forms: tuple[tuple[torch.Size, torch.dtype, torch.device], ...], several: bool, seed: int, full: bool
+    forms: tuple[tuple[torch.Size, torch.dtype, torch.device] | None, ...], several: bool, seed: int, full: bool
 ) -> tuple[Any, ...]:
     """The cotangents of tensors of these forms: the same for every function of a test-suite, which only ever gets copies."""
-    outs = tuple(torch.empty(shape, dtype=dtype, device=device) for shape, dtype, device in forms)
+    outs = tuple(form and torch.empty(form[0], dtype=form[1], device=form[2]) for form in forms)
     return _cotangents(outs if several else outs[0], Generator().manual_seed(seed), full)
 
 

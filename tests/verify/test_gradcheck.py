@@ -15,6 +15,7 @@ from torch.autograd import Function
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import autograd_check as ac
+from autograd_check.verify.trial import cotangents_of
 from tests.verify.spoiling import scaler, spoiler
 
 
@@ -609,6 +610,18 @@ def test_a_second_derivative_below_the_rounding_of_ones_is_not_called_wrong(gap:
     x = torch.tensor([gap, 0.0, -2.0], dtype=torch.float64, requires_grad=True)
     for seed in range(6):
         assert ac.gradgradcheck(lambda x: x.softmax(0), x, seed=seed, raise_exception=False).status is ac.Status.PASSED
+
+
+@pytest.mark.parametrize("several", [(tensor(3), None, tensor(2, 2)), (tensor(3), tensor(2, 2))])
+def test_cotangents_that_are_kept_are_those_that_are_drawn(several: tuple[Any, ...]) -> None:
+    """Those of a list are drawn each time, those of a tuple once; what carries no gradient has none."""
+    drawn = cotangents_of(list(several), 5, full=True)
+    for _ in range(2):
+        kept = cotangents_of(several, 5, full=True)
+        assert len(kept) == len(drawn) == 5
+        for one, other in zip(kept, drawn, strict=True):
+            assert [leaf is None for leaf in one] == [leaf is None for leaf in several]
+            assert all(a is b or torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_cotangents_drawn_under_a_mode_are_its_own() -> None:
