@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autograd_check.dispatch_mode import Watching
 from autograd_check.verify.slope import SMOOTH
-from autograd_check.verify.tensors import Watching
 
 Args = tuple[Any, ...]
 Named = Mapping[str, Any]

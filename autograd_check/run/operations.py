@@ -16,9 +16,10 @@ from torch import Tensor
 from torch._C._functorch import TransformType
 from torch.overrides import TorchFunctionMode
 
+from autograd_check.dispatch_mode import Watching
 from autograd_check.requests import Candidate
 from autograd_check.run.numeric_differentiation import Steps
-from autograd_check.verify.tensors import LOW, Watching
+from autograd_check.verify.tensors import LOW
 from autograd_check.verify.trial import Trial
 
 AUTOGRAD = "autograd"

@@ -9,9 +9,10 @@ import torch
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
 
+from autograd_check.dispatch_mode import Watching
 from autograd_check.run.callable import Wrapped
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.tensors import Watching, is_differentiable, is_single, leaves, map_leaves
+from autograd_check.verify.tensors import is_differentiable, is_single, leaves, map_leaves
 from autograd_check.verify.trial import draw_cotangent
 
 

@@ -18,9 +18,10 @@ import torch
 from torch import Generator, Tensor
 from torch._decomp import decomposition_table
 
+from autograd_check.dispatch_mode import Watching
 from autograd_check.verify.candidate import Point
 from autograd_check.verify.finding import Mismatch
-from autograd_check.verify.tensors import Watching, compare, is_differentiable, largest, leaves
+from autograd_check.verify.tensors import compare, is_differentiable, largest, leaves
 from autograd_check.verify.tolerances import COARSE, DRAWS, EPS, HALF_UNIT, NEGLIGIBLE, OFTEN, ROUNDINGS, SINGLE, UNEVEN, UNSEEN
 
 # --- Rounding --------------------------------------------------------------------------------------------------------
@@ -47,17 +48,15 @@ class RandomRounding(Watching):
         self._generator = generator
         self._unit = unit
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Run the operation, a fused backward in its parts: it rounds inside, where nobody sees it."""
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The operation's result, of a fused backward in its parts: it rounds inside, where nobody sees it."""
         if func._schema.name.endswith(("_backward", "_backward_data")) and func in decomposition_table:
             try:
                 with self:
-                    return decomposition_table[func](*args, **(kwargs or {}))
+                    return decomposition_table[func](*args, **kwargs)
             except Exception:  # these arguments have no parts
-                return func(*args, **(kwargs or {}))
-        return super().__torch_dispatch__(func, types, args, kwargs)
+                return func(*args, **kwargs)
+        return func(*args, **kwargs)
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
         """Round what an operation computed; views, copies and numbers made of nothing are exact."""

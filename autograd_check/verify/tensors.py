@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import mul
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor, peek_interpreter_stack
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from autograd_check.verify.finding import Mismatch
 
@@ -226,33 +226,6 @@ def non_contiguous(tensor: Tensor) -> Tensor:
     backwards = tuple(reversed(range(tensor.dim())))
     turned = tensor.permute(backwards).contiguous().permute(backwards)
     return torch.stack([tensor, tensor], -1)[..., 0] if turned.is_contiguous() else turned
-
-
-class Watching(TorchDispatchMode):
-    """A dispatch mode that looks at every operation, or changes its result, after it ran: `after` says how."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # otherwise torch imports its compiler for this mode: a second for every fresh process
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Run the operation, then `after`."""
-        if any(isinstance(given, Tensor) and given._is_zerotensor() for given in args):
-            # forward mode's symbolic zeros: torch dies in the scalar forms of its operators where a mode hands them on
-            args = tuple(torch.zeros_like(x) if isinstance(x, Tensor) and x._is_zerotensor() else x for x in args)
-        out = func(*args, **(kwargs or {}))
-        self.after(func, args, kwargs or {}, out)
-        return out
-
-    def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
-        """Raises `NotImplementedError`: each mode has its own."""
-        raise NotImplementedError
 
 
 FEW = 64
