@@ -313,7 +313,7 @@ class Slopes:
             rows = self._evaluate([ladder.ray for ladder in waiting], [[s * h for h in row for s in (1, -1)] for row in steps])
             for ladder, row, new in zip(waiting, rows, steps, strict=True):
                 self._go_down(ladder, row, new)
-            waiting = [ladder for ladder in waiting if (whole or not ladder.converged()) and ladder.next()]
+            waiting = [ladder for ladder in waiting if (whole or not ladder.done()) and ladder.next()]
         return [ladder.measured() for ladder in ladders]
 
     def _go_down(self, ladder: _Ladder, row: Sequence[Any], steps: Sequence[float]) -> None:
@@ -462,8 +462,10 @@ class _Ladder:
         steps = [self.ray.step / RATIO**n for n in range(len(self.steps), len(self.steps) + CAREFUL_LEVELS)]
         return [step for step in steps if step >= self.ray.smallest]
 
-    def converged(self) -> bool:
-        return converged(self.quotients, self.steps, self.noise)
+    def done(self) -> bool:
+        """Whether it was seen to converge, and smaller steps would add more to the round-off than they take from the truncation."""
+        estimate = climb(self.quotients, self.steps, self.noise)
+        return estimate.settled and estimate.truncation <= estimate.roundoff
 
     def measured(self) -> Careful:
         ladder = self.quotients, self.steps, self.noise

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import autograd_check as ac
 from tests.operators import SPOILS, Case, cases, database, spoiled, title
+from tests.peers import shows
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 NAMED = [
@@ -185,3 +186,16 @@ def test_two_quotients_that_agree_to_many_digits_speak_against_a_gradient() -> N
     case = next(case for case in cases(op, torch.complex128, 0) if case.inputs[0].numel() > 3)
     wrong = spoiled(case, SPOILS["zero"])
     assert all(ac.gradcheck(wrong, case.inputs, seed=s, raise_exception=False).status is ac.Status.FAILED for s in range(4))
+
+
+def first(name: str, seed: int) -> Case:
+    (op,) = (op for op in database() if title(op) == name)
+    return next(case for case in cases(op, torch.complex128, seed) if case.inputs[0].numel() > 3)
+
+
+def test_a_ladder_goes_on_while_smaller_steps_say_more() -> None:
+    """It had converged at a step that left 1e-7 of the slope; the next one leaves 1e-9."""
+    case = first("sgn", 31)
+    wrong = spoiled(case, SPOILS["one entry × (1 + 1e-5)"], forward=True)
+    report = ac.gradcheck(wrong, case.inputs, check_forward_ad=True, check_backward_ad=False, seed=31, raise_exception=False)
+    assert report.status is ac.Status.FAILED
