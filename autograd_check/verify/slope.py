@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from autograd_check.verify.candidate import Point
-from autograd_check.verify.differences import Estimate, brief, climb, converged, levels, measured_noise
+from autograd_check.verify.differences import Estimate, brief, climb, levels, measured_noise
 from autograd_check.verify.precision import RandomRounding
 from autograd_check.verify.rays import Path, Ray, Walk
 from autograd_check.verify.tensors import few_numbers, is_differentiable, largest, leaves, norm, numbers, paired
@@ -194,6 +194,12 @@ class Pairing:
         return given if [getattr(leaf, "shape", None) for leaf in given] == self._shapes else None
 
 
+def _come_back(marks: Sequence[bytes | None]) -> bool:
+    """Whether one of a row is there again after another one was: whoever crosses kinks on the way does not see the same twice."""
+    runs = [mark for mark, before in zip(marks, [b"before", *marks], strict=False) if mark != before]
+    return len(set(runs)) < len(runs)
+
+
 def fits(base: Any, dout: Any) -> bool:
     """Whether a cotangent has the tensors of an output, shape by shape."""
     outs, douts = leaves(base), leaves(dout)
@@ -255,29 +261,33 @@ class Slopes:
 
     def settle(self, rays: Sequence[Ray]) -> list[Ray]:
         """Each ray with the step that `reach` gives."""
-        return [replace(ray, step=step) for ray, step in zip(rays, self.reach(rays, RATIO), strict=True)]
+        return [replace(ray, step=step) for ray, (step, _) in zip(rays, self.reach(rays, RATIO), strict=True)]
 
-    def reach(self, paths: Sequence[Path], ratio: float) -> list[float]:
+    def reach(self, paths: Sequence[Path], ratio: float) -> list[tuple[float, bool]]:
         """For each path its largest step, or one smaller by powers of `ratio`, whose ends run, are finite and take the branches of the middle.
 
-        0 where none does.
+        0 where none does. With it, whether rounding chooses the branches: on the way down some came back that others had replaced.
         """
         if self.signature is None:
             self.signature = self.sweep([self.point], True)[0][1]
         asked = self.signature != SMOOTH
         steps, waiting = [path.steps[0] for path in paths], list(range(len(paths)))
+        marks: list[list[list[bytes | None]]] = [[[], []] for _ in paths]
         while waiting:
             answers = self._request([(paths[k], sign * steps[k]) for k in waiting for sign in (1, -1)], asked)
             crossing = []
             for place, k in enumerate(waiting):
-                if all(self._regular(out, mark) for out, mark in answers[2 * place : 2 * place + 2]):
+                ends = answers[2 * place : 2 * place + 2]
+                for side, (_, mark) in zip(marks[k], ends, strict=True):
+                    side.append(mark)
+                if all(self._regular(out, mark) for out, mark in ends):
                     continue
                 least = 2 * paths[k].rays[0].smallest
                 steps[k] = steps[k] / ratio if steps[k] / ratio >= least else 0.0
                 if steps[k]:
                     crossing.append(k)
             waiting = crossing
-        return steps
+        return [(step, any(map(_come_back, sides))) for step, sides in zip(steps, marks, strict=True)]
 
     def other_form(self, ray: Ray) -> bool:
         """Whether the output has another shape or dtype at the nearest points to either side."""

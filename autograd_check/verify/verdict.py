@@ -493,7 +493,7 @@ def bundled(sizes: Mapping[Ray, float], noise: float = 0.0) -> list[Bundle]:
 
 def _constant(test: UnderTest, bundle: Bundle) -> list[tuple[Ray, ProbeResult]]:
     """The verdicts on gradients of zero where a large step leaves the piece of the function, and nothing changes on it."""
-    (constant,) = test.slopes.constant([bundle], test.slopes.reach([bundle], RATIO**2))
+    (constant,) = test.slopes.constant([bundle], [step for step, _ in test.slopes.reach([bundle], RATIO**2)])
     return [(ray, UNMOVED._replace(leaf=ray.leaf)) for ray in bundle.rays] if constant else []
 
 
@@ -513,17 +513,33 @@ def _carefully(
     test: UnderTest, rays: Sequence[Ray], *, whole: bool = False, jump: float = math.inf
 ) -> list[tuple[Ray, ProbeResult]]:
     """The verdict of each ray, in order, from settled steps on a ladder."""
-    settled = test.slopes.settle(rays)
+    reached = test.slopes.reach(rays, RATIO)
+    settled = [replace(ray, step=step) for ray, (step, _) in zip(rays, reached, strict=True)]
     zeros = [ray for ray in settled if test.slope(ray) == (0, 0)]
     still = test.slopes.constant(zeros, [ray.step for ray in zeros])
     constant = {ray for ray, stands in zip(zeros, still, strict=True) if stands}
     measurements = iter(test.slopes.careful([ray for ray in settled if ray.step and ray not in constant], whole=whole))
-    return [
-        (ray, UNMOVED._replace(leaf=ray.leaf))
-        if ray in constant
-        else (ray, verdict_on(test, ray, next(measurements), last=whole, jump=jump) if ray.step else _unsettled(test, ray))
-        for ray in settled
-    ]
+    found = []
+    for ray, given, (_, by_rounding) in zip(settled, rays, reached, strict=True):
+        if ray in constant:
+            found.append((ray, UNMOVED._replace(leaf=ray.leaf)))
+            continue
+        verdict = verdict_on(test, ray, next(measurements), last=whole, jump=jump) if ray.step else _unsettled(test, ray)
+        found.append((ray, _unwatched(test, given, verdict, jump) if by_rounding else verdict))
+    return found
+
+
+def _unwatched(test: UnderTest, ray: Ray, verdict: ProbeResult, jump: float) -> ProbeResult:
+    """A verdict from all steps of a ray, where branches that rounding chooses have left none, or only such as rounding drowns."""
+    coarse = verdict.reason == ON_A_KINK or verdict.tolerance > RESOLVED * max(abs(verdict.numeric), test.slope(ray)[1])
+    if verdict.status is Status.FAILED or not coarse or ray.step < ray.smallest:
+        return verdict
+    (careful,) = test.slopes.careful([ray], whole=True)
+    if not careful.estimate.settled or careful.kinked(0):
+        return verdict
+    longer = verdict_on(test, ray, careful, last=True, jump=jump)
+    better = verdict.reason == ON_A_KINK or longer.tolerance < verdict.tolerance
+    return longer if better and longer.status is not Status.INCONCLUSIVE else verdict
 
 
 def _whole(test: UnderTest, rays: Iterable[Ray], jump: float = math.inf) -> list[ProbeResult]:

@@ -162,6 +162,15 @@ def test_on_a_kink_the_point_is_moved_and_the_result_says_so() -> None:
     assert wrong.status is Status.FAILED
 
 
+def test_kinks_whose_bends_cancel_are_kinks() -> None:
+    """relu(x) − relu(−x) is x, and autograd's slope of it at 0 is 0 by convention: no difference speaks against that."""
+    x, dout = normal(30), normal(30, seed=1)
+    x[:10] = 0.0
+    for seed in range(5):
+        found = probe(lambda x: torch.relu(x) - torch.relu(-x), {"x": x}, lambda x: {"x": dout * (x != 0)}, dout, seed=seed)["x"]
+        assert (found.status, found.moved) == (Status.PASSED, True)
+
+
 def test_a_kink_that_torch_cannot_see_is_stepped_off_as_well() -> None:
     def forward(x: Tensor) -> Tensor:
         return torch.from_numpy(np.maximum(x.numpy(), 0.0))
