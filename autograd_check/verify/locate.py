@@ -20,7 +20,7 @@ from autograd_check.verify.differences import Estimate
 from autograd_check.verify.finding import Diagnosis, Finding, Status
 from autograd_check.verify.rays import Ray, draw_rays, only, steps_of
 from autograd_check.verify.slope import Slopes, Sweep, slopes_at
-from autograd_check.verify.tensors import compare, has_room, largest, leaves, mismatch_text, named_leaves, replaced
+from autograd_check.verify.tensors import compare, has_room, largest, leaves, mismatch_text, named_leaves, norm, replaced
 from autograd_check.verify.tolerances import DOUBTFUL, EPS, LOOSE, NARROWEST, PRECISE, SAFETY, TAPED
 from autograd_check.verify.verdict import Gradients, Probe
 
@@ -191,7 +191,7 @@ def entries(slopes: Slopes, name: str, places: Sequence[int]) -> Mapping[int, co
     """The right values of single entries, each measured along its own axis (a complex one's both); nan where it has none."""
     x: Tensor = slopes.point.primals[name]
     size = x.detach().abs().reshape(-1)
-    rms = float(size[torch.isfinite(size)].square().mean().sqrt()) or 1.0
+    rms = norm(size) / math.sqrt(max(1, int(torch.isfinite(size).sum()))) or 1.0
     values: dict[int, complex | float] = dict.fromkeys(places, math.nan)
     moving = [place for place in places if bool(torch.isfinite(size[place]))]
     values.update(dict.fromkeys(moving, 0.0))
