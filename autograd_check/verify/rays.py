@@ -26,8 +26,6 @@ A third, "capped", is uniform, but moves no entry by more than a thousand times 
 are small for every entry.
 """
 CAP = 2.0**10
-DIGITS = 52
-"""Binary digits of a float64 behind the first."""
 Array = NDArray[np.float64]
 
 
@@ -78,29 +76,28 @@ def draw_directions(tensors: Sequence[Tensor], kinds: tuple[str, ...], source: S
     ]
 
 
-@np.errstate(all="ignore")
 def _directions(x: Tensor, signs: Array, kinds: tuple[str, ...]) -> list[Direction]:
     """A direction of each kind for one real tensor, from a row of signs for each."""
-    size = np.abs(x.to("cpu", torch.float64).numpy(force=True).reshape(-1))
-    scale, still = _scale(size, x.dtype), None
-    if not math.isfinite(scale):
-        still = ~np.isfinite(size)
-        size[still] = 0
-        scale = _scale(size, x.dtype)
-    own, least = size, scale
-    if kinds != ("uniform",):
-        own = _cut(math.sqrt(2) * size, 0)
-        least = float(own.min())
-        if least == 0:  # a subnormal number has no digits to cut
-            own = np.where(own > 0, own, np.where(size > 0, size, scale))
+    size, found = x.abs().to("cpu", torch.float64).numpy(force=True).reshape(-1), []
+    with np.errstate(all="ignore"):
+        scale, still = _scale(size, x.dtype), None
+        if not math.isfinite(scale):
+            still = ~np.isfinite(size)
+            size[still] = 0
+            scale = _scale(size, x.dtype)
+        own, least = size, scale
+        if kinds != ("uniform",):
+            own = _cut(math.sqrt(2) * size, 0)
             least = float(own.min())
-    found = []
-    for kind, row in zip(kinds, signs, strict=True):
-        u = row * (own if kind == "relative" else np.minimum(CAP * own, scale) if kind == "capped" else scale)
-        if still is not None:
-            u[still] = 0
-        direction = torch.from_numpy(u.reshape(x.shape)).to(x.device, x.dtype)
-        found.append(Direction(direction, least if kind == "relative" else scale))
+            if least == 0:  # a subnormal number has no digits to cut
+                own = np.where(own > 0, own, np.where(size > 0, size, scale))
+                least = float(own.min())
+        for kind, row in zip(kinds, signs, strict=True):
+            u = row * (own if kind == "relative" else np.minimum(CAP * own, scale) if kind == "capped" else scale)
+            if still is not None:
+                u[still] = 0
+            direction = torch.from_numpy(u.reshape(x.shape)).to(x.device, x.dtype)
+            found.append(Direction(direction, least if kind == "relative" else scale))
     return found
 
 
@@ -115,7 +112,8 @@ def _signs(rows: int, count: int, dtype: torch.dtype, source: Source) -> Array:
     # no entry of x is above √count times the rms: p − s − 1 − ½·log₂ count bits are left for u
     digits = 1 - math.frexp(torch.finfo(dtype).eps)[1]
     spare = digits + math.frexp(steps_of(like)[1])[1] - 2 - math.ceil(0.5 * math.log2(count))
-    return _cut(signs + np.sign(signs), max(0, min(digits, spare)))
+    signs += np.sign(signs)
+    return _cut(signs, max(0, min(digits, spare)))
 
 
 @lru_cache(maxsize=64)
@@ -124,8 +122,9 @@ def _known_signs(rows: int, count: int, dtype: torch.dtype, seed: int) -> Array:
 
 
 def _cut(numbers: Array, digits: int) -> Array:
-    """So many binary digits behind the first, and no more."""
-    return (numbers.view(np.int64) & (-1 << (DIGITS - digits))).view(np.float64)
+    """The same numbers with so many binary digits behind the first, of their 52: in place."""
+    numbers.view(np.int64)[...] &= -1 << (52 - digits)
+    return numbers
 
 
 def drawn_on(like: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:
