@@ -214,6 +214,8 @@ def _directions(x: Tensor, g: Tensor, generator: Generator, count: int = KERNEL_
 
 
 def _judged(line: Line, name: str, leaf: int, path: str, x: Tensor, g: Tensor) -> Finding:
+    if not bool(torch.isfinite(x).any()):
+        return inconclusive(ALONE, path, GIVEN, f"no entry of {path[1:]} is finite, so that nothing can move")
     generator = Generator().manual_seed(line.kernel.seed)
     unit = unit_of(real_dtype(x))
     grain = line.grain(name, leaf, x, g, generator)

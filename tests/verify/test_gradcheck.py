@@ -724,3 +724,48 @@ def test_a_workspace_that_the_next_forward_fills_is_asked_about_in_one_go() -> N
             return g * work + 2 * h
 
     assert ac.gradcheck(Reuses.apply, (tensor(4),))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_kernel_at_an_input_without_a_finite_entry_ends_in_a_report(value: float) -> None:
+    def kernel(x: Tensor) -> Tensor:
+        if x.dtype is torch.float64:
+            raise RuntimeError("float32 only")
+        return x * 2
+
+    report = ac.gradcheck(kernel, torch.full((3,), value, requires_grad=True), raise_exception=False)
+    assert report.status is ac.Status.INCONCLUSIVE
+    assert "no entry of x is finite, so that nothing can move" in report.to_text()
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_entries_whose_squares_overflow_are_located(count: int) -> None:
+    x = torch.full((count,), 1e200, dtype=torch.float64, requires_grad=True)
+    assert ac.gradcheck(lambda x: x / 1e190, x)
+    report = ac.gradcheck(lambda x: scaler(2.0)(x) / 1e190, x, raise_exception=False)
+    assert report.status is ac.Status.FAILED
+    assert f"{count} of {count} entries differ" in report.to_text()
+
+
+class Unwraps(Tensor):
+    """A subclass whose operations give plain tensors."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> Unwraps:
+        made: Unwraps = Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype)
+        made.held = held
+        return made
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]  # torch declares another form than it calls
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.ops.aten.detach.default:
+            return Unwraps(args[0].held)
+        return func(*(x.held if isinstance(x, Unwraps) else x for x in args), **(kwargs or {}))
+
+
+def test_an_input_of_a_class_that_numpy_does_not_know() -> None:
+    assert ac.gradcheck(torch.sin, Unwraps(tensor(3).detach()).requires_grad_())
