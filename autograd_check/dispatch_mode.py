@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-BITS = tuple(getattr(torch._C.DispatchKey, name) for name in ("Conjugate", "Negative", "ZeroTensor"))
+BITS = tuple(map(torch._C._dispatch_key_parse, ("Conjugate", "Negative", "ZeroTensor")))
 """Marks of a tensor that torch hides from what runs inside a dispatch mode: linalg.pinv, made of conjugates, gives another matrix there."""
 
 
