@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-BITS = tuple(map(torch._C._dispatch_key_parse, ("Conjugate", "Negative", "ZeroTensor")))
-"""Marks of a tensor that torch hides from what runs inside a dispatch mode: linalg.pinv, made of conjugates, gives another matrix there."""
+HIDDEN_KEYS = tuple(map(torch._C._dispatch_key_parse, ("Conjugate", "Negative", "ZeroTensor")))
+"""What torch excludes inside a dispatch mode: operators that make conjugates for themselves, such as linalg.pinv, give another result there."""
 
 
 class Watching(TorchDispatchMode):
@@ -26,8 +26,8 @@ class Watching(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Run the operation, then `after`."""
-        hidden = [key for key in BITS if torch._C._dispatch_tls_is_dispatch_key_excluded(key)]
+        """Run the operation with the hidden keys at work again, then `after`; whatever they raise, the keys are hidden when it returns."""
+        hidden = [key for key in HIDDEN_KEYS if torch._C._dispatch_tls_is_dispatch_key_excluded(key)]
         for key in hidden:
             torch._C._dispatch_tls_set_dispatch_key_excluded(key, False)
         try:

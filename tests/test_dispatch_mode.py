@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import torch
 from torch import Generator, Tensor
-from torch.autograd import forward_ad
 
-from autograd_check.dispatch_mode import BITS, Watching
+from autograd_check.dispatch_mode import HIDDEN_KEYS, Watching
 from autograd_check.verify.precision import RandomRounding
 from autograd_check.verify.tolerances import COARSE
 
@@ -52,23 +52,31 @@ def test_complex_functions_give_the_same_to_the_bit(name: str) -> None:
     assert all(map(torch.equal, alone, watched))
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_symbolic_zeros_of_forward_mode_go_through() -> None:
-    with Looks(), forward_ad.dual_level():
-        x = forward_ad.make_dual(square(), torch._efficientzerotensor((5, 5), dtype=torch.complex128))
-        tangent = forward_ad.unpack_dual(torch.sgn(x) * 2)[1]
-    assert tangent is None or not bool((tangent + 0).any())
+@pytest.mark.parametrize("raises", [False, True])
+def test_hidden_keys_are_at_work_for_the_operation_and_hidden_again_after_it(raises: bool) -> None:
+    states: dict[str, list[bool]] = {}
 
+    def excluded() -> list[bool]:
+        return [torch._C._dispatch_tls_is_dispatch_key_excluded(key) for key in HIDDEN_KEYS]
 
-def test_what_torch_hides_in_a_mode_is_hidden_again_after_an_error() -> None:
-    class Raises(Looks):
+    class Notes(Looks):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        ) -> Any:
+            states["before"] = excluded()
+            try:
+                return super().__torch_dispatch__(func, types, args, kwargs)
+            finally:
+                states["behind"] = excluded()
+
         def after(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
-            raise RuntimeError("not this one")
+            states["within"] = excluded()
+            if raises:
+                raise RuntimeError("not this one")
 
-    before = [torch._C._dispatch_tls_is_dispatch_key_excluded(key) for key in BITS]
-    with pytest.raises(RuntimeError, match="not this one"), Raises():
+    with pytest.raises(RuntimeError, match="not this one") if raises else nullcontext(), Notes():
         torch.linalg.pinv(square())
-    assert [torch._C._dispatch_tls_is_dispatch_key_excluded(key) for key in BITS] == before
+    assert states == {"before": [True] * 3, "within": [False] * 3, "behind": [True] * 3}
 
 
 def test_rounding_moves_a_complex_pseudo_inverse_by_a_few_units() -> None:

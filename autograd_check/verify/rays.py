@@ -242,7 +242,7 @@ class Walk(Sequence[Point]):
     def __len__(self) -> int:
         return len(self.stops)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Walk(self.origin, self.stops[index])
         ray, t = self.stops[index]

@@ -195,7 +195,7 @@ class Pairing:
 
 
 def _come_back(marks: Sequence[bytes | None]) -> bool:
-    """Whether one of a row is there again after another one was: whoever crosses kinks on the way does not see the same twice."""
+    """Whether a mark returns after another took its place: a step that leaves a kink behind does not meet it again when it is smaller."""
     runs = [mark for mark, before in zip(marks, [b"before", *marks], strict=False) if mark != before]
     return len(set(runs)) < len(runs)
 
